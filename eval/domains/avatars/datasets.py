@@ -1,0 +1,102 @@
+"""Sets of rendered avatars: what the networks train on, what they are checked on, what the benchmark edits.
+
+Every set has its own seed, so no portrait is in two of them (geometry is continuous). Large sets are rendered once, in
+shards, into the cache; a broken-off rendering goes on with the missing shards.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
+from eval.domains.avatars.renderer import render, render_blocks
+
+SHARD = 2000  # portraits per file
+RENDERER_VERSION = 1  # part of the cache path: raise it when the pictures change
+
+
+@dataclass(frozen=True)
+class Split:
+    """One set: how many portraits, from which seed, with which correlations, and how many pictures of each person."""
+
+    count: int
+    seed: int
+    rho: float = DEFAULT_RHO
+    per_person: int = 1
+
+
+SPLITS: dict[str, Split] = {
+    "train": Split(60_000, seed=1),  # generator, encoder, editing CLIP, Delta Mapper
+    "train-check": Split(3_000, seed=2),
+    "judge": Split(36_000, seed=11, rho=0.0, per_person=3),  # every judge; no editor sees them
+    "judge-check": Split(4_000, seed=12, rho=0.0, per_person=4),
+    "calibration": Split(200, seed=21, rho=0.0),  # strengths are chosen on these
+    "test": Split(1_000, seed=31, rho=0.0),  # balanced; a run edits the first --images of them
+}
+
+
+def portraits(name: str, count: int | None = None) -> Portraits:
+    """The portraits of a set as numbers; a smaller ``count`` gives the first ones of the same set."""
+    split = SPLITS[name]
+    drawn = sample_portraits(split.count, split.seed, split.rho)
+    if split.per_person > 1:
+        person = np.arange(split.count) // split.per_person * split.per_person
+        drawn = Portraits(drawn.values, drawn.geometry[person])
+    return drawn[:count]
+
+
+def cache_folder() -> Path:
+    """Where large sets and half-finished trainings live: ``$DELTABENCH_CACHE`` or the user's cache folder."""
+    root = os.environ.get("DELTABENCH_CACHE") or Path.home() / ".cache" / "deltabench"
+    return Path(root)
+
+
+def renders(
+    name: str, count: int | None = None, workers: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """Pictures of a set: uint8 [N, 64, 64, 3], a read-only memory map.
+
+    Args:
+        name: a key of ``SPLITS``.
+        count: only the first ones.
+        workers: worker processes; default one per core.
+        progress: called with (portraits done, portraits in all).
+    """
+    people = portraits(name, count)
+    folder = cache_folder() / "avatars" / f"renders-v{RENDERER_VERSION}"
+    whole = folder / f"{name}-{len(people)}.npy"
+    if not whole.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shards = []
+        workers = (os.cpu_count() or 1) if workers is None else workers
+        for start in range(0, len(people), SHARD):
+            shard = folder / f"{name}-{len(people)}.{start:06d}.npy"
+            if not shard.exists():
+                block = people[start : start + SHARD]
+                _save(shard, np.concatenate(list(render_blocks(block, workers if len(block) > 500 else 0))))
+            shards.append(shard)
+            if progress:
+                progress(min(start + SHARD, len(people)), len(people))
+        _save(whole, np.concatenate([np.load(shard) for shard in shards]))
+        for shard in shards:
+            shard.unlink()
+    pictures: np.ndarray = np.load(whole, mmap_mode="r")
+    return pictures
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        np.save(file, array)
+    temporary.replace(path)
+
+
+def test_images(count: int) -> tuple[Portraits, np.ndarray]:
+    """The first ``count`` test portraits and their pictures (uint8), rendered here and now."""
+    people = portraits("test", count)
+    return people, render(people)

@@ -1,0 +1,117 @@
+"""The small networks of the embedded domain. Each is built by a function without arguments, so that a weight file alone
+restores it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deltaedit.backbones.stylegan2 import EqualLinear, Synthesis
+from eval.domains.avatars.factors import CODE_SIZE, FACTOR_NAMES, GEOMETRY, VALUES
+
+W_DIM = 128
+
+
+def to_float(pictures: np.ndarray | Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] in [-1, 1]."""
+    return torch.as_tensor(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class FactorMapping(nn.Module):
+    """Factor codes -> w, linear: W of this generator *is* linear in the factors, as StyleGAN's is found to be nearly.
+
+    A code is the one-hot factors and the geometry of ``Portraits.codes``; fractions between values are welcome.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = EqualLinear(CODE_SIZE, W_DIM)
+        means = [np.full(len(VALUES[factor]), 1 / len(VALUES[factor])) for factor in FACTOR_NAMES]
+        centre = np.concatenate([*means, np.zeros(len(GEOMETRY))])
+        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """float [N, CODE_SIZE] -> w [N, W_DIM]."""
+        w: Tensor = self.linear((codes - self.centre) * 2)
+        return w
+
+
+class AvatarGenerator(nn.Module):
+    """Factor codes -> w -> StyleGAN2 synthesis at 64 px."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mapping = FactorMapping()
+        self.synthesis = Synthesis(64, (128, 128, 128, 64, 32), W_DIM)
+
+    def w_plus(self, codes: Tensor) -> Tensor:
+        """codes [N, CODE_SIZE] -> w_plus [N, 10, W_DIM], the same w for every layer."""
+        return self.mapping(codes)[:, None].expand(-1, self.synthesis.latents, -1)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """codes [N, CODE_SIZE] -> image [N, 3, 64, 64] in [-1, 1]."""
+        image: Tensor = self.synthesis(self.w_plus(codes))
+        return image
+
+
+class ConvBlock(nn.Module):
+    """3 x 3 convolution with stride 2, then 3 x 3, each with batch norm and ReLU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(self.first(x)))
+        return F.relu(self.norm2(self.second(x)))
+
+
+class Trunk(nn.Module):
+    """Four blocks from 64 px to 4 px, the features of each kept."""
+
+    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 128)) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            ConvBlock(inputs, outputs) for inputs, outputs in zip((3, *widths[:3]), widths, strict=True)
+        )
+        self.out_features = widths[3] * 16
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """image [N, 3, 64, 64] in [-1, 1] -> maps of 32, 16, 8 and 4 px."""
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] -> float [N, out_features]."""
+        return self.features(x)[-1].flatten(1)
+
+
+class AttributeNetwork(nn.Module):
+    """Logits of every value of every factor, and a feature vector before them.
+
+    Used three times with different weights: the attribute judge, the Fréchet features, and the perceptual loss of the
+    generator's training (which is not a judge and is not shipped).
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 128), feature_size: int = 256) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths)
+        self.neck = nn.Linear(self.trunk.out_features, feature_size)
+        self.heads = nn.Linear(feature_size, sum(len(values) for values in VALUES.values()))
+
+    def features(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] in [-1, 1] -> float [N, feature_size], not negative."""
+        return F.relu(self.neck(self.trunk(x)))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """image [N, 3, 64, 64] in [-1, 1] -> logits [N, number of values] of each factor."""
+        logits = self.heads(self.features(x)).float().split([len(VALUES[factor]) for factor in FACTOR_NAMES], 1)
+        return dict(zip(FACTOR_NAMES, logits, strict=True))

@@ -1,0 +1,204 @@
+"""The generator: factor codes -> picture, first by regression on renders, then with an adversary on codes between persons.
+
+Regression alone gives crisp faces at the codes of renders (L1 and perceptual loss). The second phase keeps that loss and
+adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed between
+layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deltaedit.backbones.stylegan2 import EqualLinear
+from eval.domains.avatars import datasets
+from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
+from eval.domains.avatars.networks import AttributeNetwork, AvatarGenerator, to_float
+from eval.domains.avatars.recipes.attributes import train_attributes
+from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+
+
+@dataclass(frozen=True)
+class GeneratorRecipe:
+    """Hyper-parameters of both phases."""
+
+    seed: int = 111
+    batch: int = 16
+    learning_rate: float = 6e-3  # anything from 3e-3 to 2e-2 works
+    regression_steps: int = 5600
+    adversarial_steps: int = 2400
+    adversarial_learning_rate: float = 1e-3
+    adversarial_weight: float = 0.02  # against an L1 of about 0.03
+    r1_weight: float = 1.0
+    r1_every: int = 16
+    perceptual_weight: float = 0.1
+    sparsity: float = 0.002  # each style channel should answer to few factors, as channels of real StyleGANs do
+
+
+RECIPE = GeneratorRecipe()
+
+
+def _face_weights() -> Tensor:
+    """Pixel weights [1, 1, 64, 64] of mean 1: eyes, nose and mouth are small but are what prompts ask for."""
+    weights = torch.ones(1, 1, 64, 64)
+    weights[..., 18:52, 14:50] = 3.0
+    return weights / weights.mean()
+
+
+class ReconstructionLoss(nn.Module):
+    """Weighted L1 plus the relative squared distance of the perceptual network's maps."""
+
+    def __init__(self, perceptual: AttributeNetwork, weight: float) -> None:
+        super().__init__()
+        self.trunk = perceptual.trunk.eval().requires_grad_(False)
+        self.weight = weight
+        self.register_buffer("pixels", _face_weights(), persistent=False)
+
+    def forward(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images [N, 3, 64, 64] in [-1, 1] -> loss, plain L1, perceptual distance."""
+        difference = (image.float() - target).abs()
+        distance = torch.zeros(())
+        with torch.no_grad():
+            wanted = self.trunk.features(target.contiguous(memory_format=torch.channels_last))
+        got = self.trunk.features(image.contiguous(memory_format=torch.channels_last))
+        for a, b in zip(got, wanted, strict=True):
+            a, b = a.float(), b.float()
+            distance = distance + ((a - b).square().sum((1, 2, 3)) / (b.square().sum((1, 2, 3)) + 1e-8)).mean()
+        return (difference * self.pixels).mean() + self.weight * distance, difference.mean(), distance  # type: ignore[operator]
+
+
+def channel_sparsity(generator: AvatarGenerator) -> Tensor:
+    """Mean over style channels of Σ over factors ‖∂s_c / ∂factor‖: small when every channel serves few factors."""
+    embedding = generator.mapping.linear
+    basis = embedding.weight * embedding.scale
+    rows = [layer.affine.weight * layer.affine.scale @ basis for layer in generator.synthesis.convs]  # type: ignore[union-attr, operator]
+    sizes = [len(VALUES[factor]) for factor in FACTOR_NAMES] + [1] * len(GEOMETRY)
+    return torch.stack([block.norm(dim=1) for block in torch.cat(rows).split(sizes, 1)]).sum(0).mean()
+
+
+class Discriminator(nn.Module):
+    """Residual-free StyleGAN2-like discriminator with minibatch statistics, 64 px."""
+
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 96, 128)) -> None:
+        super().__init__()
+        convs = [nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip((3, *widths), widths, strict=False)]
+        self.convs = nn.ModuleList(convs)
+        self.last = nn.Conv2d(widths[-1] + 1, widths[-1], 3, padding=1)
+        self.out1 = EqualLinear(widths[-1] * 16, 128, activate=True)
+        self.out2 = EqualLinear(128, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] -> logit [N]; higher is more like a render."""
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2)
+        spread = x.float().view(-1, min(4, len(x)), *x.shape[1:]).var(1, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
+        spread = spread.repeat_interleave(min(4, len(x)))[:, None, None, None].expand(-1, 1, 4, 4)
+        x = F.leaky_relu(self.last(torch.cat([x, spread.to(x.dtype)], 1)), 0.2)
+        return self.out2(self.out1(x.flatten(1)).float())[:, 0]  # type: ignore[no-any-return]
+
+
+def mixed_w_plus(generator: AvatarGenerator, codes: Tensor, rng: np.random.Generator) -> Tensor:
+    """W+ between two persons: each factor interpolated on its own; in half of the batch later layers from another person."""
+    other = codes[torch.from_numpy(rng.permutation(len(codes)))]
+    sizes = [len(VALUES[factor]) for factor in FACTOR_NAMES] + [1] * len(GEOMETRY)
+    share = rng.beta(0.7, 0.7, (len(codes), len(sizes))).astype(np.float32)
+    share[rng.random(share.shape) < 0.5] = 0.0
+    weights = torch.from_numpy(np.repeat(share, sizes, axis=1))
+    w = generator.mapping(codes + weights * (other - codes))
+    w_other = generator.mapping(other)
+    layers = generator.synthesis.latents
+    crossing = torch.from_numpy(rng.integers(1, 2 * layers, len(codes)))
+    own = (torch.arange(layers)[None] < crossing[:, None])[:, :, None]
+    return torch.where(own, w[:, None], w_other[:, None])
+
+
+def train_generator(report: Report = print_report, recipe: GeneratorRecipe = RECIPE) -> tuple[AvatarGenerator, float]:
+    """Both phases; returns the averaged generator in eval mode and the seconds they took."""
+    perceptual, _ = train_attributes("perceptual", report)
+    torch.manual_seed(recipe.seed)
+    generator, average, critic = AvatarGenerator(), AvatarGenerator(), Discriminator()
+    average.load_state_dict(generator.state_dict())
+    criterion = ReconstructionLoss(perceptual, recipe.perceptual_weight)
+    embedding = list(generator.mapping.parameters())
+    groups = [{"params": list(generator.synthesis.parameters())}, {"params": embedding}]
+    adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.9, 0.99))
+    critic_adam = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.0, 0.99))
+    people, pictures = datasets.portraits("train"), datasets.renders("train")
+    codes = torch.from_numpy(people.codes())
+
+    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        rows = np.sort(rng.integers(0, len(people), recipe.batch))
+        return codes[rows], to_float(pictures[rows])
+
+    def set_rate(rate: float) -> None:
+        adam.param_groups[0]["lr"], adam.param_groups[1]["lr"] = rate, rate * 0.5
+
+    def follow(decay: float) -> None:
+        with torch.no_grad():
+            for slow, fast in zip(average.parameters(), generator.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+
+    def reconstruction(batch: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, l1, distance = criterion(generator(batch), target)
+        sparsity = channel_sparsity(generator)
+        losses = {"l1": float(l1.detach()), "perceptual": float(distance.detach()), "sparsity": float(sparsity.detach())}
+        return loss + recipe.sparsity * sparsity, losses
+
+    def regression_step(number: int, rng: np.random.Generator) -> dict[str, float]:
+        set_rate(schedule(number, recipe.regression_steps, recipe.learning_rate, warmup=100, final=0.05))
+        loss, losses = reconstruction(*draw(rng))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        follow(min(0.998, number / (number + 10)))
+        return losses
+
+    def adversarial_step(number: int, rng: np.random.Generator) -> dict[str, float]:
+        set_rate(schedule(number, recipe.adversarial_steps, recipe.adversarial_learning_rate, warmup=100))
+        batch, target = draw(rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
+        critic.requires_grad_(False)
+        with torch.autocast("cpu", torch.bfloat16):
+            fooled = F.softplus(-critic(fake)).mean()
+        loss, losses = reconstruction(batch, target)
+        adam.zero_grad()
+        (loss + recipe.adversarial_weight * fooled).backward()
+        adam.step()
+        follow(0.998)
+        critic.requires_grad_(True)
+        lazy = number % recipe.r1_every == 0
+        real = target.requires_grad_(lazy)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not lazy):
+            real_logit = critic(real)
+            verdict = F.softplus(critic(fake.detach().float())).mean() + F.softplus(-real_logit).mean()
+        if lazy:
+            (slope,) = torch.autograd.grad(real_logit.sum(), real, create_graph=True)
+            verdict = verdict + recipe.r1_weight / 2 * recipe.r1_every * slope.square().sum((1, 2, 3)).mean()
+        critic_adam.zero_grad()
+        verdict.backward()
+        critic_adam.step()
+        return {**losses, "fooled": float(fooled.detach()), "critic": float(verdict.detach())}
+
+    both = {"generator": generator, "average": average}
+    seconds = train(
+        "generator-regression", both, {"adam": adam}, regression_step, recipe.regression_steps, recipe.seed, report
+    )
+    if recipe.adversarial_steps:
+        generator.load_state_dict(average.state_dict())
+        adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99))
+        seconds += train(
+            "generator-adversarial",
+            {**both, "critic": critic},
+            {"adam": adam, "critic": critic_adam},
+            adversarial_step,
+            recipe.adversarial_steps,
+            recipe.seed + 1,
+            report,
+        )
+    return average.eval(), seconds
