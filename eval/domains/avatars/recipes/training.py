@@ -5,6 +5,7 @@ Batches are drawn from a generator seeded by (recipe seed, step), so a resumed t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ def print_report(network: str, done: int, steps: int, losses: dict[str, float]) 
 def schedule(step: int, steps: int, peak: float, warmup: int = 200, final: float = 0.02) -> float:
     """Learning rate: linear warm-up, flat for the first third, then a cosine down to ``final`` x peak."""
     progress = max(0.0, (step / steps - 1 / 3) * 1.5)
-    return peak * min(1.0, (step + 1) / warmup) * (final + (1 - final) * 0.5 * (1 + np.cos(np.pi * progress)))
+    return float(peak * min(1.0, (step + 1) / warmup) * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))))
 
 
 def train(

@@ -1,0 +1,111 @@
+"""What editors compute once and keep: relevance matrices, trained mappers.
+
+An artefact's address is a hash of everything that determines it, so a changed network or hyper-parameter is another
+artefact. It is stored with the time and the hardware that it cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+
+def hardware_name() -> str:
+    """What this machine computes with, for example ``AMD EPYC, 2 cores``."""
+    import torch
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name(0))
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Tensors and what they cost.
+
+    Attributes:
+        tensors: by name.
+        cost_s: seconds that computing them took, wherever that was.
+        hardware: what they were computed on.
+        path: the file.
+        built_here: computed by this very call.
+    """
+
+    tensors: dict[str, Tensor]
+    cost_s: float
+    hardware: str
+    path: Path
+    built_here: bool
+
+
+class Artefacts:
+    """Finds artefacts among the shipped ones, then in the cache; computes and caches what is missing.
+
+    Args:
+        cache: folder to write to.
+        shipped: folder of the package to look in first.
+    """
+
+    def __init__(self, cache: Path, shipped: Path | None = None) -> None:
+        self.cache = cache
+        self.shipped = shipped
+
+    @staticmethod
+    def address(name: str, key: Mapping[str, object]) -> str:
+        """File name of an artefact: its name and 16 digits of the hash of its key."""
+        text = json.dumps({"name": name, **key}, sort_keys=True)
+        return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
+
+    def find(self, name: str, key: Mapping[str, object]) -> Path | None:
+        """The file that holds the artefact, or None."""
+        folders = [folder for folder in (self.shipped, self.cache) if folder is not None]
+        paths = (folder / self.address(name, key) for folder in folders)
+        return next((path for path in paths if path.exists()), None)
+
+    def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
+        """Load the artefact, or compute and store it.
+
+        Args:
+            name: what it is, for example ``relevance``.
+            key: everything that determines it: hyper-parameters and the fingerprints of the networks, as JSON values.
+            build: computes the tensors.
+
+        Raises:
+            ValueError: the stored file is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+        from safetensors.torch import save_file
+
+        path = self.find(name, key)
+        if path is not None:
+            try:
+                with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+                    meta = file.metadata() or {}
+                    tensors = {tensor: file.get_tensor(tensor) for tensor in file.keys()}  # noqa: SIM118
+            except SafetensorError as error:
+                raise ValueError(f"{path} is damaged ({error}); delete it and run the command again.") from None
+            return Artefact(tensors, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)
+        began = time.perf_counter()
+        tensors = build()
+        cost_s, hardware = time.perf_counter() - began, hardware_name()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        path = self.cache / self.address(name, key)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        meta = {"cost_s": f"{cost_s:.3f}", "hardware": hardware, "key": json.dumps({"name": name, **key}, sort_keys=True)}
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, meta)
+        temporary.replace(path)
+        return Artefact(tensors, cost_s, hardware, path, True)

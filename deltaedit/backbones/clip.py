@@ -1,0 +1,63 @@
+"""A CLIP model with images in [-1, 1] and texts in, unit features out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Clip:
+    """An ``open_clip`` model, its tokenizer and its preprocessing in one.
+
+    Args:
+        model: ``open_clip.CLIP`` in eval mode (or anything with ``encode_image`` and ``encode_text``).
+        tokenizer: list of texts -> int64 [N, context length].
+        resolution: side of the images that the model takes, in pixels.
+        mean: of the preprocessing, for images in [0, 1].
+        std: likewise.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Callable[[list[str]], Tensor],
+        resolution: int,
+        mean: Sequence[float] = OPENAI_MEAN,
+        std: Sequence[float] = OPENAI_STD,
+    ) -> None:
+        self.model: Any = model
+        self.tokenizer = tokenizer
+        self.resolution = resolution
+        self._mean = torch.tensor(mean)[:, None, None]
+        self._std = torch.tensor(std)[:, None, None]
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Unit image features, with gradients to the images.
+
+        Args:
+            images: float [N, 3, H, W] in [-1, 1], any size; clipped to that range, resized (bicubic, antialiased)
+                and normalised as the model was trained.
+
+        Returns:
+            float32 [N, E], unit norm.
+        """
+        x = images.float().clamp(-1, 1) * 0.5 + 0.5
+        if x.shape[-2:] != (self.resolution, self.resolution):
+            size = (self.resolution, self.resolution)
+            x = F.interpolate(x, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+        x = (x - self._mean.to(x.device)) / self._std.to(x.device)
+        return F.normalize(self.model.encode_image(x).float(), dim=-1)
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit text features: float32 [N, E], one row a text."""
+        device = next(self.model.parameters()).device
+        tokens = self.tokenizer(list(texts)).to(device)
+        with torch.no_grad():
+            return F.normalize(self.model.encode_text(tokens).float(), dim=-1)

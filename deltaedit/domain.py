@@ -1,0 +1,65 @@
+"""What an editor is given to work with: frozen networks and latents, and never a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from deltaedit.artefacts import Artefacts
+from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.latents import Latents
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What DeltaEdit trains on: for each of N images its styles and its CLIP image feature.
+
+    Attributes:
+        s: float32 [N, C].
+        features: float32 [N, E], unit norm.
+        origin: what the images are, for the record: ``"inverted"`` or ``"sampled"`` for each of the N.
+    """
+
+    s: Tensor
+    features: Tensor
+    origin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EditingDomain:
+    """The half of a domain that editors see.
+
+    Attributes:
+        name: for example ``avatars``.
+        synthesis: the generator's synthesis network, frozen, in eval mode.
+        encoder: image float32 [N, 3, H, W] in [-1, 1] -> w_plus [N, L, D]; None where the domain has none.
+        clip: the editing CLIP.
+        sample: (count, seed) -> latents of random images of the generator.
+        training_set: the latents and CLIP features that DeltaEdit trains on; computed when called.
+        artefacts: where editors keep what they compute once.
+        fingerprint: sha256 over the weights of generator, encoder and CLIP; belongs in every artefact's key.
+        device: where the networks are.
+    """
+
+    name: str
+    synthesis: Synthesis
+    encoder: nn.Module | None
+    clip: Clip
+    sample: Callable[[int, int], Latents]
+    training_set: Callable[[], TrainingSet]
+    artefacts: Artefacts
+    fingerprint: str
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def images(self, latents: Latents) -> Tensor:
+        """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""
+        image: Tensor = self.synthesis.synthesize(latents.s, latents.s_rgb)
+        return image
+
+    def image_features(self, latents: Latents) -> Tensor:
+        """CLIP image features of the latents' pictures: float32 [N, E], unit norm."""
+        return self.clip.encode_images(self.images(latents))

@@ -1,0 +1,96 @@
+"""A domain: what editors work with, the judges that score them, the prompts, and the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from deltaedit.backbones.clip import Clip
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from eval.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The images that are edited.
+
+    Attributes:
+        names: one a row, unique.
+        images: float32 [N, 3, H, W] in [-1, 1], before inversion.
+        latents: their codes (inverted).
+        factors: the exact value of every factor, int64 [N, F]; None where the domain does not know.
+    """
+
+    names: tuple[str, ...]
+    images: Tensor
+    latents: Latents
+    factors: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, rows: slice) -> Sources:
+        factors = None if self.factors is None else self.factors[rows]
+        return Sources(self.names[rows], self.images[rows], self.latents[rows], factors)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The networks that score. None of them is used by any editor.
+
+    Attributes:
+        attributes: images [N, 3, H, W] in [-1, 1] -> logits float32 [N, V] of every factor.
+        sigma: standard deviation of the attribute logits over real images, one float32 [V] a factor.
+        clip: the judge CLIP.
+        identity: images -> unit float32 [N, E].
+        identity_floor: mean cosine of two different persons.
+        identity_ceiling: mean cosine of two pictures of the same person.
+        frechet: images -> float32 [N, D], features for the Fréchet distance.
+        frechet_name: ``fid`` for Inception, otherwise ``fd_<domain>``.
+        fingerprints: network -> sha256 of its weights.
+    """
+
+    attributes: Callable[[Tensor], Mapping[str, Tensor]]
+    sigma: Mapping[str, Tensor]
+    clip: Clip
+    identity: Callable[[Tensor], Tensor]
+    identity_floor: float
+    identity_ceiling: float
+    frechet: Callable[[Tensor], Tensor]
+    frechet_name: str
+    fingerprints: Mapping[str, str]
+
+
+class Domain(Protocol):
+    """What the harness needs of a domain."""
+
+    name: str
+    factors: Mapping[str, tuple[str, ...]]  # factor -> its values, in the order of the judge's logits
+    prompts: tuple[Prompt, ...]
+    editing: EditingDomain
+    judges: Judges
+    fingerprints: Mapping[str, str]  # every weight file of the domain -> sha256
+
+    def test_sources(self, count: int) -> Sources:
+        """The first ``count`` images of the test set, inverted."""
+
+    def calibration_sources(self, count: int) -> Sources:
+        """The first ``count`` images of the calibration set, inverted; disjoint from the test set."""
+
+    def counterfactuals(self, sources: str, count: int, prompt: Prompt) -> Tensor | None:
+        """The exact right answers to an edit of the first ``count`` images of a set (``test`` or ``calibration``).
+
+        Returns:
+            float32 [count, 3, H, W] in [-1, 1]; None where the domain does not know them.
+        """
+
+    def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray | None:
+        """Which factors can be seen both before and after the exact edit: bool [count, F]."""
+
+    def region(self, prompt: Prompt) -> np.ndarray:
+        """The pixels that the prompt may change: bool [H, W]."""

@@ -1,0 +1,39 @@
+"""What an editor is, and where editors are found."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from eval.prompts import Prompt
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A method under test.
+
+    The constructor takes hyper-parameters only and does no work. The harness calls, and times apart, ``prepare`` once
+    per domain, ``fit`` once per prompt, ``edit`` once per batch.
+
+    Attributes:
+        name: as on the command line, for example ``deltaedit``.
+        space: the codes it changes, ``S`` or ``W+``.
+        paper: where it was published.
+    """
+
+    name: ClassVar[str]
+    space: ClassVar[str]
+    paper: ClassVar[str]
+
+    def prepare(self, domain: EditingDomain) -> None:
+        """Do what is needed once per generator."""
+
+    def fit(self, prompt: Prompt) -> None:
+        """Do what is needed once per prompt."""
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        """Edited codes of a batch; strength 0 changes nothing, 1 is the published default.
+
+        The same input gives the same output, a batch of n equals n batches of one, and the input is left as it was.
+        """

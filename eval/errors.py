@@ -1,0 +1,23 @@
+"""The error that a user can cause and mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(Exception):
+    """One sentence: what, where, what was got, what is allowed, the command that helps. The command line exits with 2."""
+
+
+def unknown(what: str, got: str, allowed: Iterable[str], help_command: str = "") -> UsageError:
+    """The error for a name that does not exist, with the nearest one that does.
+
+    >>> print(unknown("editor", "deltaedt", ["deltaedit", "identity"]))
+    There is no editor 'deltaedt'; did you mean 'deltaedit'? There are: deltaedit, identity.
+    """
+    names = list(allowed)
+    near = difflib.get_close_matches(got, names, n=1)
+    guess = f"; did you mean '{near[0]}'?" if near else "."
+    more = f" See `{help_command}`." if help_command else ""
+    return UsageError(f"There is no {what} '{got}'{guess} There are: {', '.join(names)}.{more}")
