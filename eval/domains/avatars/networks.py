@@ -3,6 +3,8 @@ restores it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -115,3 +117,76 @@ class AttributeNetwork(nn.Module):
         """image [N, 3, 64, 64] in [-1, 1] -> logits [N, number of values] of each factor."""
         logits = self.heads(self.features(x)).float().split([len(VALUES[factor]) for factor in FACTOR_NAMES], 1)
         return dict(zip(FACTOR_NAMES, logits, strict=True))
+
+
+WEIGHTS = Path(__file__).parent / "weights"
+MERGES_FILE = WEIGHTS / "merges.txt.gz"
+
+_TEXT_TOWER = {"context_length": 32, "width": 128, "heads": 4, "layers": 3}
+EDITING_CLIP: dict[str, object] = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 32, "head_width": 64},
+    "text_cfg": _TEXT_TOWER,
+}
+JUDGE_CLIP: dict[str, object] = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 64, "layers": 5, "width": 160, "head_width": 40, "patch_size": 8},
+    "text_cfg": _TEXT_TOWER,
+}
+
+
+def build_clip(configuration: dict[str, object]) -> nn.Module:
+    """An untrained ``open_clip`` model whose vocabulary is that of ``MERGES_FILE``."""
+    import gzip
+
+    from open_clip.model import CLIP
+
+    merges = gzip.decompress(MERGES_FILE.read_bytes()).count(b"\n")
+    text = {**configuration["text_cfg"], "vocab_size": 512 + merges + 2}  # type: ignore[dict-item]
+    return CLIP(**{**configuration, "text_cfg": text})  # type: ignore[arg-type]
+
+
+class AvatarEncoder(nn.Module):
+    """Picture -> W+: one w and a small offset for every layer (the idea of e4e, Tov et al. 2021)."""
+
+    def __init__(self, widths: tuple[int, int, int, int] = (48, 96, 128, 160)) -> None:
+        super().__init__()
+        self.latents = 10
+        self.trunk = Trunk(widths)
+        self.neck = nn.Linear(self.trunk.out_features, 512)
+        self.w = nn.Linear(512, W_DIM)
+        self.offsets = nn.Linear(512, self.latents * W_DIM)
+        nn.init.zeros_(self.offsets.weight)
+        nn.init.zeros_(self.offsets.bias)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """image [N, 3, 64, 64] in [-1, 1] -> w [N, W_DIM] and offsets [N, 10, W_DIM]."""
+        hidden = F.relu(self.neck(self.trunk(x)))
+        return self.w(hidden).float(), self.offsets(hidden).float().view(-1, self.latents, W_DIM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] in [-1, 1] -> w_plus [N, 10, W_DIM]."""
+        w, offsets = self.split(x)
+        return w[:, None] + offsets
+
+
+class IdentityNetwork(nn.Module):
+    """Picture -> unit embedding of the person, the same under other hair, glasses, expression, clothes, background."""
+
+    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), embedding_size: int = 64) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths)
+        self.neck = nn.Linear(self.trunk.out_features, 256)
+        self.embedding = nn.Linear(256, embedding_size)
+        self.geometry = nn.Linear(256, len(GEOMETRY))  # only for training: the person's measures
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] in [-1, 1] -> float [N, 256]."""
+        return F.relu(self.neck(self.trunk(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """image [N, 3, 64, 64] in [-1, 1] -> float32 [N, embedding_size], unit norm."""
+        return F.normalize(self.embedding(self.hidden(x)).float(), dim=-1)
+
+
+CLIPS = {"editing-clip": EDITING_CLIP, "judge-clip": JUDGE_CLIP}

@@ -37,14 +37,15 @@ RECIPES = {
 }
 
 
-def augment(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """Shift by up to 2 px, scale and offset the colours by a few per cent, add a little noise, soften some pictures.
+def augment(pictures: Tensor, rng: np.random.Generator, shift_px: int = 2) -> Tensor:
+    """Shift by up to ``shift_px``, scale and offset the colours by a few per cent, add a little noise, soften some pictures.
 
     A judge must read edited images too, which are a bit softer and noisier than renders.
     """
     count = len(pictures)
-    dx, dy = (int(v) for v in rng.integers(-2, 3, 2))
-    pictures = torch.roll(F.pad(pictures, (2, 2, 2, 2), mode="replicate"), (dy, dx), (2, 3))[:, :, 2:-2, 2:-2]
+    dx, dy = (int(v) for v in rng.integers(0, 2 * shift_px + 1, 2))
+    side = pictures.shape[-1]
+    pictures = F.pad(pictures, (shift_px,) * 4, mode="replicate")[:, :, dy : dy + side, dx : dx + side]
     gain = torch.tensor(rng.uniform(0.93, 1.07, (count, 3, 1, 1)), dtype=torch.float32)
     shift = torch.tensor(rng.uniform(-0.05, 0.05, (count, 3, 1, 1)), dtype=torch.float32)
     noise = torch.tensor(rng.standard_normal(pictures.shape, dtype=np.float32))

@@ -1,0 +1,173 @@
+"""The embedded domain, ready to use: shipped networks, prompts, test portraits and their exact counterfactuals."""
+
+from __future__ import annotations
+
+import hashlib
+
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaedit.artefacts import Artefacts
+from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.latents import Latents
+from eval.domains.avatars import datasets
+from eval.domains.avatars.factors import VALUES, Portraits, sample_portraits
+from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerator, to_float
+from eval.domains.avatars.renderer import render
+from eval.domains.avatars.weights_io import Weights
+from eval.domains.base import Judges, Sources
+from eval.prompts import Prompt, load_prompts
+
+if TYPE_CHECKING:
+    from eval.domains.base import Domain
+
+PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
+BATCH = 64
+TRAINING_IMAGES = 24_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
+REGION_PORTRAITS = 48  # rendered with and without the change to find its region
+
+
+class AvatarsDomain:
+    """The domain ``avatars``. See ``eval.domains.base.Domain`` for what each member is."""
+
+    name = "avatars"
+    factors = VALUES
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self.prompts = load_prompts(PROMPTS_FILE)
+        self._counterfactuals = cache(self._render_counterfactuals)
+        self.region = cache(self._find_region)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Weight file -> sha256."""
+        return self._weights.fingerprints()
+
+    @cached_property
+    def generator(self) -> AvatarGenerator:
+        """Codes -> image."""
+        return self._weights.generator()
+
+    @cached_property
+    def encoder(self) -> AvatarEncoder:
+        """Image -> W+."""
+        return self._weights.encoder()
+
+    @cached_property
+    def editing(self) -> EditingDomain:
+        """What editors see."""
+        return EditingDomain(
+            name=self.name,
+            synthesis=self.generator.synthesis,
+            encoder=self.encoder,
+            clip=self._weights.clip("editing-clip"),
+            sample=self.sample,
+            training_set=self.training_set,
+            artefacts=Artefacts(datasets.cache_folder() / "artefacts", WEIGHTS / "artefacts"),
+            fingerprint=_joint_fingerprint(self.fingerprints, ("generator", "encoder", "editing-clip")),
+        )
+
+    @cached_property
+    def judges(self) -> Judges:
+        """What scores."""
+        attributes, sigma = self._weights.attribute_judge()
+        identity, floor, ceiling = self._weights.identity()
+        features = self._weights.frechet_features()
+        names = ("attribute-judge", "judge-clip", "identity", "frechet-features")
+        return Judges(
+            attributes=attributes,
+            sigma=sigma,
+            clip=self._weights.clip("judge-clip"),
+            identity=identity,
+            identity_floor=floor,
+            identity_ceiling=ceiling,
+            frechet=features.features,
+            frechet_name="fd_avatars",
+            fingerprints={name: self.fingerprints[name] for name in names},
+        )
+
+    def test_sources(self, count: int) -> Sources:
+        """The first ``count`` test portraits (at most 1,000), inverted."""
+        return self._sources("test", count)
+
+    def calibration_sources(self, count: int) -> Sources:
+        """The first ``count`` calibration portraits (at most 200), inverted."""
+        return self._sources("calibration", count)
+
+    def counterfactuals(self, sources: str, count: int, prompt: Prompt) -> Tensor:
+        """Renders of the same persons with what the prompt asks for: float32 [count, 3, 64, 64] in [-1, 1]."""
+        return self._counterfactuals(sources, count, prompt.attribute, prompt.value)
+
+    def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
+        """Factors that can be seen before and after the exact edit: bool [count, F]."""
+        people = datasets.portraits(sources, count)
+        seen: np.ndarray = people.visible() & people.changed({prompt.attribute: prompt.value}).visible()
+        return seen
+
+    def invert(self, images: Tensor) -> Latents:
+        """Codes of images float32 [N, 3, 64, 64] in [-1, 1], by the encoder."""
+        with torch.inference_mode():
+            parts = [Latents.from_w_plus(self.generator.synthesis, self.encoder(block)) for block in images.split(BATCH)]
+        return Latents.cat(parts)
+
+    def sample(self, count: int, seed: int) -> Latents:
+        """Latents of persons drawn from the training prior."""
+        return self.encode_exactly(sample_portraits(count, 1_000_000 + seed))
+
+    def encode_exactly(self, people: Portraits) -> Latents:
+        """The generator's own codes of portraits: what a perfect encoder would find."""
+        with torch.inference_mode():
+            w_plus = self.generator.w_plus(torch.from_numpy(people.codes()))
+            return Latents.from_w_plus(self.generator.synthesis, w_plus)
+
+    def training_set(self) -> TrainingSet:
+        """Styles and CLIP features of inverted training renders and of sampled persons, half and half."""
+        inverted = self.invert(to_float(datasets.renders("train")[:TRAINING_IMAGES]))
+        latents = Latents.cat([inverted, self.sample(TRAINING_IMAGES, 0)])
+        with torch.inference_mode():
+            blocks = range(0, len(latents), BATCH)
+            features = [self.editing.image_features(latents[start : start + BATCH]) for start in blocks]
+        origin = ("inverted",) * TRAINING_IMAGES + ("sampled",) * TRAINING_IMAGES
+        return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin)
+
+    def _sources(self, split: str, count: int) -> Sources:
+        people = datasets.portraits(split, count)
+        images = to_float(render(people))
+        names = tuple(f"{split}-{number:04d}" for number in range(len(people)))
+        return Sources(names, images, self.invert(images), people.values)
+
+    def _render_counterfactuals(self, split: str, count: int, attribute: str, value: str) -> Tensor:
+        return to_float(render(datasets.portraits(split, count).changed({attribute: value})))
+
+    def _find_region(self, prompt: Prompt) -> np.ndarray:
+        """Pixels that change for anybody when the attribute goes from any value to the one asked for, and a rim of 1."""
+        people = datasets.portraits("calibration", REGION_PORTRAITS)
+        after = render(people.changed({prompt.attribute: prompt.value})).astype(int)
+        changed = (np.abs(after - render(people)).max(-1) > 8).any(0)
+        grown = np.pad(changed, 1)
+        grown[1:-1, 1:-1] |= changed
+        for axis in (0, 1):
+            grown = grown | np.roll(grown, 1, axis) | np.roll(grown, -1, axis)
+        region: np.ndarray = grown[1:-1, 1:-1]
+        return region
+
+
+def _joint_fingerprint(fingerprints: dict[str, str], names: tuple[str, ...]) -> str:
+    return hashlib.sha256("".join(fingerprints[name] for name in names).encode()).hexdigest()
+
+
+def load(weights: Path = WEIGHTS) -> Domain:
+    """The domain from a folder of weight files.
+
+    Raises:
+        UsageError: a file is missing or damaged.
+    """
+    return AvatarsDomain(Weights(weights))
+
+
