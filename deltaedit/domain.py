@@ -41,8 +41,12 @@ class EditingDomain:
         sample: (count, seed) -> latents of random images of the generator.
         training_set: the latents and CLIP features that DeltaEdit trains on; computed when called.
         artefacts: where editors keep what they compute once.
-        fingerprint: sha256 over the weights of generator, encoder and CLIP; belongs in every artefact's key.
+        fingerprint: sha256 over the weights of all these networks; belongs in every artefact's key.
         device: where the networks are.
+        identity: image -> unit float32 [N, E_id] of an identity network that is not the judge, with gradients; for
+            editors whose loss has an identity term. None where the domain has none.
+        perceptual: image -> feature maps of a network that is not a judge, with gradients; for editors whose loss
+            compares VGG features. None where the domain has none.
     """
 
     name: str
@@ -54,6 +58,8 @@ class EditingDomain:
     artefacts: Artefacts
     fingerprint: str
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    identity: Callable[[Tensor], Tensor] | None = None
+    perceptual: Callable[[Tensor], list[Tensor]] | None = None
 
     def images(self, latents: Latents) -> Tensor:
         """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""

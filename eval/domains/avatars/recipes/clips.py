@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.text import IMAGENET_TEMPLATES, text_feature
+from deltaedit.text import imagenet_templates, text_feature
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import caption_batch, phrase, tokenizer, truth
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES, Portraits
@@ -77,7 +77,7 @@ def train_clip(name: str, report: Report = print_report) -> tuple[nn.Module, flo
     def batch_of(number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         rng = np.random.default_rng((recipe.seed, number))
         rows = np.sort(rng.integers(0, len(people), recipe.batch))
-        captions = caption_batch(people[rows], recipe.general_captions, rng, IMAGENET_TEMPLATES)
+        captions = caption_batch(people[rows], recipe.general_captions, rng, imagenet_templates())
         true, false = truth(people[rows], captions.claims)
         images = augment(to_float(pictures[rows]), rng)
         return images, tokenize(list(captions.texts)), torch.from_numpy(true), torch.from_numpy(false)
