@@ -105,7 +105,11 @@ class Artefacts:
         self.cache.mkdir(parents=True, exist_ok=True)
         path = self.cache / self.address(name, key)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        meta = {"cost_s": f"{cost_s:.3f}", "hardware": hardware, "key": json.dumps({"name": name, **key}, sort_keys=True)}
+        meta = {
+            "cost_s": f"{cost_s:.3f}",
+            "hardware": hardware,
+            "key": json.dumps({"name": name, **key}, sort_keys=True),
+        }
         save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, meta)
         temporary.replace(path)
         return Artefact(tensors, cost_s, hardware, path, True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UsageError(Exception):
-    """One sentence: what, where, what was got, what is allowed, the command that helps. The command line exits with 2."""
+    """One sentence: what, where, what was got, what is allowed, the command that helps. The exit code is then 2."""
 
 
 def unknown(what: str, got: str, allowed: Iterable[str], help_command: str = "") -> UsageError:

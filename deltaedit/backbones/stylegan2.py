@@ -95,7 +95,7 @@ class ModulatedConv(nn.Module):
         self.upsample = upsample
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """x [N, inputs, H, W], style [N, inputs] -> [N, outputs, H, W], or twice the side when upsampling."""
+        """X [N, inputs, H, W], style [N, inputs] -> [N, outputs, H, W], or twice the side when upsampling."""
         weight = self.weight * self.scale
         x = x * style[:, :, None, None].to(x.dtype)
         if self.upsample:
@@ -136,7 +136,7 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
-        """x [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
+        """X [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
         x = self.conv(x, style)
         if noise is not None:
             x = x + self.noise_strength.to(x.dtype) * noise.to(x.dtype)
@@ -153,7 +153,7 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """x [N, inputs, H, W], style [N, inputs] -> [N, 3, H, W]."""
+        """X [N, inputs, H, W], style [N, inputs] -> [N, 3, H, W]."""
         return self.conv(x, style) + self.bias[:, None, None]
 
 
@@ -188,7 +188,9 @@ class Synthesis(nn.Module):
             convs += [StyledConv(below, here, w_dim, upsample=True), StyledConv(here, here, w_dim)]
         self.convs = nn.ModuleList(convs)
         self.to_rgbs = nn.ModuleList(ToRGB(width, w_dim) for width in channels)
-        self.layout = _layout([layer.affine for layer in convs], [4 * 2 ** ((i + 1) // 2) for i in range(len(convs))], 0)
+        self.layout = _layout(
+            [layer.affine for layer in convs], [4 * 2 ** ((i + 1) // 2) for i in range(len(convs))], 0
+        )
         rgb_affines = [layer.affine for layer in self.to_rgbs]  # type: ignore[union-attr]
         self.layout_rgb = _layout(rgb_affines, [4 * 2**i for i in range(levels)], 1)  # type: ignore[arg-type]
 

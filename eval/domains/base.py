@@ -70,11 +70,26 @@ class Domain(Protocol):
     """What the harness needs of a domain."""
 
     name: str
-    factors: Mapping[str, tuple[str, ...]]  # factor -> its values, in the order of the judge's logits
-    prompts: tuple[Prompt, ...]
-    editing: EditingDomain
-    judges: Judges
-    fingerprints: Mapping[str, str]  # every weight file of the domain -> sha256
+
+    @property
+    def factors(self) -> Mapping[str, tuple[str, ...]]:
+        """Factor -> its values, in the order of the judge's logits."""
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The default prompt set."""
+
+    @property
+    def editing(self) -> EditingDomain:
+        """What editors see."""
+
+    @property
+    def judges(self) -> Judges:
+        """What scores."""
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """Every weight file of the domain -> sha256."""
 
     def test_sources(self, count: int) -> Sources:
         """The first ``count`` images of the test set, inverted."""

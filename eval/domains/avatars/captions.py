@@ -32,7 +32,7 @@ class Captions:
 
 
 def phrase(factor: str, value: str, rng: np.random.Generator | None = None) -> str:
-    """Words for a value: the canonical ones, or with ``rng`` the canonical ones in half of the cases, else a synonym."""
+    """Words for a value: the canonical ones; with ``rng`` those in half of the cases, else a synonym."""
     names = FACTORS[factor][value]
     if rng is None or rng.random() < 0.5:
         return names[0]
@@ -41,9 +41,7 @@ def phrase(factor: str, value: str, rng: np.random.Generator | None = None) -> s
 
 def compose(claim: np.ndarray, rng: np.random.Generator, templates: Sequence[str] = ()) -> str:
     """One caption for a row of claims, attributes in random order; a third of them in one of the templates."""
-    parts = [
-        phrase(factor, VALUES[factor][claim[i]], rng) for i, factor in enumerate(FACTOR_NAMES) if claim[i] >= 0
-    ]
+    parts = [phrase(factor, VALUES[factor][claim[i]], rng) for i, factor in enumerate(FACTOR_NAMES) if claim[i] >= 0]
     parts = [parts[i] for i in rng.permutation(len(parts))]
     noun = "face" if rng.random() < 0.6 else NOUNS[int(rng.integers(len(NOUNS)))]
     listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
@@ -120,7 +118,7 @@ def save_merges(path: Path, templates: Sequence[str]) -> None:
     phrases = [words for values in FACTORS.values() for names in values.values() for words in names]
     corpus = [*phrases * 40, *NOUNS * 200, *("with and",) * 200, *(text.replace("{}", " ") for text in templates)]
     lines = ["#version: avatars", *(" ".join(pair) for pair in learn_merges(corpus, MERGES))]
-    with gzip.GzipFile(filename="", mode="wb", fileobj=open(path, "wb"), mtime=0) as file:  # noqa: SIM115
+    with gzip.GzipFile(filename="", mode="wb", fileobj=open(path, "wb"), mtime=0) as file:
         file.write("\n".join(lines).encode())
 
 

@@ -33,6 +33,8 @@ class Split:
 SPLITS: dict[str, Split] = {
     "train": Split(60_000, seed=1),  # generator, encoder, editing CLIP, Delta Mapper
     "train-check": Split(3_000, seed=2),
+    "train-persons": Split(24_000, seed=3, per_person=3),  # the identity network that editors may use
+    "train-persons-check": Split(3_000, seed=4, per_person=3),
     "judge": Split(36_000, seed=11, rho=0.0, per_person=3),  # every judge; no editor sees them
     "judge-check": Split(4_000, seed=12, rho=0.0, per_person=4),
     "calibration": Split(200, seed=21, rho=0.0),  # strengths are chosen on these

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +25,8 @@ from eval.prompts import Prompt, load_prompts
 if TYPE_CHECKING:
     from eval.domains.base import Domain
 
+EDITING_NETWORKS = ("generator", "encoder", "editing-clip", "editing-identity", "perceptual")
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features")
 PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
 TRAINING_IMAGES = 24_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
@@ -49,6 +50,10 @@ class AvatarsDomain:
         """Weight file -> sha256."""
         return self._weights.fingerprints()
 
+    def card(self, network: str) -> dict[str, Any]:
+        """What is known of one of the networks: recipe, time, measurements."""
+        return self._weights.read(network)[1]
+
     @cached_property
     def generator(self) -> AvatarGenerator:
         """Codes -> image."""
@@ -70,16 +75,17 @@ class AvatarsDomain:
             sample=self.sample,
             training_set=self.training_set,
             artefacts=Artefacts(datasets.cache_folder() / "artefacts", WEIGHTS / "artefacts"),
-            fingerprint=_joint_fingerprint(self.fingerprints, ("generator", "encoder", "editing-clip")),
+            fingerprint=_joint_fingerprint(self.fingerprints, EDITING_NETWORKS),
+            identity=self._weights.identity("editing-identity")[0],
+            perceptual=self._weights.features("perceptual").trunk.features,
         )
 
     @cached_property
     def judges(self) -> Judges:
         """What scores."""
         attributes, sigma = self._weights.attribute_judge()
-        identity, floor, ceiling = self._weights.identity()
-        features = self._weights.frechet_features()
-        names = ("attribute-judge", "judge-clip", "identity", "frechet-features")
+        identity, floor, ceiling = self._weights.identity("identity")
+        features = self._weights.features("frechet-features")
         return Judges(
             attributes=attributes,
             sigma=sigma,
@@ -89,7 +95,7 @@ class AvatarsDomain:
             identity_ceiling=ceiling,
             frechet=features.features,
             frechet_name="fd_avatars",
-            fingerprints={name: self.fingerprints[name] for name in names},
+            fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
         )
 
     def test_sources(self, count: int) -> Sources:
@@ -113,7 +119,9 @@ class AvatarsDomain:
     def invert(self, images: Tensor) -> Latents:
         """Codes of images float32 [N, 3, 64, 64] in [-1, 1], by the encoder."""
         with torch.inference_mode():
-            parts = [Latents.from_w_plus(self.generator.synthesis, self.encoder(block)) for block in images.split(BATCH)]
+            parts = [
+                Latents.from_w_plus(self.generator.synthesis, self.encoder(block)) for block in images.split(BATCH)
+            ]
         return Latents.cat(parts)
 
     def sample(self, count: int, seed: int) -> Latents:
@@ -146,7 +154,7 @@ class AvatarsDomain:
         return to_float(render(datasets.portraits(split, count).changed({attribute: value})))
 
     def _find_region(self, prompt: Prompt) -> np.ndarray:
-        """Pixels that change for anybody when the attribute goes from any value to the one asked for, and a rim of 1."""
+        """Pixels that change for anybody when the attribute becomes the one asked for, and a rim of 1."""
         people = datasets.portraits("calibration", REGION_PORTRAITS)
         after = render(people.changed({prompt.attribute: prompt.value})).astype(int)
         changed = (np.abs(after - render(people)).max(-1) > 8).any(0)
@@ -169,5 +177,3 @@ def load(weights: Path = WEIGHTS) -> Domain:
         UsageError: a file is missing or damaged.
     """
     return AvatarsDomain(Weights(weights))
-
-

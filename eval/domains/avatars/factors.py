@@ -136,7 +136,7 @@ class Portraits:
         return len(self.values)
 
     def __getitem__(self, index: object) -> Portraits:
-        rows = np.atleast_1d(np.arange(len(self))[index])  # type: ignore[index]
+        rows = np.atleast_1d(np.arange(len(self))[index])  # type: ignore[call-overload]
         return Portraits(self.values[rows], self.geometry[rows])
 
     def codes(self) -> np.ndarray:

@@ -1,5 +1,4 @@
-"""The small networks of the embedded domain. Each is built by a function without arguments, so that a weight file alone
-restores it."""
+"""The small networks of the embedded domain."""
 
 from __future__ import annotations
 
@@ -35,8 +34,8 @@ class FactorMapping(nn.Module):
         self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """float [N, CODE_SIZE] -> w [N, W_DIM]."""
-        w: Tensor = self.linear((codes - self.centre) * 2)
+        """Float [N, CODE_SIZE] -> w [N, W_DIM]."""
+        w: Tensor = self.linear((codes - self.centre) * 2)  # type: ignore[operator]
         return w
 
 
@@ -49,11 +48,11 @@ class AvatarGenerator(nn.Module):
         self.synthesis = Synthesis(64, (128, 128, 128, 64, 32), W_DIM)
 
     def w_plus(self, codes: Tensor) -> Tensor:
-        """codes [N, CODE_SIZE] -> w_plus [N, 10, W_DIM], the same w for every layer."""
+        """Codes [N, CODE_SIZE] -> w_plus [N, 10, W_DIM], the same w for every layer."""
         return self.mapping(codes)[:, None].expand(-1, self.synthesis.latents, -1)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """codes [N, CODE_SIZE] -> image [N, 3, 64, 64] in [-1, 1]."""
+        """Codes [N, CODE_SIZE] -> image [N, 3, 64, 64] in [-1, 1]."""
         image: Tensor = self.synthesis(self.w_plus(codes))
         return image
 
@@ -69,6 +68,7 @@ class ConvBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] -> [N, outputs, H / 2, W / 2]."""
         x = F.relu(self.norm1(self.first(x)))
         return F.relu(self.norm2(self.second(x)))
 
@@ -84,7 +84,7 @@ class Trunk(nn.Module):
         self.out_features = widths[3] * 16
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """image [N, 3, 64, 64] in [-1, 1] -> maps of 32, 16, 8 and 4 px."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> maps of 32, 16, 8 and 4 px."""
         maps = []
         for block in self.blocks:
             x = block(x)
@@ -92,7 +92,7 @@ class Trunk(nn.Module):
         return maps
 
     def forward(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] -> float [N, out_features]."""
+        """Image [N, 3, 64, 64] -> float [N, out_features]."""
         return self.features(x)[-1].flatten(1)
 
 
@@ -110,11 +110,11 @@ class AttributeNetwork(nn.Module):
         self.heads = nn.Linear(feature_size, sum(len(values) for values in VALUES.values()))
 
     def features(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] in [-1, 1] -> float [N, feature_size], not negative."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> float [N, feature_size], not negative."""
         return F.relu(self.neck(self.trunk(x)))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """image [N, 3, 64, 64] in [-1, 1] -> logits [N, number of values] of each factor."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> logits [N, number of values] of each factor."""
         logits = self.heads(self.features(x)).float().split([len(VALUES[factor]) for factor in FACTOR_NAMES], 1)
         return dict(zip(FACTOR_NAMES, logits, strict=True))
 
@@ -130,7 +130,7 @@ EDITING_CLIP: dict[str, object] = {
 }
 JUDGE_CLIP: dict[str, object] = {
     "embed_dim": 128,
-    "vision_cfg": {"image_size": 64, "layers": 5, "width": 160, "head_width": 40, "patch_size": 8},
+    "vision_cfg": {"image_size": 64, "layers": 4, "width": 128, "head_width": 32, "patch_size": 8},
     "text_cfg": _TEXT_TOWER,
 }
 
@@ -143,7 +143,8 @@ def build_clip(configuration: dict[str, object]) -> nn.Module:
 
     merges = gzip.decompress(MERGES_FILE.read_bytes()).count(b"\n")
     text = {**configuration["text_cfg"], "vocab_size": 512 + merges + 2}  # type: ignore[dict-item]
-    return CLIP(**{**configuration, "text_cfg": text})  # type: ignore[arg-type]
+    model: nn.Module = CLIP(**{**configuration, "text_cfg": text})  # type: ignore[arg-type]
+    return model
 
 
 class AvatarEncoder(nn.Module):
@@ -160,12 +161,12 @@ class AvatarEncoder(nn.Module):
         nn.init.zeros_(self.offsets.bias)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """image [N, 3, 64, 64] in [-1, 1] -> w [N, W_DIM] and offsets [N, 10, W_DIM]."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> w [N, W_DIM] and offsets [N, 10, W_DIM]."""
         hidden = F.relu(self.neck(self.trunk(x)))
         return self.w(hidden).float(), self.offsets(hidden).float().view(-1, self.latents, W_DIM)
 
     def forward(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] in [-1, 1] -> w_plus [N, 10, W_DIM]."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> w_plus [N, 10, W_DIM]."""
         w, offsets = self.split(x)
         return w[:, None] + offsets
 
@@ -181,11 +182,11 @@ class IdentityNetwork(nn.Module):
         self.geometry = nn.Linear(256, len(GEOMETRY))  # only for training: the person's measures
 
     def hidden(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] in [-1, 1] -> float [N, 256]."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> float [N, 256]."""
         return F.relu(self.neck(self.trunk(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] in [-1, 1] -> float32 [N, embedding_size], unit norm."""
+        """Image [N, 3, 64, 64] in [-1, 1] -> float32 [N, embedding_size], unit norm."""
         return F.normalize(self.embedding(self.hidden(x)).float(), dim=-1)
 
 

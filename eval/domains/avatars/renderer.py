@@ -146,7 +146,8 @@ def portrait_svg(portrait: Portraits) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" fill="none" viewBox="{" ".join(f"{side:g}" for side in _CROP)}">'
         f'<rect width="{_CANVAS}" height="{_CANVAS}" fill="{_BACKGROUND[values["background"]]}"/>'
-        f'<g transform="translate({middle:g} 0) scale({width:.4f} 1) translate({-middle:g} 0)">{"".join(drawn)}</g></svg>'
+        f'<g transform="translate({middle:g} 0) scale({width:.4f} 1) translate({-middle:g} 0)">{"".join(drawn)}</g>'
+        "</svg>"
     )
 
 

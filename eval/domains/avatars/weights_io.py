@@ -19,6 +19,7 @@ from eval.domains.avatars.captions import tokenizer
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
 from eval.domains.avatars.networks import (
     CLIPS,
+    MERGES_FILE,
     AttributeNetwork,
     AvatarEncoder,
     AvatarGenerator,
@@ -45,7 +46,9 @@ class Weights:
     def _sums(self) -> dict[str, str]:
         path = self.folder / SUMS_FILE
         if not path.exists():
-            raise UsageError(f"There are no weights of the domain 'avatars' in {self.folder}; install the package again.")
+            raise UsageError(
+                f"There are no weights of the domain 'avatars' in {self.folder}; install the package again."
+            )
         rows = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
         return {name.removesuffix(".safetensors"): digest for digest, name in rows}
 
@@ -104,21 +107,21 @@ class Weights:
         network.load_state_dict(tensors)
         return network.eval().requires_grad_(False), dict(zip(FACTOR_NAMES, sigma, strict=True))
 
-    def frechet_features(self) -> AttributeNetwork:
-        """The network whose features the Fréchet distance compares."""
-        tensors, card = self.read("frechet-features")
+    def features(self, name: str) -> AttributeNetwork:
+        """``frechet-features``, which the Fréchet distance compares, or the editors' ``perceptual`` network."""
+        tensors, card = self.read(name)
         network = AttributeNetwork(tuple(card["widths"]))
         network.load_state_dict(tensors)
         return network.eval().requires_grad_(False)
 
-    def identity(self) -> tuple[IdentityNetwork, float, float]:
-        """The identity judge, and the mean cosine of different persons and of the same person."""
+    def identity(self, name: str) -> tuple[IdentityNetwork, float, float]:
+        """``identity`` (the judge) or ``editing-identity``; the mean cosine of different persons and of the same."""
         network = IdentityNetwork()
-        card = self._restore("identity", network)
-        return network, float(card["measured"]["different"]), float(card["measured"]["same"])
+        card = self._restore(name, network)
+        return network, float(card["measured"]["different persons"]), float(card["measured"]["same person"])
 
     def write(self, network: str, tensors: dict[str, Tensor], card: dict[str, Any]) -> str:
-        """Write a weight file (floats as float16), record its sum, and generate ``CARDS.md`` anew; returns the sha256."""
+        """Write a weight file (floats as float16), record its sum, generate ``CARDS.md`` anew; returns the sha256."""
         from safetensors.torch import save
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +159,4 @@ def _shown(value: object) -> str:
 
 def avatar_clip(model: nn.Module) -> Clip:
     """The domain's CLIP around a model: 64 px, images kept in [-1, 1]."""
-    from eval.domains.avatars.networks import MERGES_FILE
-
     return Clip(model, tokenizer(MERGES_FILE), 64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))

@@ -1,0 +1,33 @@
+"""Training of the networks of the embedded domain, one file a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+# In this order: a card of a later network may be measured with an earlier one.
+NETWORKS = (
+    "attribute-judge",
+    "frechet-features",
+    "identity",
+    "perceptual",
+    "generator",
+    "encoder",
+    "editing-clip",
+    "editing-identity",
+    "judge-clip",
+)
+
+
+def train_network(name: str, report: Callable[[str, int, int, dict[str, float]], None]) -> str:
+    """Train a network or finish a training that was broken off, measure it, write weights and card.
+
+    Args:
+        name: one of ``NETWORKS``.
+        report: (network, steps done, steps in all, recent losses), called about every 100 steps.
+
+    Returns:
+        The card, as Markdown.
+    """
+    from eval.domains.avatars.recipes.shipping import ship
+
+    return ship(name, report)

@@ -38,7 +38,7 @@ RECIPES = {
 
 
 def augment(pictures: Tensor, rng: np.random.Generator, shift_px: int = 2) -> Tensor:
-    """Shift by up to ``shift_px``, scale and offset the colours by a few per cent, add a little noise, soften some pictures.
+    """Shift by up to ``shift_px``, change the colours by a few per cent, add a little noise, soften some pictures.
 
     A judge must read edited images too, which are a bit softer and noisier than renders.
     """

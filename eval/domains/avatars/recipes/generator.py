@@ -1,7 +1,7 @@
-"""The generator: factor codes -> picture, first by regression on renders, then with an adversary on codes between persons.
+"""The generator: factor codes -> picture, by regression on renders, then with an adversary on codes between persons.
 
-Regression alone gives crisp faces at the codes of renders (L1 and perceptual loss). The second phase keeps that loss and
-adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed between
+Regression alone gives crisp faces at the codes of renders (L1 and perceptual loss). The second phase keeps that loss
+and adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed between
 layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
 """
 
@@ -29,8 +29,9 @@ class GeneratorRecipe:
     seed: int = 111
     batch: int = 16
     learning_rate: float = 6e-3  # anything from 3e-3 to 2e-2 works
-    regression_steps: int = 5600
-    adversarial_steps: int = 2400
+    regression_steps: int = 7000
+    adversarial_steps: int = 2400  # of one cycle of the learning rate
+    adversarial_cycles: int = 2
     adversarial_learning_rate: float = 1e-3
     adversarial_weight: float = 0.02  # against an L1 of about 0.03
     r1_weight: float = 1.0
@@ -92,17 +93,19 @@ class Discriminator(nn.Module):
         self.out2 = EqualLinear(128, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """image [N, 3, 64, 64] -> logit [N]; higher is more like a render."""
+        """Image [N, 3, 64, 64] -> logit [N]; higher is more like a render."""
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.2)
-        spread = x.float().view(-1, min(4, len(x)), *x.shape[1:]).var(1, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
+        spread = (
+            x.float().view(-1, min(4, len(x)), *x.shape[1:]).var(1, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
+        )
         spread = spread.repeat_interleave(min(4, len(x)))[:, None, None, None].expand(-1, 1, 4, 4)
         x = F.leaky_relu(self.last(torch.cat([x, spread.to(x.dtype)], 1)), 0.2)
         return self.out2(self.out1(x.flatten(1)).float())[:, 0]  # type: ignore[no-any-return]
 
 
 def mixed_w_plus(generator: AvatarGenerator, codes: Tensor, rng: np.random.Generator) -> Tensor:
-    """W+ between two persons: each factor interpolated on its own; in half of the batch later layers from another person."""
+    """W+ between two persons: each factor interpolated on its own; in half of the batch later layers are another's."""
     other = codes[torch.from_numpy(rng.permutation(len(codes)))]
     sizes = [len(VALUES[factor]) for factor in FACTOR_NAMES] + [1] * len(GEOMETRY)
     share = rng.beta(0.7, 0.7, (len(codes), len(sizes))).astype(np.float32)
@@ -146,7 +149,11 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
         with torch.autocast("cpu", torch.bfloat16):
             loss, l1, distance = criterion(generator(batch), target)
         sparsity = channel_sparsity(generator)
-        losses = {"l1": float(l1.detach()), "perceptual": float(distance.detach()), "sparsity": float(sparsity.detach())}
+        losses = {
+            "l1": float(l1.detach()),
+            "perceptual": float(distance.detach()),
+            "sparsity": float(sparsity.detach()),
+        }
         return loss + recipe.sparsity * sparsity, losses
 
     def regression_step(number: int, rng: np.random.Generator) -> dict[str, float]:
@@ -159,7 +166,8 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
         return losses
 
     def adversarial_step(number: int, rng: np.random.Generator) -> dict[str, float]:
-        set_rate(schedule(number, recipe.adversarial_steps, recipe.adversarial_learning_rate, warmup=100))
+        within = number % recipe.adversarial_steps
+        set_rate(schedule(within, recipe.adversarial_steps, recipe.adversarial_learning_rate, warmup=100))
         batch, target = draw(rng)
         with torch.autocast("cpu", torch.bfloat16):
             fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
@@ -197,7 +205,7 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
             {**both, "critic": critic},
             {"adam": adam, "critic": critic_adam},
             adversarial_step,
-            recipe.adversarial_steps,
+            recipe.adversarial_steps * recipe.adversarial_cycles,
             recipe.seed + 1,
             report,
         )

@@ -1,4 +1,4 @@
-"""The identity judge: three pictures of a person, everything but the person redrawn, must lie together.
+"""Identity networks, the judge and the editors': pictures of a person, all but the person redrawn, lie together.
 
 Supervised contrastive loss over persons, helped by a regression of the person's measures from the same features.
 """
@@ -20,9 +20,10 @@ from eval.domains.avatars.recipes.training import Report, print_report, schedule
 
 @dataclass(frozen=True)
 class IdentityRecipe:
-    """Hyper-parameters."""
+    """What one training needs."""
 
-    seed: int = 401
+    split: str
+    seed: int
     persons: int = 48  # per batch, three pictures each
     steps: int = 3500
     learning_rate: float = 2e-3
@@ -30,7 +31,10 @@ class IdentityRecipe:
     geometry_weight: float = 1.0
 
 
-RECIPE = IdentityRecipe()
+RECIPES = {
+    "identity": IdentityRecipe("judge", seed=401),
+    "editing-identity": IdentityRecipe("train-persons", seed=402, steps=1800),
+}
 
 
 def supervised_contrastive(embeddings: Tensor, person: Tensor, temperature: float) -> Tensor:
@@ -42,13 +46,14 @@ def supervised_contrastive(embeddings: Tensor, person: Tensor, temperature: floa
     return -((F.log_softmax(logits, 1) * same).sum(1) / same.sum(1)).mean()
 
 
-def train_identity(report: Report = print_report, recipe: IdentityRecipe = RECIPE) -> tuple[IdentityNetwork, float]:
-    """Returns the network in eval mode and the seconds it took."""
+def train_identity(name: str, report: Report = print_report) -> tuple[IdentityNetwork, float]:
+    """Train one of ``RECIPES``; returns the network in eval mode and the seconds it took."""
+    recipe = RECIPES[name]
     torch.manual_seed(recipe.seed)
     network = IdentityNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     adam = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=0.02)
-    people, pictures = datasets.portraits("judge"), datasets.renders("judge")
-    each = datasets.SPLITS["judge"].per_person
+    people, pictures = datasets.portraits(recipe.split), datasets.renders(recipe.split)
+    each = datasets.SPLITS[recipe.split].per_person
     geometry = torch.from_numpy(people.geometry)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, float]:
@@ -67,7 +72,7 @@ def train_identity(report: Report = print_report, recipe: IdentityRecipe = RECIP
         adam.step()
         return {"contrast": float(contrast.detach()), "geometry": float(regression.detach())}
 
-    seconds = train("identity", {"network": network}, {"adam": adam}, step, recipe.steps, recipe.seed, report)
+    seconds = train(name, {"network": network}, {"adam": adam}, step, recipe.steps, recipe.seed, report)
     return network.eval(), seconds
 
 
@@ -76,7 +81,8 @@ def verification(embeddings: Tensor, person: Tensor) -> dict[str, float]:
     """How well cosine similarity tells same from different persons, over all pairs.
 
     Returns:
-        ``auc``, ``same`` and ``different``: mean cosine of the two kinds of pairs (ceiling and floor of the metric).
+        ``verification AUC``; ``same person`` and ``different persons``: mean cosine of the two kinds of pairs, the
+        ceiling and the floor of identity similarity.
     """
     cosine = embeddings @ embeddings.t()
     upper = torch.triu(torch.ones_like(cosine, dtype=torch.bool), diagonal=1)
@@ -84,7 +90,7 @@ def verification(embeddings: Tensor, person: Tensor) -> dict[str, float]:
     positive, negative = cosine[same & upper], cosine[~same & upper]
     order = torch.searchsorted(negative.sort().values, positive)
     return {
-        "auc": float(order.double().mean() / len(negative)),
-        "same": float(positive.mean()),
-        "different": float(negative.mean()),
+        "verification AUC": float(order.double().mean() / len(negative)),
+        "same person": float(positive.mean()),
+        "different persons": float(negative.mean()),
     }

@@ -29,7 +29,9 @@ def print_report(network: str, done: int, steps: int, losses: dict[str, float]) 
 def schedule(step: int, steps: int, peak: float, warmup: int = 200, final: float = 0.02) -> float:
     """Learning rate: linear warm-up, flat for the first third, then a cosine down to ``final`` x peak."""
     progress = max(0.0, (step / steps - 1 / 3) * 1.5)
-    return float(peak * min(1.0, (step + 1) / warmup) * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))))
+    return float(
+        peak * min(1.0, (step + 1) / warmup) * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
+    )
 
 
 def train(

@@ -1,0 +1,87 @@
+"""One picture that shows what the embedded domain is worth: renders, inversions, samples, exact answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.domains.avatars.domain import AvatarsDomain
+from eval.domains.avatars.factors import FACTORS
+from eval.domains.avatars.renderer import render
+
+COLUMNS = 12
+
+
+def _bytes(images: Tensor) -> np.ndarray:
+    """Float [N, 3, H, W] in [-1, 1] -> uint8 [N, H, W, 3]."""
+    array: np.ndarray = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    return array
+
+
+def _values_row(domain: AvatarsDomain, factor: str) -> np.ndarray:
+    """The first calibration portrait with every value of a factor: uint8 [values, H, W, 3]."""
+    from eval.domains.avatars import datasets
+
+    person = datasets.portraits("calibration", 1)
+    return np.concatenate([render(person.changed({factor: value})) for value in FACTORS[factor]])
+
+
+def sheet_rows(domain: AvatarsDomain) -> list[tuple[str, np.ndarray]]:
+    """Captioned rows of pictures, uint8 [n, H, W, 3] each."""
+    sources = domain.test_sources(COLUMNS)
+    with torch.inference_mode():
+        inverted = domain.editing.images(sources.latents)
+        sampled = domain.editing.images(domain.sample(2 * COLUMNS, 0))
+        first, last = domain.sample(1, 7), domain.sample(1, 8)
+        steps = torch.linspace(0, 1, COLUMNS)[:, None, None]
+        between = domain.editing.synthesis(first.w_plus + steps * (last.w_plus - first.w_plus))
+    rows = [
+        ("test portraits, rendered", _bytes(sources.images)),
+        ("the same, inverted", _bytes(inverted)),
+        ("samples of the generator", _bytes(sampled[:COLUMNS])),
+        ("", _bytes(sampled[COLUMNS:])),
+        ("from one sample to another", _bytes(between)),
+    ]
+    for prompt in domain.prompts[:: max(1, len(domain.prompts) // 4)][:4]:
+        rows.append((f"exact answer to “{prompt.target}”", _bytes(domain.counterfactuals("test", COLUMNS, prompt))))
+    rows += [(f"values of {factor.replace('_', ' ')}", _values_row(domain, factor)) for factor in FACTORS]
+    return rows
+
+
+def measured_lines(domain: AvatarsDomain) -> list[str]:
+    """The headline measurements of every network's card."""
+    lines = []
+    for network in domain.fingerprints:
+        measured = domain.card(network)["measured"]
+        shown = {name: value for name, value in measured.items() if ": " not in name or name.endswith(": mean")}
+        lines.append(f"{network}: " + ", ".join(f"{name} {value:.3g}" for name, value in shown.items()))
+    return lines
+
+
+def draw_sheet(domain: AvatarsDomain, out: Path) -> Path:
+    """Draw the sheet as PNG; returns the file written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, lines = sheet_rows(domain), measured_lines(domain)
+    height = 0.72 * len(rows) + 0.2 * len(lines) + 0.5
+    figure = Figure(figsize=(11.5, height), dpi=120)
+    FigureCanvasAgg(figure)
+    top = 1 - 0.4 / height
+    figure.text(0.01, 1 - 0.12 / height, f"Domain {domain.name}", fontsize=13, weight="bold", va="top")
+    for number, (caption, pictures) in enumerate(rows):
+        strip = np.concatenate(list(pictures), axis=1)
+        bottom = top - 0.72 * (number + 1) / height
+        figure.text(0.01, bottom + 0.34 / height, caption, fontsize=8, va="center")
+        width = 0.78 * len(pictures) / COLUMNS
+        axes = figure.add_axes((0.21, bottom, width, 0.70 / height))
+        axes.imshow(strip, aspect="auto", interpolation="lanczos")
+        axes.set_axis_off()
+    bottom = top - (0.72 * len(rows) + 0.1) / height
+    figure.text(0.01, bottom, "\n".join(lines), fontsize=7.5, va="top", linespacing=1.5)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out)
+    return out
