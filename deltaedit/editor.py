@@ -1,0 +1,223 @@
+"""DeltaEdit (Lyu et al., CVPR 2023, arXiv 2303.06285): text-driven editing learnt without any text.
+
+    Δt = t(target) - t(source)                          text_delta
+    Δŝ = M(s, [i ; Δt / ‖Δt‖])                          the Delta Mapper on styles s and CLIP image feature i
+    Δŝ_c = 0 where |R_s[c] · Δt| < τ                    relevance_mask
+    s' = s + strength · Δŝ                              strength 1 in the paper
+
+The styles of the ToRGB layers stay those of the source. The released code does not normalise Δt where it is compared
+with τ = 0.03, although R_s was made for unit directions; ``normalise_threshold_delta`` is the switch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deltaedit.artefacts import Artefact
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from deltaedit.mapper import DeltaMapper
+from deltaedit.parameters import is_count, is_number, require
+from deltaedit.relevance import domain_relevance
+from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
+from deltaedit.train import TrainMapper, train_mapper
+
+
+def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
+    """Channels that an edit may change: bool [C], |R_s Δt| >= τ.
+
+    Args:
+        relevance: float [C, E], rows of unit norm.
+        delta: float [E].
+        threshold: τ; 0 lets every channel pass.
+
+    >>> relevance_mask(torch.eye(2), torch.tensor([0.5, -0.01]), 0.03)
+    tensor([ True, False])
+    """
+    return (relevance @ delta).abs() >= threshold
+
+
+@dataclass(frozen=True)
+class Target:
+    """A prompt as the mapper understands it.
+
+    Attributes:
+        towards: float32 [E], second half of the condition.
+        mask: bool [C], channels that may change.
+    """
+
+    towards: Tensor
+    mask: Tensor
+
+
+class DeltaEdit:
+    """The editor ``deltaedit``.
+
+    Args:
+        threshold: τ, the relevance below which a channel stays.
+        normalise_threshold_delta: compare τ with R_s · Δt / ‖Δt‖ instead of R_s · Δt (False as released).
+        arm: of the conditioning, in training and editing: ``delta`` (the paper), ``raw`` or ``centred``.
+        templates: average texts over the 79 templates.
+        steps: of the mapper's training; for this and the next ten see ``deltaedit.train.TrainMapper``.
+        batch: pairs a step.
+        learning_rate: of Adam.
+        schedule: ``constant`` or ``cosine``.
+        mse_weight: of the squared error.
+        cosine_weight: of 1 - cosine.
+        levels: coarse, medium and fine mappers, or one for all styles.
+        origin: train on ``inverted`` or ``sampled`` images or ``both``.
+        training_images: how many of them, 0 for all.
+        bfloat16: train in bfloat16.
+        seed: of the training and of R_s.
+        relevance_images: images that R_s is averaged over.
+        relevance_statistics: samples behind the channels' mean and standard deviation.
+
+    Attributes:
+        prepare_cost_s: seconds that the mapper and R_s cost where they were computed; after ``prepare``.
+        mapper: the trained mapper; after ``prepare``.
+    """
+
+    name: ClassVar[str] = "deltaedit"
+    space: ClassVar[str] = "S"
+    paper: ClassVar[str] = "Lyu et al., DeltaEdit, CVPR 2023, arXiv 2303.06285"
+
+    def __init__(
+        self,
+        threshold: float = 0.03,
+        normalise_threshold_delta: bool = False,
+        arm: str = "delta",
+        templates: bool = True,
+        steps: int = TrainMapper.steps,
+        batch: int = TrainMapper.batch,
+        learning_rate: float = TrainMapper.learning_rate,
+        schedule: str = TrainMapper.schedule,
+        mse_weight: float = TrainMapper.mse_weight,
+        cosine_weight: float = TrainMapper.cosine_weight,
+        levels: bool = TrainMapper.levels,
+        origin: str = TrainMapper.origin,
+        training_images: int = TrainMapper.images,
+        bfloat16: bool = TrainMapper.bfloat16,
+        seed: int = TrainMapper.seed,
+        relevance_images: int = 100,
+        relevance_statistics: int = 10_000,
+    ) -> None:
+        self.threshold = threshold
+        self.normalise_threshold_delta = normalise_threshold_delta
+        self.arm = arm
+        self.templates = templates
+        self.steps = steps
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.mse_weight = mse_weight
+        self.cosine_weight = cosine_weight
+        self.levels = levels
+        self.origin = origin
+        self.training_images = training_images
+        self.bfloat16 = bfloat16
+        self.seed = seed
+        self.relevance_images = relevance_images
+        self.relevance_statistics = relevance_statistics
+
+    def prepare(self, domain: EditingDomain) -> None:
+        """Get R_s and the trained mapper, from the domain's artefacts or by computing them.
+
+        Raises:
+            ValueError: a hyper-parameter that is not allowed.
+        """
+        self._validate()
+        self._domain = domain
+        relevance = domain_relevance(domain, self.relevance_images, self.relevance_statistics, seed=self.seed)
+        trained = trained_mapper(domain, self.settings())
+        self.prepare_cost_s = relevance.cost_s + trained.cost_s
+        self._relevance = relevance.tensors["relevance"].to(domain.device)
+        self.mapper = DeltaMapper(domain.synthesis.layout, self._relevance.shape[1], self.levels)
+        self.mapper.load_state_dict(mapper_state(trained))
+        self.mapper.to(domain.device).requires_grad_(False).eval()
+        self._targets: dict[tuple[str, str], Target] = {}
+        self._centres: dict[str, Tensor] = {}
+
+    def fit(self, prompt: TextPrompt) -> None:
+        """Encode the texts of the prompt and find the channels that it may change."""
+        clip, patterns = self._domain.clip, None if self.templates else ("{}",)
+        with torch.no_grad():
+            source, target = (text_feature(clip, text, patterns) for text in (prompt.source, prompt.target))
+            if self.arm == "centred" and prompt.source not in self._centres:
+                self._centres[prompt.source] = text_centre(clip, prompt.source, patterns)
+            towards = direction(self.arm, source, target, self._centres.get(prompt.source, source))
+            delta = F.normalize(target - source, dim=0) if self.normalise_threshold_delta else target - source
+            mask = relevance_mask(self._relevance, delta, self.threshold)
+        self._targets[prompt.source, prompt.target] = Target(towards, mask)
+
+    def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
+        """Edited codes of a batch; strength 1 is the paper's."""
+        target = self._targets[prompt.source, prompt.target]
+        with torch.inference_mode():
+            offset = self.offsets(latents, target)
+            return latents.with_s(latents.s + strength * offset)
+
+    def offsets(self, latents: Latents, target: Target) -> Tensor:
+        """Masked Δŝ of a batch: float32 [N, C].
+
+        ``target`` may come from anything with a CLIP direction, such as the difference of two reference images.
+        """
+        features = self._domain.image_features(latents)
+        offset: Tensor = self.mapper(latents.s, condition(features, target.towards))
+        return offset * target.mask
+
+    def settings(self) -> TrainMapper:
+        """How the mapper is trained."""
+        return TrainMapper(
+            steps=self.steps,
+            batch=self.batch,
+            learning_rate=float(self.learning_rate),
+            schedule=self.schedule,
+            mse_weight=float(self.mse_weight),
+            cosine_weight=float(self.cosine_weight),
+            arm=self.arm,
+            levels=self.levels,
+            origin=self.origin,
+            images=self.training_images,
+            bfloat16=self.bfloat16,
+            seed=self.seed,
+        )
+
+    def _validate(self) -> None:
+        for name in ("threshold", "mse_weight", "cosine_weight"):
+            require(is_number(getattr(self, name), 0), self, name, "a number, 0 or more")
+        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
+        for name in ("steps", "batch", "relevance_images", "relevance_statistics"):
+            require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
+        for name in ("training_images", "seed"):
+            require(is_count(getattr(self, name), 0), self, name, "a whole number, 0 or more")
+        for name in ("normalise_threshold_delta", "templates", "levels", "bfloat16"):
+            require(isinstance(getattr(self, name), bool), self, name, "true or false")
+        choices = {"arm": ARMS, "schedule": ("constant", "cosine"), "origin": ("both", "inverted", "sampled")}
+        for name, allowed in choices.items():
+            require(getattr(self, name) in allowed, self, name, f"one of {', '.join(allowed)}")
+
+
+def trained_mapper(domain: EditingDomain, settings: TrainMapper) -> Artefact:
+    """The mapper of a domain, from its artefacts or trained now on ``domain.training_set()``.
+
+    Returns:
+        the artefact ``delta-mapper``: the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
+        of step, training loss and validation loss.
+    """
+
+    def build() -> dict[str, Tensor]:
+        result = train_mapper(domain.training_set(), domain.synthesis.layout, settings, device=domain.device)
+        weights = {f"mapper.{name}": value for name, value in result.state.items()}
+        return {**weights, "curve": torch.tensor(result.curve, dtype=torch.float64)}
+
+    return domain.artefacts.get("delta-mapper", {"domain": domain.fingerprint, **asdict(settings)}, build)
+
+
+def mapper_state(artefact: Artefact) -> dict[str, Tensor]:
+    """State dict of the mapper in an artefact of ``trained_mapper``."""
+    return {k.removeprefix("mapper."): v for k, v in artefact.tensors.items() if k.startswith("mapper.")}

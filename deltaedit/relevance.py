@@ -1,0 +1,200 @@
+"""R_s, the channel-to-CLIP relevance matrix (StyleCLIP, arXiv 2103.17249, section 6.2).
+
+For style channel c, and the images k = 1 … K of a generator,
+
+    d_k = i(channel c at μ_c + 5σ_c) - i(channel c at μ_c - 5σ_c)        i: unit CLIP image feature
+    R_s[c] = unit vector along the mean of d_k / ‖d_k‖
+
+where μ_c, σ_c are the channel's mean and standard deviation over many samples. DeltaEdit masks its edits with R_s,
+StyleCLIP's global direction is made of it. The released script renders every image from the 4 px constant, one by one;
+here all that lies below the changed channel is computed once.
+
+Deviations from the released script: all channels instead of those up to 128 px; images go to CLIP as they are,
+instead of rounded to 8 bits; a channel that changes nothing gets a row of zeros instead of NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deltaedit.artefacts import Artefact
+from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.stylegan2 import Synthesis, upsample_2x
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+
+Report = Callable[[int, int], None]
+SAMPLE_BLOCK = 1000  # latents drawn at a time; belongs to the definition, since every block has its own seed
+
+
+def channel_statistics(sample: Callable[[int, int], Latents], count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every style over samples of a generator.
+
+    Args:
+        sample: (count, seed) -> latents, as ``EditingDomain.sample``.
+        count: how many samples; 100,000 in the released code.
+        seed: of the first 1,000 of them; each further thousand takes the next seed.
+
+    Returns:
+        mean and standard deviation (divided by the count), two float32 [C].
+    """
+    total: Tensor | None = None
+    squares: Tensor | None = None
+    for block, start in enumerate(range(0, count, SAMPLE_BLOCK)):
+        s = sample(min(SAMPLE_BLOCK, count - start), seed + block).s.double()
+        total = s.sum(0) + (0 if total is None else total)
+        squares = s.square().sum(0) + (0 if squares is None else squares)
+    if total is None or squares is None:
+        raise ValueError(f"The 'count' parameter of channel_statistics must be 1 or more. Got {count} instead.")
+    mean = total / count
+    return mean.float(), (squares / count - mean.square()).clamp(min=0).sqrt().float()
+
+
+def relevance_matrix(
+    synthesis: Synthesis,
+    clip: Clip,
+    latents: Latents,
+    mean: Tensor,
+    std: Tensor,
+    sigmas: float = 5.0,
+    batch: int = 200,
+    report: Report | None = None,
+) -> Tensor:
+    """R_s of a generator.
+
+    Args:
+        synthesis: the generator.
+        clip: sees the images.
+        latents: of the K images (100 in the released code).
+        mean: float32 [C], of every style.
+        std: float32 [C], of every style.
+        sigmas: how far a channel goes from its mean, in standard deviations.
+        batch: images synthesised at a time (memory and speed only).
+        report: called with (done, all) rows, where every channel counts once per block of images.
+
+    Returns:
+        float32 [C, E], rows of unit norm; a row of zeros where a channel changes nothing.
+    """
+    total: Tensor | None = None
+    blocks = latents_blocks(latents, max(1, batch // 2))
+    done, end = 0, len(blocks) * len(mean)
+    with torch.inference_mode():
+        for block in blocks:
+            rows = []
+            for layer, (x, image) in enumerate(_states_below(synthesis, block)):
+                at = synthesis.layout[layer]
+                group = max(1, batch // (2 * len(block)))
+                for start in range(at.start, at.stop, group):
+                    channels = torch.arange(start, min(start + group, at.stop), device=block.s.device)
+                    styles = _swept_styles(block, channels, mean, std, sigmas)
+                    features = clip.encode_images(_synthesize_from(synthesis, layer, x, image, styles))
+                    rows.append(_mean_directions(features, len(channels), len(block)))
+                    done += len(channels)
+                    if report is not None:
+                        report(done, end)
+            total = torch.cat(rows) + (0 if total is None else total)
+    if total is None:
+        raise ValueError("The 'latents' parameter of relevance_matrix must hold 1 image or more. Got 0 instead.")
+    return F.normalize(total, dim=1).clone()
+
+
+def latents_blocks(latents: Latents, size: int) -> list[Latents]:
+    """The latents in blocks of at most ``size`` images."""
+    return [latents[start : start + size] for start in range(0, len(latents), size)]
+
+
+def _swept_styles(block: Latents, channels: Tensor, mean: Tensor, std: Tensor, sigmas: float) -> Latents:
+    """Latents of every (channel, sign, image), images fastest, plus before minus: [channels * 2 * images]."""
+    copies = 2 * len(channels)
+    signs = torch.tensor([sigmas, -sigmas], device=block.s.device)
+    values = mean[channels, None] + signs * std[channels, None]  # [channels, 2]
+    s = block.s.repeat(copies, 1).view(len(channels), 2, len(block), -1)
+    s.scatter_(
+        3,
+        channels[:, None, None, None].expand(-1, 2, len(block), 1),
+        values[:, :, None, None].expand(-1, -1, len(block), 1),
+    )
+    return Latents(block.w_plus.new_zeros(0), s.flatten(0, 2), block.s_rgb.repeat(copies, 1))
+
+
+def _mean_directions(features: Tensor, channels: int, images: int) -> Tensor:
+    """Sum over images of the unit differences: features [channels * 2 * images, E] -> [channels, E]."""
+    plus, minus = features.view(channels, 2, images, -1).unbind(1)
+    return F.normalize(plus - minus, dim=-1).sum(1)
+
+
+def _states_below(synthesis: Synthesis, latents: Latents) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """For every convolution, what enters it and the image so far (None before the first ToRGB)."""
+    x: Tensor = synthesis.constant.expand(len(latents), -1, -1, -1)
+    image: Tensor | None = None
+    for layer in range(len(synthesis.convs)):
+        yield x, image
+        x, image = _one_layer(synthesis, layer, x, image, latents)
+
+
+def _synthesize_from(synthesis: Synthesis, first: int, x: Tensor, image: Tensor | None, styles: Latents) -> Tensor:
+    """Images of styles [M] by the convolutions from ``first`` up, on the state of images [K] repeated M / K times."""
+    copies = len(styles) // len(x)
+    x = x.repeat(copies, 1, 1, 1)
+    image = image if image is None else image.repeat(copies, 1, 1, 1)
+    for layer in range(first, len(synthesis.convs)):
+        x, image = _one_layer(synthesis, layer, x, image, styles)
+    assert image is not None  # the last convolution is followed by a ToRGB
+    return image
+
+
+def _one_layer(
+    synthesis: Synthesis, layer: int, x: Tensor, image: Tensor | None, styles: Latents
+) -> tuple[Tensor, Tensor | None]:
+    """The state after one more convolution; every second one, from the first, is followed by a ToRGB."""
+    at = synthesis.layout[layer]
+    x = synthesis.convs[layer](x, styles.s[:, at.start : at.stop])
+    if layer % 2 == 0:
+        at = synthesis.layout_rgb[layer // 2]
+        rgb = synthesis.to_rgbs[layer // 2](x, styles.s_rgb[:, at.start : at.stop])
+        image = rgb if image is None else upsample_2x(image) + rgb
+    return x, image
+
+
+def domain_relevance(
+    domain: EditingDomain,
+    images: int = 100,
+    statistics: int = 10_000,
+    sigmas: float = 5.0,
+    seed: int = 0,
+    batch: int = 200,
+    report: Report | None = None,
+) -> Artefact:
+    """R_s of a domain, from its artefacts or computed now.
+
+    Args:
+        domain: whose generator and editing CLIP are used.
+        images: K, how many samples of seed ``seed`` the directions are averaged over.
+        statistics: samples behind mean and standard deviation.
+        sigmas: how far a channel goes from its mean, in standard deviations.
+        seed: of the samples.
+        batch: images synthesised at a time (memory and speed only).
+        report: called with (done, all) rows, if computed now.
+
+    Returns:
+        the artefact ``relevance`` with float32 tensors relevance [C, E], mean [C] and std [C].
+    """
+
+    def build() -> dict[str, Tensor]:
+        mean, std = channel_statistics(domain.sample, statistics, seed)
+        latents = domain.sample(images, seed)
+        matrix = relevance_matrix(domain.synthesis, domain.clip, latents, mean, std, sigmas, batch, report)
+        return {"relevance": matrix, "mean": mean, "std": std}
+
+    key = {
+        "domain": domain.fingerprint,
+        "images": images,
+        "statistics": statistics,
+        "sigmas": float(sigmas),
+        "seed": seed,
+    }
+    return domain.artefacts.get("relevance", key, build)

@@ -1,0 +1,260 @@
+"""Training the Delta Mapper (DeltaEdit, section 3.3): loss, loop, validation, resumption.
+
+    L = 1.0 · MSE(Δŝ, Δs) + 1.0 · (1 - mean over pairs of cos(Δŝ, Δs))
+
+The released loop has neither validation nor resumption. Here a share of the *images* is held out, so that no image of
+a validation pair was ever trained on, and the checkpoint with the lowest validation loss is the result.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deltaedit.backbones.stylegan2 import StyleLayer
+from deltaedit.domain import TrainingSet
+from deltaedit.mapper import DeltaMapper
+from deltaedit.pairs import Pairs, draw_pairs
+
+Report = Callable[[int, int, dict[str, float]], None]
+VALIDATION_BATCH = 1024  # a matter of memory only
+
+
+@dataclass(frozen=True)
+class TrainMapper:
+    """How a mapper is trained.
+
+    Attributes:
+        steps: of the optimiser; the released code declares 201,562.
+        batch: pairs a step.
+        learning_rate: of Adam; every layer multiplies it by 0.01.
+        schedule: ``constant`` (published) or ``cosine`` (falls to 0 at the last step).
+        beta1: of Adam, decay of the mean gradient.
+        beta2: of Adam, decay of the squared gradient.
+        mse_weight: of the squared error.
+        cosine_weight: of 1 - cosine.
+        arm: of the conditioning: ``delta``, ``raw`` or ``centred``.
+        levels: coarse, medium, fine mappers (published), or one for all styles.
+        origin: train on ``inverted`` images, ``sampled`` ones, or ``both`` (published).
+        images: train on this many random images only; 0 for all.
+        validation_share: of the images, held out.
+        validation_pairs: drawn once from the held-out images.
+        evaluate_every: steps between two validations, which are also the states that can be resumed.
+        bfloat16: forward pass in bfloat16 (autocast); faster where the processor has it.
+        seed: of initial weights, split and pairs.
+    """
+
+    steps: int = 20_000
+    batch: int = 64
+    learning_rate: float = 0.5
+    schedule: str = "cosine"
+    beta1: float = 0.9
+    beta2: float = 0.999
+    mse_weight: float = 1.0
+    cosine_weight: float = 1.0
+    arm: str = "delta"
+    levels: bool = True
+    origin: str = "both"
+    images: int = 0
+    validation_share: float = 0.02
+    validation_pairs: int = 2048
+    evaluate_every: int = 1000
+    bfloat16: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainedMapper:
+    """The outcome of a training.
+
+    Attributes:
+        state: state dict of the mapper at its best validation.
+        best_step: when that was.
+        curve: (step, mean training loss since the last row, validation loss) of every validation.
+    """
+
+    state: dict[str, Tensor]
+    best_step: int
+    curve: tuple[tuple[int, float, float], ...]
+
+
+def mapper_losses(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared error, and 1 - mean cosine of the rows, of float [B, C]: two scalars.
+
+    >>> mse, cosine = mapper_losses(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+    >>> float(mse), float(cosine)
+    (2.5, 1.0)
+    """
+    return F.mse_loss(predicted, wanted), 1 - F.cosine_similarity(predicted, wanted, dim=-1).mean()
+
+
+def learning_rate(settings: TrainMapper, step: int) -> float:
+    """Adam's learning rate in a step counted from 0.
+
+    >>> [learning_rate(TrainMapper(steps=4, schedule="cosine"), step) for step in (0, 2, 4)]
+    [0.5, 0.25, 0.0]
+    """
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+
+
+def split_images(origin: Sequence[str], images: int, settings: TrainMapper) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows held out, int64, disjoint.
+
+    Args:
+        origin: of each image, or empty when nobody knows.
+        images: how many there are.
+        settings: ``origin``, ``images``, ``validation_share`` and ``seed`` matter.
+
+    Raises:
+        ValueError: fewer than two images would be left on either side.
+    """
+    rows = np.random.default_rng((settings.seed, 0)).permutation(images)
+    if settings.origin != "both":
+        rows = rows[np.asarray(origin)[rows] == settings.origin] if len(origin) == images else rows[:0]
+    rows = rows[: settings.images] if settings.images else rows
+    held_out = max(2, round(len(rows) * settings.validation_share))
+    if len(rows) < held_out + 2:
+        raise ValueError(
+            f"Training a Delta Mapper needs 4 images or more of origin '{settings.origin}'. Got {len(rows)} instead."
+        )
+    return rows[held_out:], rows[:held_out]
+
+
+class _Training:
+    """Everything that one training holds, and that is stored to resume it."""
+
+    def __init__(
+        self, images: TrainingSet, layout: Sequence[StyleLayer], settings: TrainMapper, device: torch.device
+    ) -> None:
+        self.images, self.settings, self.device = images, settings, device
+        self.rows, held_out = split_images(images.origin, len(images.s), settings)
+        self.centre = images.features[torch.from_numpy(self.rows)].mean(0)
+        draws = np.random.default_rng((settings.seed, 1))
+        self.validation = draw_pairs(images, held_out, settings.validation_pairs, draws, settings.arm, self.centre)
+        with torch.random.fork_rng(devices=[]):  # the layers draw their weights from the global generator
+            torch.manual_seed(settings.seed)
+            self.mapper = DeltaMapper(layout, images.features.shape[1], settings.levels).to(device)
+        self.optimiser = torch.optim.Adam(
+            self.mapper.parameters(), settings.learning_rate, (settings.beta1, settings.beta2), fused=True
+        )
+        self.step = 0
+        self.best: dict[str, Tensor] = {}
+        self.best_step = 0
+        self.curve: list[tuple[int, float, float]] = []
+
+    def loss(self, pairs: Pairs) -> Tensor:
+        """Weighted sum of the two losses: scalar."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            predicted = self.mapper(pairs.s.to(self.device), pairs.condition.to(self.device))
+        mse, cosine = mapper_losses(predicted.float(), pairs.delta_s.to(self.device))
+        return self.settings.mse_weight * mse + self.settings.cosine_weight * cosine
+
+    def advance(self) -> Tensor:
+        """One step of the optimiser on pairs that only seed and step determine; its loss, a scalar."""
+        draws = np.random.default_rng((self.settings.seed, 2, self.step))
+        pairs = draw_pairs(self.images, self.rows, self.settings.batch, draws, self.settings.arm, self.centre)
+        self.optimiser.param_groups[0]["lr"] = learning_rate(self.settings, self.step)
+        loss = self.loss(pairs)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        return loss.detach()
+
+    @torch.no_grad()
+    def validate(self, training_loss: float) -> float:
+        """Validation loss; the weights are kept when it is the lowest so far."""
+        total, pairs = 0.0, self.validation
+        for start in range(0, len(pairs.s), VALIDATION_BATCH):
+            at = slice(start, start + VALIDATION_BATCH)
+            part = Pairs(pairs.s[at], pairs.condition[at], pairs.delta_s[at])
+            total += float(self.loss(part)) * len(part.s)
+        loss = total / len(pairs.s)
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"Training the Delta Mapper diverged at step {self.step} (validation loss {loss}); "
+                f"take a 'learning_rate' below {self.settings.learning_rate}."
+            )
+        if not self.curve or loss < min(row[2] for row in self.curve):
+            self.best = {name: value.to("cpu", copy=True) for name, value in self.mapper.state_dict().items()}
+            self.best_step = self.step
+        self.curve.append((self.step, training_loss, loss))
+        return loss
+
+    def save(self, path: Path) -> None:
+        """Store all of it, whole or not at all."""
+        state = {
+            "settings": asdict(self.settings),
+            "step": self.step,
+            "mapper": self.mapper.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "best_step": self.best_step,
+            "curve": self.curve,
+        }
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on where ``save`` was called."""
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        if state["settings"] != asdict(self.settings):
+            raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
+        self.mapper.load_state_dict(state["mapper"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.best_step = state["step"], state["best_step"]
+        self.best = {name: value.cpu() for name, value in state["best"].items()}
+        self.curve = [tuple(row) for row in state["curve"]]
+
+
+def train_mapper(
+    training_set: TrainingSet,
+    layout: Sequence[StyleLayer],
+    settings: TrainMapper | None = None,
+    state_file: Path | None = None,
+    report: Report | None = None,
+    device: torch.device | str = "cpu",
+) -> TrainedMapper:
+    """Train a Delta Mapper.
+
+    Args:
+        training_set: styles and CLIP features of images.
+        layout: the generator's ``Synthesis.layout``.
+        settings: default ``TrainMapper()``.
+        state_file: written at every validation; when it exists already, the training goes on from there and ends with
+            the same weights, bit for bit, as an unbroken one.
+        report: called with (step, steps, {"train": loss, "validation": loss}) at every validation.
+        device: where to train; the training set may stay elsewhere.
+
+    Raises:
+        ValueError: too few images, a state file of other settings, or a loss that is no longer finite.
+    """
+    settings = settings or TrainMapper()
+    training = _Training(training_set, layout, settings, torch.device(device))
+    if state_file is not None and state_file.exists():
+        training.load(state_file)
+    while training.step < settings.steps:
+        losses = []
+        end = min(settings.steps, (training.step // settings.evaluate_every + 1) * settings.evaluate_every)
+        while training.step < end:
+            losses.append(training.advance())
+        train_loss = float(torch.stack(losses).mean())
+        validation_loss = training.validate(train_loss)
+        if state_file is not None:
+            training.save(state_file)
+        if report is not None:
+            report(training.step, settings.steps, {"train": train_loss, "validation": validation_loss})
+    return TrainedMapper(training.best, training.best_step, tuple(training.curve))
