@@ -1,0 +1,44 @@
+"""Statistics of cells: clustered intervals, paired tests, corrected p-values, groups that cannot be told apart.
+
+``docs/statistics.md`` says which method answers which question, and what simulations found.
+"""
+
+from eval.statistics.bootstrap import Estimates, image_bootstrap, two_way_bootstrap
+from eval.statistics.cells import (
+    LIKE_THESE,
+    POPULATIONS,
+    THESE_PROMPTS,
+    Grid,
+    grid_of,
+    metric_columns,
+    paired_differences,
+    with_setting,
+)
+from eval.statistics.comparison import compare_editors, compare_paired, summarise, verdict
+from eval.statistics.correction import holm
+from eval.statistics.groups import indistinguishable_groups, letters
+from eval.statistics.permutation import sign_flip_p
+from eval.statistics.power import minimum_detectable_effect
+
+__all__ = [
+    "LIKE_THESE",
+    "POPULATIONS",
+    "THESE_PROMPTS",
+    "Estimates",
+    "Grid",
+    "compare_editors",
+    "compare_paired",
+    "grid_of",
+    "holm",
+    "image_bootstrap",
+    "indistinguishable_groups",
+    "letters",
+    "metric_columns",
+    "minimum_detectable_effect",
+    "paired_differences",
+    "sign_flip_p",
+    "summarise",
+    "two_way_bootstrap",
+    "verdict",
+    "with_setting",
+]

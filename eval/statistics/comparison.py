@@ -1,0 +1,207 @@
+"""Tables of means with intervals, and of paired differences with corrected p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.statistics import bootstrap, permutation
+from eval.statistics.bootstrap import Estimates, image_bootstrap, two_way_bootstrap
+from eval.statistics.cells import (
+    ELIGIBLE_ONLY,
+    LIKE_THESE,
+    THESE_PROMPTS,
+    Grid,
+    check_population,
+    grid_of,
+    metric_columns,
+    paired_differences,
+    with_setting,
+)
+from eval.statistics.correction import holm
+from eval.statistics.permutation import sign_flip_p
+from eval.statistics.power import minimum_detectable_effect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIGNIFICANT = 0.05  # level of the corrected test
+
+
+def summarise(
+    cells: pd.DataFrame,
+    metrics: Sequence[str] = (),
+    *,
+    population: str = THESE_PROMPTS,
+    seed: int = 0,
+    draws: int = bootstrap.DRAWS,
+    by: Sequence[str] = ("editor", "setting"),
+) -> pd.DataFrame:
+    """Mean and 95 % interval of every metric for every editor and setting.
+
+    Args:
+        cells: one row per cell, columns of the run folder.
+        metrics: columns to summarise; all that an editor can change if empty.
+        population: ``these-prompts`` or ``prompts-like-these``.
+        seed: of the bootstrap draws; every group gets the same draws.
+        draws: bootstrap draws.
+        by: columns that make a group, for example also ``prompt``.
+
+    Returns:
+        One row per group and metric: the columns of ``by``, metric, mean, low, high, cells, images, prompts.
+
+    Raises:
+        UsageError: an unknown metric or population, or two cells of one image and prompt in a group.
+    """
+    import pandas as pd
+
+    check_population(population)
+    metrics = metric_columns(cells, metrics)
+    rows: list[dict[str, Any]] = []
+    for key, group in with_setting(cells).groupby(list(by), sort=False):
+        grid = grid_of(group, metrics)
+        estimates = _estimate(grid, metrics, population, seed, draws)
+        for row, metric in enumerate(metrics):
+            rows.append(
+                dict(zip(by, key, strict=True))
+                | {
+                    "metric": metric,
+                    "mean": estimates.mean[row],
+                    "low": estimates.low[row],
+                    "high": estimates.high[row],
+                }
+                | _sizes(grid, row)
+            )
+    return pd.DataFrame(rows)
+
+
+def compare_editors(
+    cells: pd.DataFrame,
+    metrics: Sequence[str] = (),
+    *,
+    population: str = THESE_PROMPTS,
+    seed: int = 0,
+    draws: int = bootstrap.DRAWS,
+    flips: int = permutation.DRAWS,
+) -> pd.DataFrame:
+    """Paired differences of all editors of a run at equal setting; Holm over all rows of the table.
+
+    Args:
+        cells: one row per cell, columns of the run folder.
+        metrics: columns to compare; all that an editor can change if empty.
+        population: ``these-prompts`` or ``prompts-like-these``.
+        seed: of the draws.
+        draws: bootstrap draws.
+        flips: sign patterns.
+
+    Returns:
+        Columns setting, editor_a, editor_b and those of ``compare_paired``, with ``p_holm`` over the whole table.
+
+    Raises:
+        UsageError: an unknown metric or population, or two cells of one image and prompt at one setting.
+    """
+    import pandas as pd
+
+    check_population(population)
+    metrics = metric_columns(cells, metrics)
+    tables = []
+    for setting, group in with_setting(cells).groupby("setting", sort=False):
+        grids = {editor: grid_of(rows, metrics) for editor, rows in group.groupby("editor", sort=False)}
+        for first, second in combinations(grids, 2):
+            table = compare_paired(
+                grids[first], grids[second], metrics, population=population, seed=seed, draws=draws, flips=flips
+            )
+            names = {"setting": setting, "editor_a": first, "editor_b": second}
+            tables.append(pd.concat([pd.DataFrame([names] * len(table)), table], axis=1))
+    if not tables:
+        return pd.DataFrame()
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(p_holm=holm(table["p"].to_numpy()))
+
+
+def compare_paired(
+    first: Grid,
+    second: Grid,
+    metrics: Sequence[str],
+    *,
+    population: str = THESE_PROMPTS,
+    seed: int = 0,
+    draws: int = bootstrap.DRAWS,
+    flips: int = permutation.DRAWS,
+) -> pd.DataFrame:
+    """Differences of two editors over their shared cells, one row per metric.
+
+    Args:
+        first: cells of A.
+        second: cells of B.
+        metrics: names of the grids' metrics.
+        population: ``these-prompts`` or ``prompts-like-these``.
+        seed: of the draws.
+        draws: bootstrap draws.
+        flips: sign patterns.
+
+    Returns:
+        Columns metric, mean_a, mean_b, difference (A - B), low, high (95 %), p (uncorrected), detectable (difference
+        found with 80 % probability at an uncorrected level of 5 %), cells, images, prompts.
+
+    Raises:
+        UsageError: the population is unknown.
+    """
+    import pandas as pd
+
+    a, b, difference = paired_differences(first, second)
+    estimates = _estimate(difference, (), population, seed, draws)
+    p_values = sign_flip_p(difference.values, population, np.random.default_rng([seed, 1]), flips)
+    detectable = minimum_detectable_effect(estimates.standard_error, estimates.degrees_of_freedom)
+    return pd.DataFrame(
+        {
+            "metric": metric,
+            "mean_a": _mean(a.values[row]),
+            "mean_b": _mean(b.values[row]),
+            "difference": estimates.mean[row],
+            "low": estimates.low[row],
+            "high": estimates.high[row],
+            "p": p_values[row],
+            "detectable": detectable[row],
+            **_sizes(difference, row),
+        }
+        for row, metric in enumerate(metrics)
+    )
+
+
+def verdict(difference: float, p_holm: float, first: str = "A", second: str = "B") -> str:
+    """What a row of a comparison says in words.
+
+    >>> verdict(-0.1, 0.01), verdict(-0.1, 0.2), verdict(float("nan"), float("nan"))
+    ('B higher', 'no difference found', 'n/a')
+    """
+    if np.isnan(p_holm):
+        return "n/a"
+    if p_holm >= SIGNIFICANT or difference == 0:
+        return "no difference found"
+    return f"{first if difference > 0 else second} higher"
+
+
+def _estimate(grid: Grid, metrics: Sequence[str], population: str, seed: int, draws: int) -> Estimates:
+    """Bootstrap of a grid; metrics that are shares by definition are told by their names."""
+    check_population(population)
+    shares = np.array([metric.split(".")[0] in ELIGIBLE_ONLY for metric in metrics]) if metrics else None
+    method = two_way_bootstrap if population == LIKE_THESE else image_bootstrap
+    return method(grid.values, np.random.default_rng([seed, 0]), draws, shares=shares)
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _sizes(grid: Grid, row: int) -> dict[str, int]:
+    present = ~np.isnan(grid.values[row])
+    return {
+        "cells": int(present.sum()),
+        "images": int(present.any(1).sum()),
+        "prompts": int(present.any(0).sum()),
+    }
