@@ -1,4 +1,4 @@
-"""What an editor is, and where editors are found."""
+"""What an editor is (``registry`` finds them)."""
 
 from __future__ import annotations
 

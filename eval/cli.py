@@ -1,0 +1,101 @@
+"""The command `deltabench`: finds the command's module, calls it, prints users' mistakes as one sentence.
+
+Nothing heavy is imported here, so that ``deltabench --help`` is instant: a command's module is imported when called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from eval.commands import LazyGroup
+from eval.errors import UsageError, unknown
+
+# command -> where it is, and its line in `deltabench --help`
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
+    "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
+    "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
+    "domains": ("eval.commands.domains:domains", "List the domains."),
+    "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),
+    "domain": ("eval.commands.domain:domain", "Render, train or show a domain."),
+}
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("deltabench")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"deltabench {_version()}")
+        context.exit()
+
+
+cli = LazyGroup(
+    name="deltabench",
+    commands_table=COMMANDS,
+    help="Which text-driven StyleGAN editor changes what the text asks, and only that, at what cost?\n\n"
+    "Start with: deltabench run --methods deltaedit,styleclip",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    no_args_is_help=False,
+    invoke_without_command=True,
+    callback=lambda: None,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: default those of the process.
+
+    Returns:
+        The exit code: 0 fine, 1 some chunks failed, 2 a mistake in the command or its input, 130 stopped by Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
+    except UsageError as error:
+        click.echo(str(error), err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(_sentence(error), err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped; the same command goes on from here.", err=True)
+        return 130
+
+
+def _sentence(error: click.ClickException) -> str:
+    """Click's message in one line, with the command that helps."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return " ".join(error.format_message().split())
+    help_command = f"{context.command_path} --help"
+    if isinstance(error, click.NoSuchOption):
+        options = [option for parameter in context.command.get_params(context) for option in parameter.opts]
+        return str(unknown("option", error.option_name, [o for o in options if o.startswith("-")], help_command))
+    message = " ".join(error.format_message().split())
+    return f"{message if message.endswith('.') else message + '.'} See `{help_command}`."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

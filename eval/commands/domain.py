@@ -1,0 +1,100 @@
+"""`deltabench domain`: render, train or show a domain of known attributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eval.commands import Group
+from eval.errors import UsageError, unknown
+
+
+@click.group(cls=Group)
+def domain() -> None:
+    """Render, train or show a domain."""
+
+
+def _needs_avatars(name: str) -> None:
+    """Only the embedded domain is made here; the others come as checkpoints."""
+    from eval.domains import DOMAINS
+
+    if name not in DOMAINS:
+        raise unknown("domain", name, DOMAINS, "deltabench domains")
+    if name != "avatars":
+        raise UsageError(f"The domain '{name}' has no renderer and no recipes; only avatars has.")
+
+
+@domain.command()
+@click.argument("name")
+@click.option("--count", default=16, show_default=True, type=click.IntRange(1), help="How many portraits.")
+@click.option("--seed", default=0, show_default=True, type=int, help="Same seed, same portraits.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the PNG files and factors.csv.")
+def render(name: str, count: int, seed: int, out: Path) -> None:
+    """Render random portraits of the domain NAME."""
+    _needs_avatars(name)
+    from PIL import Image
+
+    from eval.domains.avatars.factors import sample_portraits
+    from eval.domains.avatars.renderer import render as render_portraits
+
+    people = sample_portraits(count, seed)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for number, picture in enumerate(render_portraits(people)):
+            Image.fromarray(picture).save(out / f"{number:05d}.png")
+        _write_factors(people, out / "factors.csv")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error.strerror or error}); choose another --out.") from None
+    click.echo(f"{count} portraits and factors.csv are in {out}")
+
+
+def _write_factors(people: object, path: Path) -> None:
+    """One row a portrait: file, the value of every factor in words, the geometry."""
+    import csv
+
+    from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES, Portraits
+
+    assert isinstance(people, Portraits)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", *FACTOR_NAMES, *GEOMETRY])
+        for number, (values, geometry) in enumerate(zip(people.values, people.geometry, strict=True)):
+            words = [VALUES[factor][value] for factor, value in zip(FACTOR_NAMES, values, strict=True)]
+            rows.writerow([f"{number:05d}.png", *words, *(f"{measure:.6g}" for measure in geometry)])
+
+
+@domain.command()
+@click.argument("name")
+@click.option("--network", required=True, help="Which network.")
+def train(name: str, network: str) -> None:
+    """Train a network of the domain NAME by its recipe; a broken-off training goes on where it was."""
+    _needs_avatars(name)
+    from eval.domains.avatars.recipes import NETWORKS, train_network
+
+    if network not in NETWORKS:
+        raise unknown(f"network of {name}", network, NETWORKS)
+    click.echo(train_network(network, _print_progress))
+
+
+def _print_progress(network: str, done: int, total: int, losses: dict[str, float]) -> None:
+    recent = ", ".join(f"{name} {loss:.4g}" for name, loss in losses.items())
+    click.echo(f"{network}: step {done} of {total}  {recent}", err=True)
+
+
+@domain.command()
+@click.argument("name")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Picture to write; default NAME.png.")
+def show(name: str, out: Path | None) -> None:
+    """Draw a sheet of the domain NAME: renders, reconstructions, samples, exact answers, measured quality."""
+    _needs_avatars(name)
+    from eval.domains import load_domain
+    from eval.domains.avatars.sheet import draw_sheet
+
+    path = out or Path(f"{name}.png")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_sheet(load_domain(name), path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from None
+    click.echo(f"The sheet is {path}")

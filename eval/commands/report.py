@@ -1,0 +1,40 @@
+"""`deltabench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eval.errors import UsageError
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--no-figures", is_flag=True, help="Write tables only.")
+def report(run: Path, no_figures: bool) -> int:
+    """Write the tables and figures of the run folder RUN anew."""
+    if not (run / "manifest.json").exists():
+        raise UsageError(f"{run} is not a run folder: it has no manifest.json; `deltabench run` makes one.")
+    if not any((run / "chunks").glob("*.parquet")):
+        raise UsageError(f"The run {run} has no finished chunk yet; run its command again.")
+    write_report(run, not no_figures)
+    return 0
+
+
+def write_report(run: Path, figures: bool) -> None:
+    """Write tables and, if asked for, figures; print the summary and where the files are."""
+    from rich.console import Console
+
+    from eval.metrics.frechet import frechet_distance
+    from reports.tables import summary, write_tables
+
+    written = list(write_tables(run, frechet_distance))
+    if figures:
+        from reports.figures import write_figures
+
+        written += write_figures(run)
+    Console().print(summary(run))
+    click.echo(f"Run folder: {run}")
+    for path in written:
+        click.echo(f"  {path}")

@@ -1,0 +1,79 @@
+"""What a run folder says about itself: arguments, code, packages, hardware and the sha256 of every network."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from deltaedit.artefacts import hardware_name
+from eval.domains.base import Domain
+from eval.editor_spec import EditorSpec
+from eval.plan import Arguments
+from eval.store import SCHEMA
+
+_PACKAGES = ("deltabench", "torch", "numpy", "pandas", "pyarrow", "open_clip_torch", "pillow", "resvg-py")
+
+
+def manifest(
+    domain: Domain, arguments: Arguments, specs: Sequence[EditorSpec], recipes: dict[str, str]
+) -> dict[str, Any]:
+    """The contents of ``manifest.json``.
+
+    Args:
+        domain: of the run.
+        arguments: of the run.
+        specs: its editors.
+        recipes: metric -> recipe id.
+    """
+    return {
+        "schema": SCHEMA,
+        "domain": domain.name,
+        "arguments": arguments.as_json(),
+        "editors": {spec.label: _editor(spec) for spec in specs},
+        "fingerprints": dict(domain.fingerprints),
+        "recipes": recipes,
+        "frechet_name": domain.judges.frechet_name,
+        "identity_floor": domain.judges.identity_floor,
+        "identity_ceiling": domain.judges.identity_ceiling,
+        "packages": {"python": platform.python_version(), **_packages()},
+        "commit": commit(),
+        "hardware": hardware_name(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _editor(spec: EditorSpec) -> dict[str, Any]:
+    editor: Any = spec.editor
+    return {
+        "class": f"{editor.__module__}:{editor.__qualname__}",
+        "parameters": dict(spec.parameters),
+        "space": editor.space,
+        "paper": editor.paper,
+    }
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """The commit of the source tree that runs, with ``+`` if files differ from it; '' for an installed package."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return ""
+    try:
+        asked = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

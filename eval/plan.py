@@ -1,0 +1,192 @@
+"""Which cells a run holds, in which chunks, and how long they take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eval.errors import UsageError, unknown
+from eval.prompts import Prompt
+
+CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
+CALIBRATION_IMAGES = 50
+SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration tries
+KINDS = ("default", "calibrated")
+DEFAULT_STRENGTH = 1.0  # the published one, by contract of every editor
+
+
+@dataclass(frozen=True)
+class Strength:
+    """A strength as it was asked for.
+
+    Attributes:
+        kind: ``default``, ``calibrated`` or ``given``.
+        value: None for ``calibrated``: found for each editor and prompt.
+    """
+
+    kind: str
+    value: float | None
+
+    def __str__(self) -> str:
+        return f"{self.value:g}" if self.kind == "given" else self.kind
+
+
+def parse_strengths(text: str) -> tuple[Strength, ...]:
+    """Read ``--strengths``, each once.
+
+    >>> [str(strength) for strength in parse_strengths("default,calibrated,0.5")]
+    ['default', 'calibrated', '0.5']
+
+    Raises:
+        UsageError: something that is neither a kind nor a number from 0 up.
+    """
+    found = []
+    for word in (word.strip() for word in text.split(",")):
+        if word in KINDS:
+            found.append(Strength(word, DEFAULT_STRENGTH if word == "default" else None))
+            continue
+        try:
+            value = float(word)
+        except ValueError:
+            raise unknown("strength", word, [*KINDS, "or a number"]) from None
+        if not 0 <= value < float("inf"):
+            raise UsageError(f"A strength must be a number from 0 up; --strengths has {word}.")
+        found.append(Strength("given", value))
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What determines the cells of a run; as stored in its manifest.
+
+    Attributes:
+        domain: name.
+        methods: labels of the editors.
+        prompts: what is asked for.
+        images: how many, from the first of the test set.
+        strengths: as asked for.
+        seed: given to editors that take one.
+        batch: images a chunk.
+    """
+
+    domain: str
+    methods: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
+    images: int = 200
+    strengths: tuple[Strength, ...] = (Strength("default", DEFAULT_STRENGTH), Strength("calibrated", None))
+    seed: int = 0
+    batch: int = CHUNK
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``manifest.json``."""
+        return {
+            "methods": list(self.methods),
+            "prompts": [prompt.name for prompt in self.prompts],
+            "images": self.images,
+            "strengths": [str(strength) for strength in self.strengths],
+            "seed": self.seed,
+            "batch": self.batch,
+        }
+
+    def folder_name(self) -> str:
+        """Name of the run's folder when none is given: the same arguments give the same name."""
+        everything = {**self.as_json(), "domain": self.domain, "prompts": [asdict(prompt) for prompt in self.prompts]}
+        digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+        return f"{self.domain}-{digest[:10]}"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The cells of one (editor, prompt, strength) over one batch of images."""
+
+    editor: str
+    prompt: str
+    kind: str
+    strength: float
+    first: int
+    count: int
+
+    @property
+    def id(self) -> str:
+        """File name: the kind is in it because a calibrated strength may equal the default one."""
+        kind = "" if self.kind == "given" else f"{self.kind}-"
+        return f"{file_name(self.editor)}--{file_name(self.prompt)}--{kind}{self.strength:g}--{self.first:05d}"
+
+    @property
+    def rows(self) -> slice:
+        """Its images among those of the run."""
+        return slice(self.first, self.first + self.count)
+
+
+def file_name(text: str) -> str:
+    """A text as a part of a file's name; different texts stay different.
+
+    >>> file_name("deltaedit")
+    'deltaedit'
+    >>> file_name("deltaedit[threshold=0.05]")
+    'deltaedit_threshold=0.05_-20ed'
+    """
+    plain = re.sub(r"[^\w.=+-]+", "_", text)
+    return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def chunks(arguments: Arguments, editor: str, prompt: str, kind: str, strength: float) -> Iterator[Chunk]:
+    """The chunks of one (editor, prompt, strength)."""
+    for first in range(0, arguments.images, arguments.batch):
+        yield Chunk(editor, prompt, kind, strength, first, min(arguments.batch, arguments.images - first))
+
+
+def cell_count(arguments: Arguments) -> int:
+    """How many cells the run holds."""
+    return len(arguments.methods) * len(arguments.prompts) * len(arguments.strengths) * arguments.images
+
+
+def sweep_count(arguments: Arguments) -> int:
+    """How many edits calibration makes besides."""
+    if not any(strength.kind == "calibrated" for strength in arguments.strengths):
+        return 0
+    return len(arguments.methods) * len(arguments.prompts) * len(SWEEP) * CALIBRATION_IMAGES
+
+
+def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
+    """Seconds that the run takes from nothing, by measured costs.
+
+    Args:
+        arguments: of the run.
+        costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``answer_s`` an (image, prompt), ``source_s`` an
+            image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell.
+
+    Returns:
+        None when a cost is not known.
+    """
+    prompts, images = len(arguments.prompts), arguments.images
+    try:
+        total = images * (float(costs["source_s"]) + prompts * float(costs["answer_s"]))
+        for label in arguments.methods:
+            cost = costs[label.partition("[")[0]]
+            edit_s = float(cost["edit_s"]) + float(costs["synthesis_s"])
+            total += float(cost.get("prepare_s", 0)) + prompts * float(cost.get("fit_s", 0))
+            total += prompts * len(arguments.strengths) * images * (edit_s + float(costs["judge_s"]))
+            total += sweep_count(arguments) / len(arguments.methods) * (edit_s + float(costs["sweep_judge_s"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return total
+
+
+def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Sequence[str]]) -> None:
+    """Refuse prompts about attributes that the domain's judge does not know.
+
+    Raises:
+        UsageError: with the nearest attribute or value.
+    """
+    for prompt in prompts:
+        if prompt.attribute not in factors:
+            raise unknown(f"attribute (of the prompt '{prompt.name}')", prompt.attribute, factors)
+        if prompt.value not in factors[prompt.attribute]:
+            raise unknown(
+                f"{prompt.attribute} (of the prompt '{prompt.name}')", prompt.value, factors[prompt.attribute]
+            )

@@ -1,0 +1,136 @@
+"""Where editors are found: built in, from plug-ins' entry points, or named as ``module:Class``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+from eval.editor_spec import EditorSpec, parse_parameters, split_methods
+from eval.errors import UsageError, unknown
+
+ENTRY_POINTS = "deltabench.editors"
+BUILT_IN = {
+    "deltaedit": "deltaedit.editor:DeltaEdit",
+    "styleclip-global": "baselines.styleclip_global:StyleClipGlobal",
+    "styleclip-mapper": "baselines.styleclip_mapper:StyleClipMapper",
+    "styleclip-optimization": "baselines.styleclip_optimization:StyleClipOptimization",
+    "tedigan": "baselines.tedigan:TediGan",
+    "stylemc": "baselines.stylemc:StyleMC",
+    "identity": "baselines.controls:Identity",
+    "random-direction": "baselines.controls:RandomDirection",
+}
+ALIASES = {"styleclip": ("styleclip-global", "styleclip-mapper")}
+GUIDE = "see docs/adding_an_editor.md"
+
+
+def names() -> list[str]:
+    """Every editor that ``--methods`` takes by name: the built-in ones that are installed, then the plug-ins."""
+    built_in = [name for name, where in BUILT_IN.items() if find_spec(where.partition(":")[0]) is not None]
+    return built_in + sorted(name for name in _plug_ins() if name not in BUILT_IN)
+
+
+def load_class(name: str) -> type:
+    """The class of an editor.
+
+    Args:
+        name: as on the command line, or ``module:Class`` (also of a file in the current folder).
+
+    Raises:
+        UsageError: there is no such editor, it cannot be imported, or it is not an editor.
+    """
+    if ":" in name:
+        return _import(name, name)
+    if name not in names():
+        raise unknown("editor", name, [*names(), *ALIASES, "all"], "deltabench methods")
+    if name in BUILT_IN:
+        return _import(name, BUILT_IN[name])
+    return _import(name, _plug_ins()[name].value)
+
+
+def load_every(wanted: Iterable[str]) -> tuple[dict[str, type], list[str]]:
+    """The classes of these editors, and one line for each that is broken; the others go on."""
+    classes, problems = {}, []
+    for name in wanted:
+        try:
+            classes[name] = load_class(name)
+        except UsageError as error:
+            problems.append(str(error))
+    return classes, problems
+
+
+def parse_methods(text: str) -> tuple[tuple[EditorSpec, ...], list[str]]:
+    """Read ``--methods``, for example ``styleclip-global[beta=0.15,alpha=4.1],deltaedit``.
+
+    Args:
+        text: editors, aliases (``styleclip``, ``all``) or ``module:Class``, each with parameters in brackets or without.
+
+    Returns:
+        The editors in the order asked for, each once; and one line for each broken plug-in that ``all`` leaves out.
+
+    Raises:
+        UsageError: an editor or parameter that does not exist, or a value of the wrong type.
+    """
+    specs: dict[str, EditorSpec] = {}
+    problems: list[str] = []
+    for name, parameters in split_methods(text):
+        if name == "all":
+            classes, problems = load_every(names())
+        else:
+            members = [member for member in ALIASES.get(name, (name,)) if name not in ALIASES or member in names()]
+            classes = {member: load_class(member) for member in members}
+        if parameters and len(classes) != 1:
+            raise UsageError(
+                f"'{name}' stands for several editors; give parameters to one of them: {', '.join(classes)}."
+            )
+        for member, editor in classes.items():
+            spec = parse_parameters(_public_name(member, editor), editor, parameters)
+            specs.setdefault(spec.label, spec)
+    return tuple(specs.values()), problems
+
+
+def _public_name(name: str, editor: type) -> str:
+    """What results call the editor: its name on the command line, or for ``module:Class`` the name that it declares."""
+    if ":" not in name:
+        return name
+    declared = str(editor.name)  # type: ignore[attr-defined]
+    if declared in names():
+        raise UsageError(f"{name} is named '{declared}' like an editor that exists; give it another name; {GUIDE}.")
+    return declared
+
+
+def _plug_ins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _import(name: str, where: str) -> type:
+    module, _, attribute = where.partition(":")
+    here = str(Path.cwd())
+    if (
+        ":" in name and here not in sys.path
+    ):  # a console script, unlike `python -m`, does not look in the current folder
+        sys.path.insert(0, here)
+    try:
+        editor = getattr(import_module(module), attribute)
+    except Exception as error:  # whatever a stranger's module does when imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"The editor '{name}' ({where}) cannot be loaded: {reason}.") from error
+    missing = missing_members(editor)
+    if missing:
+        raise UsageError(f"{where} is not an editor: it has no {', no '.join(missing)}; {GUIDE}.")
+    loaded: type = editor
+    return loaded
+
+
+def missing_members(editor: object) -> Sequence[str]:
+    """What an editor must have and this object has not.
+
+    >>> missing_members(type("Half", (), {"name": "half", "space": "S", "paper": "", "edit": print}))
+    ['prepare', 'fit']
+    """
+    if not isinstance(editor, type):
+        return ["class"]
+    return [member for member in ("name", "space", "paper", "prepare", "fit", "edit") if not hasattr(editor, member)]

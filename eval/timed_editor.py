@@ -1,0 +1,124 @@
+"""An editor at work: its three verbs timed apart, its artefacts' cost added up, its answers checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deltaedit.artefacts import Artefact, Artefacts, hardware_name
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from eval.editor_spec import EditorSpec
+from eval.prompts import Prompt
+
+
+class RecordingArtefacts(Artefacts):
+    """Artefacts that remember what the loaded ones cost where they were computed."""
+
+    def __init__(self, artefacts: Artefacts) -> None:
+        super().__init__(artefacts.cache, artefacts.shipped)
+        self.loaded_cost_s = 0.0
+
+    def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
+        """As ``Artefacts.get``."""
+        artefact = super().get(name, key, build)
+        if not artefact.built_here:
+            self.loaded_cost_s += artefact.cost_s
+        return artefact
+
+
+class TimedEditor:
+    """Runs one editor on one domain.
+
+    Args:
+        spec: which editor.
+        domain: what editors see.
+        seed: for editors that take one.
+        costs: what an earlier process of the same run measured; kept.
+    """
+
+    def __init__(self, spec: EditorSpec, domain: EditingDomain, seed: int, costs: Mapping[str, Any] | None) -> None:
+        self.label = spec.label
+        self._artefacts = RecordingArtefacts(domain.artefacts)
+        self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
+        self._editor = spec.build(seed)
+        self._prepared = False
+        self._failure: Exception | None = None
+        self.costs: dict[str, Any] = {
+            "editor": spec.label,
+            "prepare_s": None,
+            "prepare_here_s": None,
+            "hardware": hardware_name(),
+            "fit_s": {},
+            "fit_here_s": {},
+            **(costs or {}),
+        }
+
+    def fit(self, prompt: Prompt) -> None:
+        """Prepare if that was not done yet, then fit; a failed preparation fails every prompt in the same way.
+
+        Raises:
+            Exception: whatever the editor raises.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if not self._prepared:
+            try:
+                here_s, cost_s = self._timed(lambda: self._editor.prepare(self._domain))
+            except Exception as error:
+                self._failure = error
+                raise
+            self._prepared = True
+            if self.costs["prepare_here_s"] is None:
+                self.costs |= {"prepare_here_s": here_s, "prepare_s": cost_s}
+        here_s, cost_s = self._timed(lambda: self._editor.fit(prompt))
+        self.costs["fit_here_s"].setdefault(prompt.name, here_s)
+        self.costs["fit_s"].setdefault(prompt.name, cost_s)
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> tuple[Latents, float]:
+        """Edited codes and the seconds that they took.
+
+        Raises:
+            ValueError: the editor returned something that is not N edited codes.
+        """
+        given = Latents(latents.w_plus.clone(), latents.s.clone(), latents.s_rgb.clone())
+        began = clock(self._domain.device)
+        edited = self._editor.edit(given, prompt, strength)
+        edit_s = clock(self._domain.device) - began
+        return _checked(self.label, edited, latents), edit_s
+
+    def _timed(self, work: Callable[[], object]) -> tuple[float, float | None]:
+        """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""
+        self._artefacts.loaded_cost_s = 0.0
+        began = clock(self._domain.device)
+        work()
+        here_s = clock(self._domain.device) - began
+        cost_s = here_s + self._artefacts.loaded_cost_s
+        return here_s, None if math.isnan(cost_s) else cost_s
+
+
+def clock(device: torch.device) -> float:
+    """Seconds, after everything queued on the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _checked(label: str, edited: object, before: Latents) -> Latents:
+    if not isinstance(edited, Latents):
+        raise ValueError(f"{label}.edit must return Latents. Got {type(edited).__name__} instead.")
+    for name in ("w_plus", "s", "s_rgb"):
+        got, wanted = getattr(edited, name), getattr(before, name)
+        if not isinstance(got, Tensor) or got.shape != wanted.shape:
+            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+            raise ValueError(f"{label}.edit must return {name} of shape {tuple(wanted.shape)}. Got {shape} instead.")
+        if not torch.isfinite(got).all():
+            raise ValueError(f"{label}.edit returned {name} with numbers that are not finite.")
+    parts = (getattr(edited, name).detach().to(torch.float32) for name in ("w_plus", "s", "s_rgb"))
+    return Latents(*parts)
