@@ -1,0 +1,264 @@
+"""A run folder, opened for reading. ``docs/run_folder.md`` documents every file and field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SCHEMA = 1  # the newest layout of the run folder that this code reads
+KINDS = ("default", "calibrated", "matched", "given")  # how a strength was chosen, in the order of the tables
+PER_PROMPT_KINDS = ("calibrated", "matched")  # these have another strength for every prompt
+HEADLINE_ORDER = ("calibrated", "default", "matched", "given")  # what a figure shows when there is room for one
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The cells of one editor at one way of choosing the strength: one row of the main table.
+
+    Attributes:
+        editor: label, for example ``deltaedit``.
+        kind: one of ``KINDS``.
+        strength: the strength as text, ``per prompt`` where every prompt has its own.
+        rows: positions of its cells in ``Run.rows``, int64 [n], ascending.
+    """
+
+    editor: str
+    kind: str
+    strength: str
+    rows: np.ndarray
+
+    @property
+    def label(self) -> str:
+        """For headings: ``deltaedit, calibrated`` or ``deltaedit, strength 2``."""
+        return f"{self.editor}, {self.kind if self.kind != 'given' else 'strength ' + self.strength}"
+
+
+class Run:
+    """One run folder. Nothing but the manifest is read before it is asked for; nothing is ever written.
+
+    Args:
+        folder: what ``deltabench run --out`` made.
+
+    Raises:
+        ValueError: there is no readable manifest, or its schema is newer than this code.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.manifest: dict[str, Any] = self._manifest()
+
+    def _manifest(self) -> dict[str, Any]:
+        path = self.folder / "manifest.json"
+        if not path.is_file():
+            raise ValueError(
+                f"{self.folder} is not a run folder: it has no manifest.json; make one with `deltabench run`."
+            )
+        manifest = _read_json(path)
+        schema = manifest.get("schema") if isinstance(manifest, dict) else None
+        if not isinstance(schema, int) or schema < 1:
+            raise ValueError(
+                f"{path} must hold a schema number of 1 to {SCHEMA}, got {schema!r}; run again into another folder."
+            )
+        if schema > SCHEMA:
+            raise ValueError(
+                f"{path} has schema {schema} and this deltabench reads up to {SCHEMA}; "
+                "update it with `pip install --upgrade deltabench`."
+            )
+        return dict(manifest)
+
+    @cached_property
+    def prompts(self) -> tuple[dict[str, str], ...]:
+        """The prompts of the run (name, source, target, attribute, value), in the order of the prompt set."""
+        wanted = self.manifest.get("arguments", {}).get("prompts")
+        prompts = _read_json(self.folder / "prompts.json")
+        return tuple(prompt for prompt in prompts if not wanted or prompt["name"] in wanted)
+
+    @cached_property
+    def factors(self) -> dict[str, tuple[str, ...]]:
+        """Factor -> its values, in the order of the judge's logits."""
+        return {name: tuple(values) for name, values in _read_json(self.folder / "factors.json").items()}
+
+    @cached_property
+    def editors(self) -> tuple[str, ...]:
+        """Editors with at least one finished chunk: those of the arguments first, in that order, then by name."""
+        asked = list(self.manifest.get("arguments", {}).get("methods", []))
+        return tuple(_in_order({chunk["editor"] for chunk in self.chunks}, asked))
+
+    @cached_property
+    def chunks(self) -> tuple[dict[str, Any], ...]:
+        """What ``chunks/<id>.json`` says of every finished chunk, by editor, prompt, kind, strength, first image."""
+        paths = sorted((self.folder / "chunks").glob("*.json"))
+        chunks = [_read_json(path) for path in paths if not path.name.endswith(".error.json")]
+        asked = list(self.manifest.get("arguments", {}).get("methods", []))
+        editors = _in_order({chunk["editor"] for chunk in chunks}, asked)
+        prompts = [prompt["name"] for prompt in self.prompts]
+        return tuple(
+            sorted(
+                (chunk for chunk in chunks if chunk["prompt"] in prompts),
+                key=lambda chunk: (
+                    editors.index(chunk["editor"]),
+                    prompts.index(chunk["prompt"]),
+                    KINDS.index(chunk["kind"]),
+                    chunk["strength"],
+                    chunk["first"],
+                ),
+            )
+        )
+
+    @cached_property
+    def failures(self) -> tuple[dict[str, Any], ...]:
+        """What ``chunks/<id>.error.json`` says of every chunk that failed and has not succeeded since."""
+        paths = sorted((self.folder / "chunks").glob("*.error.json"))
+        finished = {chunk["id"] for chunk in self.chunks}
+        return tuple(failure for failure in map(_read_json, paths) if failure["id"] not in finished)
+
+    @cached_property
+    def rows(self) -> DataFrame:
+        """One row a cell of every finished chunk, in the order of ``chunks``.
+
+        The columns of the parquet files and three more: ``chunk`` (its id), ``position`` (row in the chunk's arrays,
+        int64), ``source`` (row in the arrays of sources and references, int64).
+        """
+        import pandas
+
+        tables = []
+        for chunk in self.chunks:
+            path = self.folder / "chunks" / f"{chunk['id']}.parquet"
+            try:
+                table = pandas.read_parquet(path)
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{path} cannot be read ({_first_line(error)}); {_repair(chunk)}.") from None
+            if len(table) != chunk["count"]:
+                raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
+            position = np.arange(len(table), dtype=np.int64)
+            tables.append(table.assign(chunk=chunk["id"], position=position, source=chunk["first"] + position))
+        return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame({"editor": [], "kind": []})
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """The rows of the main table, by editor, then kind, then strength."""
+        settings = []
+        for editor in self.editors:
+            mine = self.rows[self.rows["editor"] == editor]
+            for kind in KINDS:
+                own = mine[mine["kind"] == kind]
+                if kind in PER_PROMPT_KINDS and len(own):
+                    settings.append(Setting(editor, kind, "per prompt", own.index.to_numpy(np.int64)))
+                elif len(own):
+                    for strength, part in own.groupby("strength", sort=True):
+                        settings.append(Setting(editor, kind, f"{strength:g}", part.index.to_numpy(np.int64)))
+        return tuple(settings)
+
+    @cached_property
+    def headlines(self) -> tuple[Setting, ...]:
+        """One setting an editor, for figures: calibrated where there is one, otherwise the default."""
+        chosen = []
+        for editor in self.editors:
+            mine = [setting for setting in self.settings if setting.editor == editor]
+            chosen.append(min(mine, key=lambda setting: HEADLINE_ORDER.index(setting.kind)))
+        return tuple(chosen)
+
+    @cached_property
+    def sweeps(self) -> tuple[dict[str, Any], ...]:
+        """What ``strengths/*.json`` say, by editor and prompt."""
+        sweeps = [_read_json(path) for path in sorted((self.folder / "strengths").glob("*.json"))]
+        names = [prompt["name"] for prompt in self.prompts]
+        kept = [sweep for sweep in sweeps if sweep["prompt"] in names and sweep["editor"] in self.editors]
+        return tuple(
+            sorted(kept, key=lambda sweep: (self.editors.index(sweep["editor"]), names.index(sweep["prompt"])))
+        )
+
+    @cached_property
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """Editor -> what ``costs/<editor>.json`` says, in the order of ``editors``."""
+        costs = {cost["editor"]: cost for cost in map(_read_json, sorted((self.folder / "costs").glob("*.json")))}
+        return {editor: costs[editor] for editor in self.editors if editor in costs}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the source images."""
+        return tuple(str(name) for name in self.sources("names"))
+
+    def sources(self, key: str) -> np.ndarray:
+        """One array of ``sources.npz``, for example ``images`` uint8 [N, H, W, 3] or ``frechet`` float32 [N, D]."""
+        return _read_array(self.folder / "sources.npz", key)
+
+    def reference(self, prompt: str, key: str) -> np.ndarray | None:
+        """One array of ``references/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
+        path = self.folder / "references" / f"{prompt}.npz"
+        with _open_arrays(path) as arrays:
+            return arrays[key] if key in arrays.files else None
+
+    def chunk_array(self, chunk: str, key: str) -> np.ndarray:
+        """One array of ``chunks/<id>.npz``, for example ``frechet`` float32 [n, D]."""
+        return _read_array(self.folder / "chunks" / f"{chunk}.npz", key)
+
+    def features(self, rows: np.ndarray, key: str) -> np.ndarray:
+        """The judge's features of some cells.
+
+        Args:
+            rows: positions in ``rows``, int64 [n].
+            key: ``frechet``, ``identity`` or ``logits``.
+
+        Returns:
+            float32 [n, D], in the order of ``rows``.
+        """
+        chosen = self.rows.loc[rows, ["chunk", "position"]].reset_index(drop=True)
+        parts: dict[int, np.ndarray] = {}
+        for chunk, group in chosen.groupby("chunk", sort=False):
+            array = self.chunk_array(str(chunk), key)
+            parts.update(zip(group.index, array[group["position"].to_numpy()], strict=True))
+        return np.stack([parts[position] for position in range(len(chosen))])
+
+
+def _in_order(names: Iterable[str], first: list[str]) -> list[str]:
+    return sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name))
+
+
+def _repair(chunk: dict[str, Any]) -> str:
+    return f"delete {chunk['id']}.json beside it and give the same `deltabench run` again"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"The run folder has no {path}; give the same `deltabench run` again.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is not valid JSON ({error}); delete it and give the same `deltabench run` again."
+        ) from None
+
+
+def _open_arrays(path: Path) -> Any:
+    from zipfile import BadZipFile
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"The run folder has no {path}; give the same `deltabench run` again.") from None
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read ({_first_line(error)}); delete it and give the same `deltabench run` again."
+        ) from None
+
+
+def _read_array(path: Path, key: str) -> np.ndarray:
+    with _open_arrays(path) as arrays:
+        if key not in arrays.files:
+            raise ValueError(f"{path} has no array {key!r}; there are: {', '.join(arrays.files)}.")
+        array: np.ndarray = arrays[key]
+    return array

@@ -1,0 +1,62 @@
+"""The tables of a run, one for each question (``docs/tables.md``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.layout import Table
+from reports.run import Run
+from reports.tables.attributes import attributes_table
+from reports.tables.counterfactual import counterfactual_table
+from reports.tables.frechet import FrechetDistance
+from reports.tables.main import main_table
+from reports.tables.prompts import prompts_table
+from reports.tables.runtime import runtime_table
+from reports.tables.strengths import strengths_table
+from reports.tables.terminal import summary
+
+__all__ = ["build_tables", "summary", "write_tables"]
+
+
+def build_tables(run: Run, frechet: FrechetDistance) -> tuple[Table, ...]:
+    """Every table of the run.
+
+    Args:
+        run: with at least one finished chunk.
+        frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+
+    Raises:
+        ValueError: the run has no finished chunk, or a file of it cannot be read.
+    """
+    if not run.chunks:
+        raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
+    return (
+        main_table(run, frechet),
+        prompts_table(run),
+        attributes_table(run),
+        counterfactual_table(run),
+        runtime_table(run),
+        strengths_table(run),
+    )
+
+
+def write_tables(run_folder: Path, frechet: FrechetDistance) -> list[Path]:
+    """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder.
+
+    All but the runtime table are the same bytes whenever the cells are the same.
+
+    Args:
+        run_folder: of ``deltabench run``.
+        frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+
+    Returns:
+        The files, in the order of ``docs/tables.md``.
+
+    Raises:
+        ValueError: as ``build_tables`` does.
+    """
+    run = Run(run_folder)
+    tables = build_tables(run, frechet)
+    folder = run.folder / "tables"
+    folder.mkdir(exist_ok=True)
+    return [path for table in tables for path in table.write(folder)]

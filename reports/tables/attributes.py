@@ -1,0 +1,95 @@
+"""What else changes with each target? Target x attribute, flip rates and effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from reports.intervals import Interval, interval
+from reports.layout import Block, Table, Value, interval_columns, number
+from reports.run import Run, Setting
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+COLUMNS = (
+    *("editor", "kind", "strength", "target", "attribute", "eligible"),
+    *("flip_rate", "flip_rate_low", "flip_rate_high", "effect", "effect_low", "effect_high"),
+)
+
+
+class Entry(NamedTuple):
+    """What edits of one target do to one attribute.
+
+    Attributes:
+        target: the factor that the prompts ask to change.
+        attribute: the factor looked at.
+        eligible: cells.
+        flip_rate: share of cells where the judge's answer changed; without a number for the target itself.
+        effect: mean |Δ log-odds| in σ.
+    """
+
+    target: str
+    attribute: str
+    eligible: int
+    flip_rate: Interval
+    effect: Interval
+
+
+def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
+    """All pairs of target and attribute, targets and attributes in the order of the domain's factors."""
+    columns = [column for column in run.rows if column.startswith(("kept.", "effect."))]
+    cells = run.rows.loc[setting.rows, ["prompt", "source", "eligible", *columns]]
+    cells = cells[cells["eligible"].astype(bool)]
+    targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
+    asked = [factor for factor in run.factors if (targets == factor).any()]
+    return [_entry(run, cells[targets == target], target, factor) for target in asked for factor in run.factors]
+
+
+def _entry(run: Run, cells: DataFrame, target: str, attribute: str) -> Entry:
+    sources = cells["source"].to_numpy(np.int64)
+    flipped, effect = 1 - _column(cells, f"kept.{attribute}"), _column(cells, f"effect.{attribute}")
+    images = len(run.names)
+    return Entry(target, attribute, len(cells), interval(flipped, sources, images), interval(effect, sources, images))
+
+
+def _column(cells: DataFrame, name: str) -> np.ndarray:
+    numbers: np.ndarray = cells[name].to_numpy(np.float64)
+    return numbers
+
+
+def attributes_table(run: Run) -> Table:
+    """Flip rate and mean effect of every attribute under every target, for each editor and kind of strength."""
+    data: list[dict[str, Value]] = []
+    blocks: list[Block] = []
+    for setting in run.settings:
+        entries = attribute_entries(run, setting)
+        data += [_data(setting, entry) for entry in entries]
+        effect_title = f"{setting.label}: mean effect (σ), ↑ on the target, ↓ elsewhere"
+        blocks.append(_matrix(run, f"{setting.label}: flip rate ↓", entries, flips=True))
+        blocks.append(_matrix(run, effect_title, entries, flips=False))
+    note = "Rows: what the prompts ask to change. Columns: what is looked at. Over eligible cells where it is visible."
+    question = "What else changes when an editor changes one attribute?"
+    return Table("attributes", question, COLUMNS, tuple(data), tuple(blocks), (note,))
+
+
+def _data(setting: Setting, entry: Entry) -> dict[str, Value]:
+    return {
+        "editor": setting.editor,
+        "kind": setting.kind,
+        "strength": setting.strength,
+        "target": entry.target,
+        "attribute": entry.attribute,
+        "eligible": entry.eligible,
+        **interval_columns("flip_rate", entry.flip_rate),
+        **interval_columns("effect", entry.effect),
+    }
+
+
+def _matrix(run: Run, title: str, entries: list[Entry], flips: bool) -> Block:
+    rows = []
+    for target in dict.fromkeys(entry.target for entry in entries):
+        values = [entry.flip_rate if flips else entry.effect for entry in entries if entry.target == target]
+        rows.append((target, *(number(value.mean, 2) for value in values)))
+    return Block(title, ("target", *run.factors), tuple(rows))

@@ -1,0 +1,71 @@
+"""How far from the exact answer, and how much of that is the inversion's fault?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports.intervals import Interval
+from reports.layout import Block, Table, Value, interval_columns, interval_text
+from reports.run import Run, Setting
+from reports.tables.bar import mean_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SCALE = 1000  # squared errors are printed in thousandths of the squared range of a pixel
+MEASURES = (
+    # column, heading, decimals
+    ("counterfactual_psnr_db", "PSNR ↑ (dB)", 1),
+    ("inversion_psnr_db", "inversion's PSNR (dB)", 1),
+    ("counterfactual_ssim", "SSIM ↑", 3),
+    ("inversion_ssim", "inversion's SSIM", 3),
+    ("counterfactual_identity", "identity to the answer ↑", 2),
+    ("error", "error ↓ (10³ MSE)", 2),
+    ("inversion_error", "of it inversion (10³ MSE)", 2),
+    ("edit_error", "of it edit ↓ (10³ MSE)", 2),
+)
+COLUMNS = (
+    *("editor", "kind", "strength", "cells"),
+    *(column for name, _, _ in MEASURES for column in (name, f"{name}_low", f"{name}_high")),
+)
+
+
+def counterfactual_table(run: Run) -> Table:
+    """The squared error to the exact answer, split into the inversion's and the edit's own part."""
+    data: list[dict[str, Value]] = []
+    rows = []
+    for setting in run.settings:
+        values = counterfactual_values(run, setting)
+        row: dict[str, Value] = {"editor": setting.editor, "kind": setting.kind, "strength": setting.strength}
+        row["cells"] = len(setting.rows)
+        for name, value in values.items():
+            row |= interval_columns(name, value)
+        data.append(row)
+        strength = setting.strength if setting.kind == "given" else setting.kind
+        rows.append((setting.editor, strength, *(interval_text(values[name], digits) for name, _, digits in MEASURES)))
+    header = ("editor", "strength", *(heading for _, heading, _ in MEASURES))
+    notes = (
+        "Error: mean squared error to the exact answer, in thousandths of the squared pixel range; inversion: that of "
+        "the reconstruction to the original; edit: the difference of the two, below zero where an edit repairs what "
+        "the inversion had wrong. Over all cells.",
+    )
+    question = "How far is an edit from the exact answer, and how much of that is the inversion's?"
+    return Table("counterfactual", question, COLUMNS, tuple(data), (Block("", header, tuple(rows), texts=2),), notes)
+
+
+def counterfactual_values(run: Run, setting: Setting) -> dict[str, Interval]:
+    """Mean and interval of every measure of the table; errors in thousandths of the squared pixel range."""
+    cells = run.rows.loc[setting.rows]
+    total, inversion = (_squared_error(cells, name) for name in ("counterfactual_psnr_db", "inversion_psnr_db"))
+    split = cells.assign(error=total, inversion_error=inversion, edit_error=total - inversion)
+    return {name: mean_of(run, split, name) for name, _, _ in MEASURES}
+
+
+def _squared_error(cells: DataFrame, column: str) -> np.ndarray:
+    """Mean squared error from PSNR: float64 [n], NaN where the run has no PSNR."""
+    if column not in cells:
+        return np.full(len(cells), np.nan)
+    error: np.ndarray = SCALE * 10 ** (-cells[column].to_numpy(np.float64) / 10)
+    return error

@@ -1,0 +1,63 @@
+"""Which strength was chosen for each prompt, and what would the others have given?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.layout import Block, Table, Value, number
+from reports.run import Run
+
+COLUMNS = ("editor", "prompt", "strength", "success", "kept", "effect", "harmonic_mean", "chosen")
+
+
+def strengths_table(run: Run) -> Table:
+    """The sweep on the calibration images, for each editor and prompt."""
+    data = tuple(row for sweep in run.sweeps for row in _data(sweep))
+    editors = dict.fromkeys(sweep["editor"] for sweep in run.sweeps)
+    blocks = tuple(_block(editor, [sweep for sweep in run.sweeps if sweep["editor"] == editor]) for editor in editors)
+    note = (
+        "Each cell: success / kept on the calibration images at that strength. Chosen is the strength with the largest "
+        "harmonic mean of the two, the smaller of equals."
+    )
+    return Table("strengths", "Which strength was chosen for each prompt?", COLUMNS, data, blocks, (note,))
+
+
+def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:
+    return [
+        {
+            "editor": sweep["editor"],
+            "prompt": sweep["prompt"],
+            **{name: point[name] for name in ("strength", "success", "kept", "effect")},
+            "harmonic_mean": harmonic_mean(point["success"], point["kept"]),
+            "chosen": point["strength"] == sweep["chosen"],
+        }
+        for point in sweep["sweep"]
+    ]
+
+
+def harmonic_mean(success: float | None, kept: float | None) -> float | None:
+    """What calibration maximises.
+
+    >>> harmonic_mean(0.5, 1.0), harmonic_mean(0.0, 0.0)
+    (0.6666666666666666, 0.0)
+    """
+    if success is None or kept is None:
+        return None
+    return 2 * success * kept / (success + kept) if success + kept > 0 else 0.0
+
+
+def _block(editor: str, sweeps: list[dict[str, Any]]) -> Block:
+    strengths = sorted({point["strength"] for sweep in sweeps for point in sweep["sweep"]})
+    rows = []
+    for sweep in sweeps:
+        points = {point["strength"]: point for point in sweep["sweep"]}
+        cells = [_pair(points.get(strength), strength == sweep["chosen"]) for strength in strengths]
+        rows.append((sweep["prompt"], "" if sweep["chosen"] is None else f"{sweep['chosen']:g}", *cells))
+    return Block(editor, ("prompt", "chosen", *(f"{strength:g}" for strength in strengths)), tuple(rows))
+
+
+def _pair(point: dict[str, Any] | None, chosen: bool) -> str:
+    if point is None:
+        return ""
+    text = f"{number(point['success'], 2)} / {number(point['kept'], 2)}"
+    return f"**{text}**" if chosen else text

@@ -1,0 +1,232 @@
+"""The numbers of the tables, worked out again from the chunk files by plain loops."""
+
+import csv
+import json
+import math
+import shutil
+from functools import cache
+
+import numpy as np
+import pandas
+import pytest
+
+from reports.run import Run
+from reports.tables import summary, write_tables
+
+TABLES = ("main", "prompts", "attributes", "counterfactual", "runtime", "strengths")
+SHARED_COLUMNS = {"deltaedit": 900.0, "styleclip-global": 910.0, "deltaedit[threshold=0.05]": 920.0}
+
+
+def mean_gap(first, second):
+    """Stands for the Fréchet distance, which is eval's: simple enough to repeat by hand."""
+    assert len(first) == len(second)
+    return float(np.abs(first.mean(0) - second.mean(0)).sum())
+
+
+@pytest.fixture(scope="module")
+def written(finished_run, tmp_path_factory):
+    folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("tables") / "run")
+    write_tables(folder, mean_gap)
+    return folder
+
+
+def read(folder, name):
+    with (folder / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def all_cells(folder):
+    """All rows as dicts, straight from the parquet files."""
+    tables = [pandas.read_parquet(path) for path in (folder / "chunks").glob("*.parquet")]
+    return [row for table in tables for row in table.to_dict("records")]
+
+
+def cells(folder, **wanted):
+    return [row for row in all_cells(folder) if all(row[key] == value for key, value in wanted.items())]
+
+
+def mean(values):
+    numbers = [float(value) for value in values if not math.isnan(value)]
+    return math.fsum(numbers) / len(numbers)
+
+
+def test_every_table_comes_in_three_formats(written):
+    names = {path.name for path in (written / "tables").iterdir()}
+    assert names == {f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")}
+
+
+def test_main_means(written):
+    rows = {(row["editor"], row["kind"]): row for row in read(written, "main")}
+    assert len(rows) == 8  # 3 editors x 2 kinds, 2 references
+    for (editor, kind), row in rows.items():
+        if kind == "reference":
+            continue
+        mine = cells(written, editor=editor, kind=kind)
+        eligible = [cell for cell in mine if cell["eligible"]]
+        assert (int(row["cells"]), int(row["eligible"])) == (len(mine), len(eligible)) == (36, len(eligible))
+        for column in ("success", "kept", "target_effect", "ad_mean", "ad_max"):
+            assert float(row[column]) == pytest.approx(mean(cell[column] for cell in eligible))
+        for column in ("identity", "clip_score_judge", "directional_editing", "counterfactual_ssim", "outside_psnr_db"):
+            assert float(row[column]) == pytest.approx(mean(cell[column] for cell in mine))
+            assert float(row[f"{column}_low"]) < float(row[column]) < float(row[f"{column}_high"])
+        assert (row["identity_floor"], row["identity_ceiling"]) == ("0.12", "0.91")
+
+
+def test_main_references(written):
+    rows = {row["editor"]: row for row in read(written, "main") if row["kind"] == "reference"}
+    assert float(rows["inversion"]["counterfactual_psnr_db"]) == pytest.approx(24.0 + 0.1 * mean(range(12)))
+    assert float(rows["inversion"]["counterfactual_ssim"]) == pytest.approx(0.85 + 0.001 * mean(range(12)))
+    sources = np.load(written / "sources.npz")["identity"]
+    answers = np.load(written / "references" / "smile.npz")["identity"]
+    cosines = [a @ s / math.sqrt((a @ a) * (s @ s)) for a, s in zip(answers, sources, strict=True)]
+    assert float(rows["exact answer"]["identity"]) == pytest.approx(mean(cosines), rel=1e-5)
+    assert rows["exact answer"]["success"] == rows["inversion"]["success"] == ""
+
+
+def test_main_frechet_pools_the_same_cells_and_prints_the_floor_of_halves(written):
+    rows = {(row["editor"], row["kind"]): row for row in read(written, "main")}
+    answers = {p: np.load(written / "references" / f"{p}.npz")["frechet"] for p in ("glasses", "smile", "blond-hair")}
+    edits = {prompt: np.zeros((12, 6)) for prompt in answers}
+    for path in (written / "chunks").glob("*.json"):
+        info = json.loads(path.read_text())
+        if (info["editor"], info["kind"]) == ("styleclip-global", "calibrated"):
+            features = np.load(path.with_suffix(".npz"))["frechet"]
+            edits[info["prompt"]][info["first"] : info["first"] + info["count"]] = features
+    row = rows["styleclip-global", "calibrated"]
+    everything = np.concatenate([edits[p] for p in answers]), np.concatenate([answers[p] for p in answers])
+    assert float(row["fd_avatars"]) == pytest.approx(mean_gap(*everything), rel=1e-5)
+    even, odd = (np.concatenate([answers[p][half::2] for p in answers]) for half in (0, 1))
+    edit_even, edit_odd = (np.concatenate([edits[p][half::2] for p in answers]) for half in (0, 1))
+    assert float(row["fd_avatars_split_floor"]) == pytest.approx(mean_gap(even, odd), rel=1e-5)
+    both = (mean_gap(edit_even, odd) + mean_gap(edit_odd, even)) / 2
+    assert float(row["fd_avatars_split"]) == pytest.approx(both, rel=1e-5)
+    assert (row["fd_avatars_n"], row["fd_avatars_split_n"]) == ("36", "18")
+    exact = rows["exact answer", "reference"]
+    assert float(exact["fd_avatars"]) == 0 and exact["fd_avatars_split"] == exact["fd_avatars_split_floor"]
+
+
+def test_frechet_uses_only_cells_that_all_editors_have(written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "run")
+    (folder / "chunks" / "deltaedit--smile--default-1--00008.json").unlink()
+    write_tables(folder, mean_gap)
+    assert {row["fd_avatars_n"] for row in read(folder, "main")} == {"32"}
+
+
+def test_prompts_and_the_bar(written):
+    rows = read(written, "prompts")
+    assert len(rows) == 3 * 2 * 3
+    for row in rows:
+        mine = cells(written, editor=row["editor"], kind=row["kind"], prompt=row["prompt"], eligible=True)
+        success, kept = (mean(cell[column] for cell in mine) for column in ("success", "kept"))
+        assert (float(row["success"]), float(row["kept"])) == (pytest.approx(success), pytest.approx(kept))
+        assert row["at_bar"] == str(success >= 0.8 and kept >= 0.9)
+        assert float(row["strength"]) == mine[0]["strength"]
+    main = {(row["editor"], row["kind"]): row["prompts_at_bar"] for row in read(written, "main")}
+    count = sum(row["at_bar"] == "True" for row in rows if (row["editor"], row["kind"]) == ("deltaedit", "default"))
+    assert main["deltaedit", "default"] == str(count)
+    assert f"deltaedit, default: {count} of 3 prompts at the bar" in (written / "tables" / "prompts.md").read_text()
+
+
+def test_attributes(written):
+    rows = read(written, "attributes")
+    assert len(rows) == 3 * 2 * 3 * 10  # editors, kinds, targets, attributes
+    row = next(r for r in rows if (r["kind"], r["target"], r["attribute"]) == ("default", "mouth", "skin"))
+    mine = cells(written, editor="deltaedit", kind="default", prompt="smile", eligible=True)
+    assert float(row["flip_rate"]) == pytest.approx(1 - mean(cell["kept.skin"] for cell in mine))
+    assert float(row["effect"]) == pytest.approx(mean(cell["effect.skin"] for cell in mine))
+    itself = next(r for r in rows if r["target"] == r["attribute"] == "mouth")
+    assert itself["flip_rate"] == "" and float(itself["effect"]) > 0
+
+
+def test_counterfactual_error_is_split(written):
+    row = read(written, "counterfactual")[1]
+    mine = cells(written, editor=row["editor"], kind=row["kind"])
+    total = mean(1000 * 10 ** (-cell["counterfactual_psnr_db"] / 10) for cell in mine)
+    inversion = mean(1000 * 10 ** (-cell["inversion_psnr_db"] / 10) for cell in mine)
+    assert float(row["error"]) == pytest.approx(total)
+    assert float(row["inversion_error"]) == pytest.approx(inversion)
+    assert float(row["edit_error"]) == pytest.approx(total - inversion)
+
+
+def test_runtime(written):
+    rows = {row["editor"]: row for row in read(written, "runtime")}
+    first, quickest = rows["deltaedit"], rows["styleclip-global"]
+    assert float(first["per_edit_s"]) == pytest.approx(0.002)
+    assert float(quickest["per_edit_s"]) == pytest.approx(0.042)
+    assert float(first["amortised_s"]) == pytest.approx((1200 + 3 * 0.05) / 36 + 0.002)
+    assert float(first["break_even_edits"]) == math.floor((1200.05 - 150.02) / 0.04) + 1
+    assert first["break_even_against"] == "styleclip-global" and quickest["break_even_edits"] == ""
+    assert {editor: float(row["peak_memory_mib"]) for editor, row in rows.items()} == SHARED_COLUMNS
+
+
+def test_strengths(written):
+    rows = [row for row in read(written, "strengths") if (row["editor"], row["prompt"]) == ("deltaedit", "glasses")]
+    assert [row["strength"] for row in rows if row["chosen"] == "True"] == ["0.5"]
+    success, kept = float(rows[1]["success"]), float(rows[1]["kept"])
+    assert float(rows[1]["harmonic_mean"]) == pytest.approx(2 / (1 / success + 1 / kept))
+
+
+def test_timings_change_no_table_but_runtime(written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (folder / "tables").iterdir()}
+    for path in (folder / "chunks").glob("*.json"):
+        info = json.loads(path.read_text())
+        path.write_text(json.dumps({**info, "edit_s": 9.0, "peak_memory_mib": 1.0}))
+    write_tables(folder, mean_gap)
+    changed = {path.name for path in (folder / "tables").iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {"runtime.csv", "runtime.md", "runtime.tex"}
+
+
+def test_one_image_gives_no_interval(written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "run")
+    for path in (folder / "chunks").glob("*.json"):
+        info = json.loads(path.read_text())
+        if info["first"] == 8:
+            path.unlink()
+            continue
+        path.write_text(json.dumps({**info, "count": 1}))
+        parquet = path.with_suffix(".parquet")
+        pandas.read_parquet(parquet).iloc[[1]].to_parquet(parquet, index=False)
+    write_tables(folder, mean_gap)
+    row = read(folder, "main")[0]
+    assert row["identity"] and row["identity_low"] == row["identity_high"] == "n/a"
+    assert row["fd_avatars_split"] == ""
+
+
+def test_a_run_without_a_chunk_is_refused_in_one_sentence(written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "run")
+    for path in (folder / "chunks").glob("*.json"):
+        path.unlink()
+    with pytest.raises(ValueError, match="has no finished chunk to report"):
+        write_tables(folder, mean_gap)
+
+
+def test_bold_never_ranks_within_noise(written):
+    """The editors' success differs widely; their CLIP scores are the same level by construction."""
+    text = (written / "tables" / "main.md").read_text()
+    asked, likeness = text.split("## Likeness and text")[0], text.split("## Likeness and text")[1].split("##")[0]
+    assert "**" in asked
+    assert "**" not in likeness.replace("identity", "")
+
+
+def test_summary_fits_the_screen_and_names_failures(written, tmp_path):
+    from rich.console import Console
+
+    folder = shutil.copytree(written, tmp_path / "run")
+    failure = {"id": "x", "editor": "deltaedit", "prompt": "smile", "strength": 1, "error": "out of [memory]"}
+    (folder / "chunks" / "x.error.json").write_text(json.dumps(failure))
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(summary(folder))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 120
+    assert "bar" in text.splitlines()[2] + text.splitlines()[3]
+    assert "0/3" in text
+    assert "deltaedit, calibrated: 0 of 3 prompts at the bar" in text
+    assert "1 chunk failed" in text and "x: out of [memory]" in text
+
+
+def test_summary_needs_tables(finished_run):
+    assert Run(finished_run).chunks
+    with pytest.raises(ValueError, match=r"write the tables with `deltabench report"):
+        summary(finished_run)
