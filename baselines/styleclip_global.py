@@ -70,7 +70,6 @@ class StyleClipGlobal:
         alpha: α at strength 1 (4.1 in the released notebook, 3 in the interface).
         automatic_channels: β ``auto`` leaves more than these (20 for ffhq, 100 for others in the released interface).
         templates: average texts over the 79 templates.
-        seed: of R_s.
         relevance_images: images that R_s is averaged over.
         relevance_statistics: samples behind the channels' mean and standard deviation; 100,000 as released.
 
@@ -88,7 +87,6 @@ class StyleClipGlobal:
         alpha: float = 4.1,
         automatic_channels: int = 20,
         templates: bool = True,
-        seed: int = 0,
         relevance_images: int = 100,
         relevance_statistics: int = 10_000,
     ) -> None:
@@ -96,7 +94,6 @@ class StyleClipGlobal:
         self.alpha = alpha
         self.automatic_channels = automatic_channels
         self.templates = templates
-        self.seed = seed
         self.relevance_images = relevance_images
         self.relevance_statistics = relevance_statistics
 
@@ -108,7 +105,7 @@ class StyleClipGlobal:
         """
         self._validate()
         self._domain = domain
-        artefact = domain_relevance(domain, self.relevance_images, self.relevance_statistics, seed=self.seed)
+        artefact = domain_relevance(domain, self.relevance_images, self.relevance_statistics)
         self.prepare_cost_s = artefact.cost_s
         self._relevance, self._std = (artefact.tensors[name].to(domain.device) for name in ("relevance", "std"))
         self._directions: dict[tuple[str, str], Tensor] = {}
@@ -138,8 +135,7 @@ class StyleClipGlobal:
         right = self.beta == "auto" or is_number(self.beta, 0, 1)
         require(right, self, "beta", "a number from 0 to 1, or 'auto'")
         require(is_number(self.alpha, -1e6), self, "alpha", "a finite number")
-        for name in ("automatic_channels", "seed"):
-            require(is_count(getattr(self, name), 0), self, name, "a whole number, 0 or more")
+        require(is_count(self.automatic_channels, 0), self, "automatic_channels", "a whole number, 0 or more")
         for name in ("relevance_images", "relevance_statistics"):
             require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
         require(isinstance(self.templates, bool), self, "templates", "true or false")

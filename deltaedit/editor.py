@@ -73,7 +73,7 @@ class DeltaEdit:
         origin: train on ``inverted`` or ``sampled`` images or ``both``.
         training_images: how many of them, 0 for all.
         bfloat16: train in bfloat16.
-        seed: of the training and of R_s.
+        training_seed: of the training (not ``seed``: other seeds of a run share the trained mapper).
         relevance_images: images that R_s is averaged over.
         relevance_statistics: samples behind the channels' mean and standard deviation.
 
@@ -102,7 +102,7 @@ class DeltaEdit:
         origin: str = TrainMapper.origin,
         training_images: int = TrainMapper.images,
         bfloat16: bool = TrainMapper.bfloat16,
-        seed: int = TrainMapper.seed,
+        training_seed: int = TrainMapper.seed,
         relevance_images: int = 100,
         relevance_statistics: int = 10_000,
     ) -> None:
@@ -120,7 +120,7 @@ class DeltaEdit:
         self.origin = origin
         self.training_images = training_images
         self.bfloat16 = bfloat16
-        self.seed = seed
+        self.training_seed = training_seed
         self.relevance_images = relevance_images
         self.relevance_statistics = relevance_statistics
 
@@ -132,7 +132,7 @@ class DeltaEdit:
         """
         self._validate()
         self._domain = domain
-        relevance = domain_relevance(domain, self.relevance_images, self.relevance_statistics, seed=self.seed)
+        relevance = domain_relevance(domain, self.relevance_images, self.relevance_statistics)
         trained = trained_mapper(domain, self.settings())
         self.prepare_cost_s = relevance.cost_s + trained.cost_s
         self._relevance = relevance.tensors["relevance"].to(domain.device)
@@ -184,7 +184,7 @@ class DeltaEdit:
             origin=self.origin,
             images=self.training_images,
             bfloat16=self.bfloat16,
-            seed=self.seed,
+            seed=self.training_seed,
         )
 
     def _validate(self) -> None:
@@ -193,7 +193,7 @@ class DeltaEdit:
         require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
         for name in ("steps", "batch", "relevance_images", "relevance_statistics"):
             require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
-        for name in ("training_images", "seed"):
+        for name in ("training_images", "training_seed"):
             require(is_count(getattr(self, name), 0), self, name, "a whole number, 0 or more")
         for name in ("normalise_threshold_delta", "templates", "levels", "bfloat16"):
             require(isinstance(getattr(self, name), bool), self, name, "true or false")

@@ -1,0 +1,59 @@
+import hashlib
+import json
+
+import pytest
+import torch
+
+from deltaedit.artefacts import Artefacts, hardware_name
+
+KEY = {"domain": "abc", "images": 3}
+
+
+def test_address_is_the_hash_of_name_and_key():
+    text = json.dumps({"domain": "abc", "images": 3, "name": "relevance"}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert Artefacts.address("relevance", KEY) == f"relevance-{digest}.safetensors"
+    assert Artefacts.address("relevance", {"images": 3, "domain": "abc"}) == Artefacts.address("relevance", KEY)
+    assert Artefacts.address("relevance", {**KEY, "images": 4}) != Artefacts.address("relevance", KEY)
+
+
+def test_computed_once_then_loaded_with_its_cost(tmp_path):
+    artefacts, calls = Artefacts(tmp_path / "cache"), []
+
+    def build():
+        calls.append(1)
+        return {"matrix": torch.arange(6.0).view(2, 3).t()}
+
+    first, second = (artefacts.get("relevance", KEY, build) for _ in range(2))
+    assert calls == [1]
+    assert (first.built_here, second.built_here) == (True, False)
+    assert torch.equal(second.tensors["matrix"], torch.tensor([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]))
+    assert second.cost_s == pytest.approx(first.cost_s, abs=1e-3)
+    assert second.hardware == hardware_name()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [Artefacts.address("relevance", KEY)]
+
+
+def test_a_shipped_artefact_is_used_before_the_cache(tmp_path):
+    Artefacts(tmp_path / "shipped").get("relevance", KEY, lambda: {"value": torch.ones(1)})
+    both = Artefacts(tmp_path / "cache", tmp_path / "shipped")
+    found = both.get("relevance", KEY, lambda: {"value": torch.zeros(1)})
+    assert found.tensors["value"].item() == 1
+    assert not (tmp_path / "cache").exists()
+    assert both.find("relevance", {**KEY, "images": 4}) is None
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    artefacts = Artefacts(tmp_path)
+    path = artefacts.get("relevance", KEY, lambda: {"value": torch.ones(100)}).path
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"is damaged .* delete it and run the command again"):
+        artefacts.get("relevance", KEY, lambda: {"value": torch.ones(100)})
+
+
+def test_a_computation_that_fails_leaves_nothing(tmp_path):
+    def build():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Artefacts(tmp_path).get("relevance", KEY, build)
+    assert list(tmp_path.iterdir()) == []
