@@ -1,0 +1,303 @@
+"""Scores images with the judges of a domain: one row of numbers per cell, and the features that metrics over sets need.
+
+Every image is judged as a user would save it: clipped to [-1, 1] and rounded to 8 bits. Collateral is measured against
+the reconstruction, which is the edit of strength 0, so that the inversion's own error is not held against an editor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.domains.base import Domain, Sources
+from eval.metrics.attributes import AttributeChange, attribute_change
+from eval.metrics.clip_score import PromptFeatures, clip_score, directional_similarity
+from eval.metrics.counterfactual import psnr, ssim
+from eval.metrics.identity import identity_similarity
+from eval.metrics.locality import outside_l1, outside_psnr
+from eval.prompts import Prompt
+from eval.recipes import column_names
+from eval.recipes import recipes as recipes
+
+BATCH = 64  # images at once where a caller names no other number
+
+Logits = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class JudgedSources:
+    """The images of a run before any edit. N images, all tensors float32 on the CPU.
+
+    Attributes:
+        names: one an image.
+        originals: [N, 3, H, W] in [-1, 1], of 8-bit values.
+        reconstructions: the generator's pictures of the inverted codes, likewise.
+        logits: factor -> attribute logits [N, V] of the reconstructions.
+        frechet: features [N, D] of the reconstructions.
+        frechet_originals: features [N, D] of the originals.
+        identity: unit embeddings [N, E] of the originals.
+        clip_editing: unit features [N, E] of the reconstructions by the CLIP that editors use.
+        clip_judge: the same by the judge CLIP.
+        inversion_psnr_db: [N], reconstruction against original.
+        inversion_ssim: [N].
+    """
+
+    names: tuple[str, ...]
+    originals: Tensor
+    reconstructions: Tensor
+    logits: dict[str, Tensor]
+    frechet: Tensor
+    frechet_originals: Tensor
+    identity: Tensor
+    clip_editing: Tensor
+    clip_judge: Tensor
+    inversion_psnr_db: Tensor
+    inversion_ssim: Tensor
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is right for one prompt on the first N images of a set.
+
+    Attributes:
+        images: exact counterfactuals, float32 [N, 3, H, W] of 8-bit values; None where the domain has none.
+        frechet: their features [N, D]; None likewise.
+        identity: their unit embeddings [N, E]; None likewise.
+        visible: bool [N, F], factors that can be seen before and after.
+        region: bool [H, W], pixels that the prompt may change.
+        text_editing: the prompt's texts as the editing CLIP sees them.
+        text_judge: as the judge CLIP sees them.
+    """
+
+    images: Tensor | None
+    frechet: Tensor | None
+    identity: Tensor | None
+    visible: np.ndarray
+    region: np.ndarray
+    text_editing: PromptFeatures
+    text_judge: PromptFeatures
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Float [N, 3, H, W] -> uint8 [N, H, W, 3], clipped to [-1, 1] and rounded."""
+    levels = _levels(images).to(torch.uint8)
+    pictures: np.ndarray = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return pictures
+
+
+def round_to_8_bit(images: Tensor) -> Tensor:
+    """Float [N, 3, H, W] -> float32 in [-1, 1] that holds 256 different values."""
+    return _levels(images) / 127.5 - 1
+
+
+@torch.inference_mode()
+def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources:
+    """Judge the originals and their reconstructions.
+
+    Args:
+        domain: the judges, and the generator that makes the reconstructions.
+        sources: the images and their inverted codes.
+        batch: images at once.
+    """
+    judges = domain.judges
+    originals = round_to_8_bit(sources.images).cpu()
+    blocks = _blocks(len(sources), batch)
+    pictures = [round_to_8_bit(domain.editing.images(sources.latents[block])).cpu() for block in blocks]
+    reconstructions = torch.cat(pictures)
+    pairs = list(zip(reconstructions.split(batch), originals.split(batch), strict=True))
+    return JudgedSources(
+        names=tuple(sources.names),
+        originals=originals,
+        reconstructions=reconstructions,
+        logits=_attributes(domain, reconstructions, batch),
+        frechet=_apply(domain, judges.frechet, reconstructions, batch),
+        frechet_originals=_apply(domain, judges.frechet, originals, batch),
+        identity=_apply(domain, judges.identity, originals, batch),
+        clip_editing=_apply(domain, domain.editing.clip.encode_images, reconstructions, batch),
+        clip_judge=_apply(domain, judges.clip.encode_images, reconstructions, batch),
+        inversion_psnr_db=torch.cat([psnr(*pair) for pair in pairs]),
+        inversion_ssim=torch.cat([ssim(*pair) for pair in pairs]),
+    )
+
+
+@torch.inference_mode()
+def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch: int) -> Answers:
+    """What is right for a prompt, judged once for all editors.
+
+    Args:
+        domain: knows the counterfactuals, the visible factors and the region.
+        which: ``test`` or ``calibration``.
+        count: the first so many images of that set.
+        prompt: the edit.
+        batch: images at once.
+    """
+    images = domain.counterfactuals(which, count, prompt)
+    images = None if images is None else round_to_8_bit(images).cpu()
+    visible = domain.visible(which, count, prompt)
+    return Answers(
+        images=images,
+        frechet=None if images is None else _apply(domain, domain.judges.frechet, images, batch),
+        identity=None if images is None else _apply(domain, domain.judges.identity, images, batch),
+        visible=np.ones((count, len(domain.factors)), dtype=bool)
+        if visible is None
+        else np.asarray(visible, dtype=bool),
+        region=np.asarray(domain.region(prompt), dtype=bool),
+        text_editing=PromptFeatures.of(domain.editing.clip, prompt),
+        text_judge=PromptFeatures.of(domain.judges.clip, prompt),
+    )
+
+
+@torch.inference_mode()
+def judge_edits(
+    domain: Domain, sources: JudgedSources, answers: Answers, prompt: Prompt, rows: slice, images: Tensor
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Judge the edits of one chunk.
+
+    Args:
+        domain: the judges.
+        sources: the images before the edit.
+        answers: of this prompt.
+        prompt: what was asked.
+        rows: which of the sources were edited.
+        images: the edits, float [n, 3, H, W], as the generator made them.
+
+    Returns:
+        A dict of plain numbers for each edit, and the features: ``frechet`` [n, D], ``identity`` [n, E] and ``logits``
+        [n, V] of all factors, float32.
+
+    Raises:
+        ValueError: there are not as many edits as rows.
+    """
+    names = sources.names[rows]
+    if len(names) != len(images):
+        raise ValueError(f"There must be one edit for each of the {len(names)} images. Got {len(images)} instead.")
+    edits = round_to_8_bit(images).cpu()
+    logits = _attributes(domain, edits, len(edits))
+    frechet = _apply(domain, domain.judges.frechet, edits, len(edits))
+    identity = _apply(domain, domain.judges.identity, edits, len(edits))
+    change = _change(
+        domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
+    )
+    columns = _attribute_columns(domain, change) | _clip_columns(domain, sources, answers, rows, edits)
+    columns |= _identity_columns(sources, answers, rows, identity)
+    columns |= _picture_columns(sources, answers, rows, edits)
+    lists = {name: _numbers(columns[name]) for name in column_names(domain)}
+    rows_out = [
+        {"prompt": prompt.name, "image": name, **{column: values[i] for column, values in lists.items()}}
+        for i, name in enumerate(names)
+    ]
+    features = {
+        "frechet": frechet.numpy(),
+        "identity": identity.numpy(),
+        "logits": torch.cat([*logits.values()], 1).numpy(),
+    }
+    return rows_out, features
+
+
+@torch.inference_mode()
+def judge_attributes(
+    domain: Domain, logits_before: Logits, images: Tensor, prompt: Prompt, visible: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The attribute judge alone, for calibration.
+
+    Args:
+        domain: the judges.
+        logits_before: factor -> logits [n, V] of the reconstructions.
+        images: the edits, float [n, 3, H, W].
+        prompt: what was asked.
+        visible: bool [n, F].
+
+    Returns:
+        success bool [n]; kept float64 [n] in [0, 1], NaN where no other factor can be seen; eligible bool [n];
+        target effect float64 [n] in σ.
+    """
+    before = {name: torch.as_tensor(logits).cpu() for name, logits in logits_before.items()}
+    change = _change(domain, before, _attributes(domain, round_to_8_bit(images).cpu(), BATCH), prompt, visible)
+    kept, effect = (values.double().numpy() for values in (change.kept_share, change.target_effect))
+    return change.success.numpy(), kept, change.eligible.numpy(), effect
+
+
+def _levels(images: Tensor) -> Tensor:
+    return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round()
+
+
+def _blocks(count: int, batch: int) -> list[slice]:
+    return [slice(start, min(start + batch, count)) for start in range(0, count, batch)]
+
+
+def _apply(domain: Domain, network: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
+    """A judge's features of all images, in batches: float32 on the CPU."""
+    device = domain.editing.device
+    return torch.cat([network(images[block].to(device)).float().cpu() for block in _blocks(len(images), batch)])
+
+
+def _attributes(domain: Domain, images: Tensor, batch: int) -> dict[str, Tensor]:
+    device = domain.editing.device
+    parts = [domain.judges.attributes(images[block].to(device)) for block in _blocks(len(images), batch)]
+    return {factor: torch.cat([part[factor].float().cpu() for part in parts]) for factor in domain.factors}
+
+
+def _change(
+    domain: Domain, before: Logits, after: Logits, prompt: Prompt, visible: np.ndarray | Sequence[Any]
+) -> AttributeChange:
+    factor = list(domain.factors).index(prompt.attribute)
+    value = domain.factors[prompt.attribute].index(prompt.value)
+    before = {name: before[name] for name in domain.factors}
+    sigma = {name: domain.judges.sigma[name].float().cpu() for name in domain.factors}
+    return attribute_change(before, after, sigma, torch.as_tensor(np.asarray(visible, dtype=bool)), (factor, value))
+
+
+def _attribute_columns(domain: Domain, change: AttributeChange) -> dict[str, Tensor]:
+    columns = {name: getattr(change, name) for name in ("eligible", "success", "target_effect", "ad_mean", "ad_max")}
+    columns["kept"] = change.kept_share
+    columns |= {f"kept.{factor}": change.kept[:, i] for i, factor in enumerate(domain.factors)}
+    return columns | {f"effect.{factor}": change.effects[:, i] for i, factor in enumerate(domain.factors)}
+
+
+def _clip_columns(
+    domain: Domain, sources: JudgedSources, answers: Answers, rows: slice, edits: Tensor
+) -> dict[str, Tensor]:
+    columns = {}
+    for name, clip, before, text in (
+        ("editing", domain.editing.clip, sources.clip_editing, answers.text_editing),
+        ("judge", domain.judges.clip, sources.clip_judge, answers.text_judge),
+    ):
+        after = _apply(domain, clip.encode_images, edits, len(edits))
+        columns[f"clip_score_{name}"] = clip_score(after, text.target)
+        columns[f"directional_{name}"] = directional_similarity(before[rows], after, text.delta)
+    return columns
+
+
+def _identity_columns(sources: JudgedSources, answers: Answers, rows: slice, identity: Tensor) -> dict[str, Tensor]:
+    exact = answers.identity
+    return {
+        "identity": identity_similarity(sources.identity[rows], identity),
+        "counterfactual_identity": _none(identity) if exact is None else identity_similarity(exact[rows], identity),
+    }
+
+
+def _picture_columns(sources: JudgedSources, answers: Answers, rows: slice, edits: Tensor) -> dict[str, Tensor]:
+    before, exact, region = sources.reconstructions[rows], answers.images, torch.from_numpy(answers.region)
+    return {
+        "counterfactual_psnr_db": _none(edits) if exact is None else psnr(edits, exact[rows]),
+        "counterfactual_ssim": _none(edits) if exact is None else ssim(edits, exact[rows]),
+        "inversion_psnr_db": sources.inversion_psnr_db[rows],
+        "inversion_ssim": sources.inversion_ssim[rows],
+        "outside_psnr_db": outside_psnr(before, edits, region),
+        "outside_l1": outside_l1(before, edits, region),
+        "edit_l1": (edits - before).abs().mean((1, 2, 3)),
+    }
+
+
+def _none(like: Tensor) -> Tensor:
+    return torch.full((len(like),), torch.nan)
+
+
+def _numbers(column: Tensor) -> list[bool] | list[float]:
+    values: list[Any] = column.tolist() if column.dtype == torch.bool else column.double().tolist()
+    return values

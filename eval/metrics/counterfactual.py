@@ -1,0 +1,80 @@
+"""Distance between pictures: PSNR and SSIM of an edit against the exact right answer, and of a reconstruction."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+RANGE = 2.0  # images are in [-1, 1]
+# Rounding to 8 bits is itself an error of 1/12 squared level. A smaller one than that counts as none, so that equal
+# images have a number that can be averaged.
+PSNR_CEILING_DB = 10 * math.log10(12 * 255**2)  # 58.92
+SMALLEST_ERROR = RANGE**2 / 10 ** (PSNR_CEILING_DB / 10)
+
+_WINDOW_PX, _SIGMA_PX = 11, 1.5
+_C1, _C2 = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
+
+
+def psnr(first: Tensor, second: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio ``10·log10(4 / mean squared error)``.
+
+    Args:
+        first: float [N, 3, H, W] in [-1, 1].
+        second: likewise.
+
+    Returns:
+        float [N] in dB, at most ``PSNR_CEILING_DB``, which equal images have.
+
+    >>> round(psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.2)).item(), 3)  # 10·log10(4 / 0.04)
+    20.0
+    """
+    return psnr_of_error((first - second).square().mean((1, 2, 3)))
+
+
+def psnr_of_error(mean_squared_error: Tensor) -> Tensor:
+    """PSNR in dB of a mean squared error, capped at ``PSNR_CEILING_DB``."""
+    return 10 * (RANGE**2 / mean_squared_error.clamp(min=SMALLEST_ERROR)).log10()
+
+
+def ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004): 11 x 11 Gaussian window of σ 1.5, K1 0.01, K2 0.03.
+
+    Windows that reach over the border are left out, as in the authors' code; of the colour channels, the mean.
+
+    Args:
+        first: float [N, 3, H, W] in [-1, 1], at least 11 px each way.
+        second: likewise.
+
+    Returns:
+        float [N] in [-1, 1].
+
+    Raises:
+        ValueError: the images are smaller than the window.
+    """
+    height, width = first.shape[-2:]
+    if min(height, width) < _WINDOW_PX:
+        raise ValueError(f"SSIM needs images of at least {_WINDOW_PX} px. Got {height} x {width} px instead.")
+    x, y = first.flatten(0, 1), second.flatten(0, 1)
+    # A shift changes no variance, and small numbers lose less of it to cancellation.
+    shift = x.mean((1, 2), keepdim=True)
+    x, y = x - shift, y - shift
+    mean_x, mean_y, xx, yy, xy = _blur(torch.stack([x, y, x * x, y * y, x * y])).unbind(0)
+    spread = xx + yy - mean_x.square() - mean_y.square()
+    shared = xy - mean_x * mean_y
+    mean_x, mean_y = mean_x + shift, mean_y + shift
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
+    structure = (2 * shared + _C2) / (spread + _C2)
+    return (luminance * structure).mean((1, 2)).view(len(first), -1).mean(1)
+
+
+def _blur(maps: Tensor) -> Tensor:
+    """Gaussian window over the last two sides, without padding: [..., H, W] -> [..., H - 10, W - 10]."""
+    offsets = torch.arange(_WINDOW_PX, dtype=maps.dtype, device=maps.device) - _WINDOW_PX // 2
+    taps = torch.exp(-offsets.square() / (2 * _SIGMA_PX**2))
+    taps = taps / taps.sum()
+    flat = maps.flatten(0, -3)[:, None]
+    flat = F.conv2d(F.conv2d(flat, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+    return flat.view(*maps.shape[:-2], *flat.shape[-2:])

@@ -1,0 +1,37 @@
+"""Locality: what an edit changed outside the region that its prompt may change.
+
+Averaged over the visible pixels, those outside. (PIE-Bench's code blacks the region out and averages over all pixels,
+which adds 10·log10(1 / (1 - m)) dB for a region of share m.)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eval.metrics.counterfactual import psnr_of_error
+
+
+def outside_psnr(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
+    """PSNR over the pixels outside the region.
+
+    Args:
+        before: float [N, 3, H, W] in [-1, 1], the reconstructions.
+        after: likewise, the edits.
+        region: bool [H, W], true where the prompt may change the image.
+
+    Returns:
+        float [N] in dB; NaN if nothing is outside.
+    """
+    error = _outside(before, after, region).square().mean(1)
+    return torch.where(error.isnan(), error, psnr_of_error(error))
+
+
+def outside_l1(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute difference over the pixels outside the region: float [N] in [0, 2]; NaN if nothing is outside."""
+    return _outside(before, after, region).abs().mean(1)
+
+
+def _outside(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
+    """Differences outside the region: float [N, 3·pixels]."""
+    return (after - before)[:, :, ~region].flatten(1)

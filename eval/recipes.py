@@ -1,0 +1,54 @@
+"""Which numbers a cell has, and how each came to be."""
+
+from __future__ import annotations
+
+import hashlib
+
+from eval.domains.base import Domain
+
+
+def column_names(domain: Domain) -> tuple[str, ...]:
+    """The numbers of a cell, in the order of the stored table."""
+    return (
+        *("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept"),
+        *(f"kept.{factor}" for factor in domain.factors),
+        *(f"effect.{factor}" for factor in domain.factors),
+        *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
+        *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
+        *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1"),
+    )
+
+
+def recipes(domain: Domain) -> dict[str, str]:
+    """Metric -> recipe id: what was computed, and the first 12 digits of the sha256 of the network that it rests on.
+
+    Values of different recipes must not share a column.
+    """
+    kinds = {
+        "attribute-judge": (
+            "one-vs-rest-log-odds",
+            ("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept"),
+        ),
+        "identity": ("cosine", ("identity", "counterfactual_identity")),
+        "editing-clip": ("bicubic-antialias,79-templates", ("clip_score_editing", "directional_editing")),
+        "judge-clip": ("bicubic-antialias,79-templates", ("clip_score_judge", "directional_judge")),
+        "frechet-features": ("float64,unbiased-covariance", (domain.judges.frechet_name,)),
+        "": (
+            "range-2,gaussian-11-1.5,visible-pixels",
+            tuple(name for name in column_names(domain) if name.endswith(("_db", "_ssim", "_l1"))),
+        ),
+    }
+    return {
+        metric: f"{protocol},8-bit{_network_id(domain, network)}"
+        for network, (protocol, metrics) in kinds.items()
+        for metric in metrics
+    }
+
+
+def _network_id(domain: Domain, network: str) -> str:
+    """``@name:digits``; of a domain that names its networks otherwise, the digits of all its judges together."""
+    if not network:
+        return ""
+    known = {**domain.fingerprints, **domain.judges.fingerprints}
+    every = "".join(domain.judges.fingerprints[name] for name in sorted(domain.judges.fingerprints))
+    return f"@{network}:{known.get(network, hashlib.sha256(every.encode()).hexdigest())[:12]}"

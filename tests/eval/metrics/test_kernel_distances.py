@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from eval.metrics import kernel_distances
+from eval.metrics.kernel_distances import cmmd, kid, kid_subsets
+
+
+def by_loops(x, y, kernel):
+    """Squared MMD_u, pair by pair."""
+
+    def mean(pairs):
+        return np.mean([kernel(a, b) for a, b in pairs])
+
+    def within(z):
+        return mean((z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j)
+
+    return within(x) + within(y) - 2 * mean((a, b) for a in x for b in y)
+
+
+@pytest.fixture
+def sets():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((13, 5)), rng.standard_normal((9, 5)) + 0.5
+
+
+@pytest.mark.parametrize("block", [4, 1024])
+def test_kid_equals_the_sum_over_pairs(sets, block, monkeypatch):
+    monkeypatch.setattr(kernel_distances, "BLOCK_ROWS", block)
+    assert kid(*sets) == pytest.approx(by_loops(*sets, lambda a, b: (a @ b / 5 + 1) ** 3), rel=1e-10)
+
+
+def test_cmmd_equals_the_sum_over_pairs(sets):
+    expected = 1000 * by_loops(*sets, lambda a, b: np.exp(-np.square(a - b).sum() / 200))
+    assert cmmd(*sets) == pytest.approx(expected, rel=1e-9)
+
+
+def test_unbiased_for_equal_distributions():
+    rng = np.random.default_rng(1)
+    values = [kid(*rng.standard_normal((2, 20, 4))) for _ in range(200)]
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(200)
+    assert min(values) < 0 < max(values)
+
+
+def test_one_subset_of_everything_is_the_whole(sets):
+    x, y = sets[0][:9], sets[1]
+    mean, deviation = kid_subsets(x, y, 3, 9, np.random.default_rng(0))
+    assert mean == pytest.approx(by_loops(x, y, lambda a, b: (a @ b / 5 + 1) ** 3), rel=1e-10)
+    assert deviation == pytest.approx(0, abs=1e-12)
+    assert np.isnan(kid_subsets(x, y, 1, 9, np.random.default_rng(0))[1])
+
+
+def test_subsets_larger_than_a_set_are_refused(sets):
+    with pytest.raises(ValueError, match="at most 9"):
+        kid_subsets(*sets, 2, 10, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("distance", [kid, cmmd])
+def test_one_image_has_no_distance(distance):
+    assert np.isnan(distance(np.ones((1, 3)), np.ones((4, 3))))
