@@ -1,0 +1,161 @@
+"""StyleCLIP's latent optimisation (Patashnik et al., ICCV 2021, arXiv 2103.17249, section 4).
+
+For each image of code w_s and text t, by Adam,
+
+    w* = argmin_w  D_CLIP(G(w), t) + λ_L2 ‖w - w_s‖²₂ + λ_ID (1 - ⟨R(G(w)), R(G(w_s))⟩)
+
+in W+, with D_CLIP = 1 - cosine and R an identity network. Nothing is shared between images or prompts, so every edit
+costs the whole optimisation. Strength multiplies the offset found: w' = w_s + strength (w* - w_s).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from baselines.objectives import (
+    block_size,
+    clip_distance,
+    gradients,
+    identity_distance,
+    in_blocks,
+    needed_identity,
+    ramped_rate,
+)
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from deltaedit.parameters import is_count, is_number, require
+from deltaedit.text import TextPrompt
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the two published ways to run it differ in.
+
+    Attributes:
+        steps: of Adam.
+        lambda_l2: weight of the *sum* of squares over all of W+.
+        lambda_id: weight of the identity term.
+    """
+
+    steps: int
+    lambda_l2: float
+    lambda_id: float
+
+
+PRESETS = {"cli": Setting(300, 0.008, 0.0), "colab": Setting(40, 0.008, 0.005)}
+
+
+class StyleClipOptimization:
+    """The editor ``styleclip-optimization``.
+
+    Args:
+        preset: ``cli``: the defaults of the released script; ``colab``: those of the authors' notebook.
+        steps: instead of the preset's.
+        lambda_l2: instead of the preset's.
+        lambda_id: instead of the preset's; 0 leaves the identity term out.
+        learning_rate: peak of the ramped rate.
+    """
+
+    name: ClassVar[str] = "styleclip-optimization"
+    space: ClassVar[str] = "W+"
+    paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent optimisation), ICCV 2021, arXiv 2103.17249"
+
+    def __init__(
+        self,
+        preset: Literal["cli", "colab"] = "cli",
+        steps: int | None = None,
+        lambda_l2: float | None = None,
+        lambda_id: float | None = None,
+        learning_rate: float = 0.1,
+    ) -> None:
+        self.preset = preset
+        self.steps = steps
+        self.lambda_l2 = lambda_l2
+        self.lambda_id = lambda_id
+        self.learning_rate = learning_rate
+
+    def prepare(self, domain: EditingDomain) -> None:
+        """Nothing is computed per generator.
+
+        Raises:
+            ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
+        """
+        self._validate()
+        published = PRESETS[self.preset]
+        self._setting = Setting(
+            published.steps if self.steps is None else self.steps,
+            published.lambda_l2 if self.lambda_l2 is None else self.lambda_l2,
+            published.lambda_id if self.lambda_id is None else self.lambda_id,
+        )
+        self._identity = needed_identity(domain, self.name, self._setting.lambda_id)
+        self._domain = domain
+        self._texts: dict[str, Tensor] = {}
+
+    def fit(self, prompt: TextPrompt) -> None:
+        """Encode the text, one sentence without templates, as the released code does."""
+        with gradients():
+            self._texts[prompt.target] = self._domain.clip.encode_texts([prompt.target])[0]
+
+    def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
+        """Codes w_s + strength (w* - w_s)."""
+        if strength == 0:
+            return latents
+        offsets = self.offsets(latents, prompt)
+        with torch.no_grad():
+            return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offsets)
+
+    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
+        """w* - w_s of every image, float32 [N, L, D]: the whole cost of an edit, the same for every strength."""
+        text, size = self._texts[prompt.target], block_size(self._domain.synthesis)
+        with gradients():
+            return in_blocks(lambda start: self._optimise(start, text) - start, latents.w_plus.clone(), size)
+
+    def _optimise(self, start: Tensor, text: Tensor) -> Tensor:
+        """w* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
+        sources = self._source_identities(start)
+        w_plus = start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([w_plus], lr=self.learning_rate)
+        steps = self._setting.steps
+        for step in range(steps - 1):  # the released code shows the picture made before its last step
+            optimizer.param_groups[0]["lr"] = ramped_rate(step / steps, self.learning_rate)
+            loss = self.losses(w_plus, start, sources, text).sum()
+            (w_plus.grad,) = torch.autograd.grad(loss, w_plus)  # of w alone: the networks' .grad stays as it was
+            optimizer.step()
+        return w_plus.detach()
+
+    def losses(self, w_plus: Tensor, start: Tensor, sources: Tensor | None, text: Tensor) -> Tensor:
+        """The objective of every image.
+
+        Args:
+            w_plus: float32 [N, L, D], under optimisation.
+            start: float32 [N, L, D], of the images to edit.
+            sources: float32 [N, E], identity features of those; None without identity term.
+            text: float32 [E], unit norm.
+
+        Returns:
+            float32 [N].
+        """
+        images = self._domain.synthesis(w_plus)
+        loss = clip_distance(self._domain.clip.encode_images(images), text)
+        loss = loss + self._setting.lambda_l2 * (w_plus - start).square().sum((1, 2))
+        if self._identity is not None and sources is not None:
+            loss = loss + self._setting.lambda_id * identity_distance(self._identity(images), sources)
+        return loss
+
+    def _validate(self) -> None:
+        require(self.preset in PRESETS, self, "preset", f"one of {', '.join(PRESETS)}")
+        require(self.steps is None or is_count(self.steps), self, "steps", "a whole number, 1 or more, or none")
+        for name in ("lambda_l2", "lambda_id"):
+            value = getattr(self, name)
+            require(value is None or is_number(value, 0), self, name, "a number, 0 or more, or none")
+        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
+
+    def _source_identities(self, start: Tensor) -> Tensor | None:
+        if self._identity is None:
+            return None
+        with torch.no_grad():
+            return self._identity(self._domain.synthesis(start))

@@ -1,0 +1,150 @@
+"""StyleMC (Kocasari et al., WACV 2022, arXiv 2112.08493): one direction in S per prompt, learnt on a few images.
+
+    Δs = argmin  Σ_k  -cos(G(s_k + Δs), t)  +  λ_ID · mean over the batch of (1 - ⟨R(G(s_k + Δs)), R(G(s_k))⟩)
+
+over the convolutions from 8 to 64 px only, on pictures of at most 256 px ("multi-channel based, fast"): plain gradient
+descent, one step per two batches of four, one pass over 129 images. Channels whose gradient keeps changing its sign are
+then set to 0. Every image gets the same direction: s' = s + strength · power · Δs.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity
+from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from deltaedit.parameters import is_count, is_number, require
+from deltaedit.text import TextPrompt
+
+IDENTITY_WEIGHTS = {"high": 2.0, "medium": 0.5, "low": 0.1, "none": 0.0}
+BATCHES_PER_STEP = 2
+
+
+class StyleMC:
+    """The editor ``stylemc``.
+
+    Args:
+        identity_power: weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0.
+        power: what the direction is multiplied by at strength 1; 10 in the authors' demo, up to 50 in their README.
+        images: to learn on (129 in the README).
+        batch: images a gradient is summed over, twice a step.
+        learning_rate: of the gradient descent.
+        first_px: side of the first layers that may change, in pixels.
+        last_px: side of the last.
+        resolution: largest side of the pictures that the losses look at, in pixels.
+        seed: of the images to learn on.
+    """
+
+    name: ClassVar[str] = "stylemc"
+    space: ClassVar[str] = "S"
+    paper: ClassVar[str] = "Kocasari et al., StyleMC, WACV 2022, arXiv 2112.08493"
+
+    def __init__(
+        self,
+        identity_power: Literal["high", "medium", "low", "none"] = "high",
+        power: float = 10.0,
+        images: int = 129,
+        batch: int = 4,
+        learning_rate: float = 5.0,
+        first_px: int = 8,
+        last_px: int = 64,
+        resolution: int = 256,
+        seed: int = 0,
+    ) -> None:
+        self.identity_power = identity_power
+        self.power = power
+        self.images = images
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.first_px = first_px
+        self.last_px = last_px
+        self.resolution = resolution
+        self.seed = seed
+
+    def prepare(self, domain: EditingDomain) -> None:
+        """Nothing is computed per generator.
+
+        Raises:
+            ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
+        """
+        self._validate()
+        self._identity_weight = IDENTITY_WEIGHTS[self.identity_power]
+        self._identity = needed_identity(domain, self.name, self._identity_weight)
+        self._domain = domain
+        self._synthesis = lower_resolution(domain.synthesis, self.resolution)
+        self._directions: dict[str, Tensor] = {}
+
+    def fit(self, prompt: TextPrompt) -> None:
+        """Find the direction of the prompt among the artefacts, or learn it."""
+        key = {
+            "domain": self._domain.fingerprint,
+            "text": prompt.target,
+            **{name: getattr(self, name) for name in ("identity_power", "images", "batch", "learning_rate")},
+            **{name: getattr(self, name) for name in ("first_px", "last_px", "resolution", "seed")},
+        }
+        artefact = self._domain.artefacts.get(self.name, key, lambda: {"direction": self._learn(prompt.target).cpu()})
+        self._directions[prompt.target] = artefact.tensors["direction"].to(self._domain.device)
+
+    def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
+        """Styles s + strength · power · Δs."""
+        with torch.no_grad():
+            return latents.with_s(latents.s + strength * self.power * self._directions[prompt.target])
+
+    def _learn(self, text: str) -> Tensor:
+        """Δs: float32 [C]."""
+        with gradients():
+            drawn = self._domain.sample(self.images, self.seed)
+            latents = Latents(drawn.w_plus.clone(), drawn.s.clone(), drawn.s_rgb.clone())
+            feature = self._domain.clip.encode_texts([text])[0]
+            layers = self._domain.synthesis.layout
+            free = torch.cat(
+                [torch.full((at.channels,), float(self.first_px <= at.resolution <= self.last_px)) for at in layers]
+            ).to(latents.s)
+            batches = [latents[start : start + self.batch] for start in range(0, self.images, self.batch)]
+            direction, flips, last = torch.zeros_like(free), torch.zeros_like(free), torch.zeros_like(free)
+            for step in range(len(batches) // BATCHES_PER_STEP):
+                gradient = torch.zeros_like(free)
+                for block in batches[step * BATCHES_PER_STEP : (step + 1) * BATCHES_PER_STEP]:
+                    gradient += free * self._gradient(block, direction, feature)
+                direction = direction - self.learning_rate * gradient
+                if step > 1:  # the release starts to count at the third step
+                    flips += gradient * last < 0
+                last = gradient
+            return torch.where(flips > self.images / self.batch / 4, torch.zeros_like(direction), direction)
+
+    def _gradient(self, latents: Latents, direction: Tensor, text: Tensor) -> Tensor:
+        moved = direction.clone().requires_grad_()
+        images = self._synthesis.synthesize(latents.s + moved, latents.s_rgb)
+        loss = clip_distance(self._domain.clip.encode_images(images), text).sum()
+        if self._identity is not None:
+            with torch.no_grad():
+                sources = self._identity(self._synthesis.synthesize(latents.s, latents.s_rgb))
+            loss = loss + self._identity_weight * identity_distance(self._identity(images), sources).mean()
+        (gradient,) = torch.autograd.grad(loss, moved)
+        return gradient
+
+    def _validate(self) -> None:
+        require(
+            self.identity_power in IDENTITY_WEIGHTS, self, "identity_power", f"one of {', '.join(IDENTITY_WEIGHTS)}"
+        )
+        require(is_number(self.power, -1e6), self, "power", "a finite number")
+        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
+        for name in ("images", "batch"):
+            require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
+        for name in ("first_px", "last_px", "resolution"):
+            require(is_count(getattr(self, name), 4), self, name, "a whole number of pixels, 4 or more")
+        require(is_count(self.seed, 0), self, "seed", "a whole number, 0 or more")
+
+
+def lower_resolution(synthesis: Synthesis, resolution: int) -> Synthesis:
+    """The same network, weights shared, that stops at ``resolution`` px (at its own size if that is smaller)."""
+    levels = sum(4 * 2**level <= resolution for level in range(len(synthesis.channels)))
+    lower = copy.copy(synthesis)
+    lower.channels = synthesis.channels[:levels]
+    return lower
