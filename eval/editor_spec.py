@@ -42,7 +42,7 @@ class EditorSpec:
         name: of the editor.
         editor: its class.
         parameters: those given, by name.
-        label: canonical text of the name and the parameters that differ from their defaults; what results are filed under.
+        label: the name and the parameters that differ from their defaults; what results are filed under.
     """
 
     name: str
@@ -96,7 +96,7 @@ def split_methods(text: str) -> list[tuple[str, dict[str, str]]]:
         match = re.fullmatch(r"([^\[\]\s]+)(?:\[([^\[\]]*)\])?", piece)
         if match is None:
             raise UsageError(
-                f"'{piece}' in --methods '{text}' is not an editor; write for example deltaedit,styleclip-global[beta=0.15]."
+                f"'{piece}' in --methods '{text}' is not an editor; write e.g. deltaedit,styleclip-global[beta=0.15]."
             )
         assignments = [part.strip() for part in (match[2] or "").split(",") if part.strip()]
         wrong = next((part for part in assignments if not re.fullmatch(r"\w+\s*=\s*\S.*", part)), None)
@@ -137,7 +137,7 @@ def _type_name(option: Any) -> str:
 
 
 def _convert(editor: str, parameter: Parameter, text: str) -> Any:
-    """The value that ``text`` means: the first of the parameter's types that takes it, words before numbers before text."""
+    """The value that ``text`` means: that of the first of the parameter's types that takes it, plain text last."""
     for option in sorted(_options(parameter.annotation), key=lambda option: option is str):
         if option is type(None) and text.lower() == "none":
             return None

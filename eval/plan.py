@@ -157,8 +157,8 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
 
     Args:
         arguments: of the run.
-        costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``answer_s`` an (image, prompt), ``source_s`` an
-            image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell.
+        costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``answer_s`` an (image, prompt), ``source_s``
+            an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell.
 
     Returns:
         None when a cost is not known.

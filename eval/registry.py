@@ -66,7 +66,7 @@ def parse_methods(text: str) -> tuple[tuple[EditorSpec, ...], list[str]]:
     """Read ``--methods``, for example ``styleclip-global[beta=0.15,alpha=4.1],deltaedit``.
 
     Args:
-        text: editors, aliases (``styleclip``, ``all``) or ``module:Class``, each with parameters in brackets or without.
+        text: editors, aliases (``styleclip``, ``all``) or ``module:Class``; parameters in brackets.
 
     Returns:
         The editors in the order asked for, each once; and one line for each broken plug-in that ``all`` leaves out.

@@ -1,6 +1,6 @@
 """Edits, synthesises, judges and stores the chunks of a run that are missing.
 
-Prompts are the outer loop, because the exact answers to a prompt are rendered and judged once; editors are the inner one.
+Prompts are the outer loop, because the exact answers to a prompt are rendered and judged once; editors the inner one.
 """
 
 from __future__ import annotations

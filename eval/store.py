@@ -1,7 +1,7 @@
 """The run folder: every file is there whole or not at all, and a folder belongs to one run.
 
 A chunk's features and rows are written first and its ``.json`` last, each to a temporary file that is synced and then
-renamed: the chunk exists when its ``.json`` does, whenever the process was killed. That is the whole resumption protocol.
+renamed: the chunk exists if its ``.json`` does, whenever the process was killed. That is all that resuming needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -51,7 +51,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise _storage_error(path, error) from error
 
 

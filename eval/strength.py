@@ -1,7 +1,7 @@
 """One strength per (editor, prompt), chosen on calibration images, which are disjoint from the test images.
 
-The sweep is kept as data (strength -> success, kept, effect), so that any rule can choose from it: here the strength with
-the best balance of success and kept; a protocol that compares editors at equal effect reads the same sweep.
+The sweep is kept as data (strength -> success, kept, effect), so that any rule can choose from it: here the strength
+with the best balance of success and kept; a protocol that compares editors at equal effect reads the same sweep.
 """
 
 from __future__ import annotations

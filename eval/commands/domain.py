@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from eval.commands import Group
 from eval.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from eval.domains.avatars.factors import Portraits
 
 
 @click.group(cls=Group)
@@ -49,13 +53,12 @@ def render(name: str, count: int, seed: int, out: Path) -> None:
     click.echo(f"{count} portraits and factors.csv are in {out}")
 
 
-def _write_factors(people: object, path: Path) -> None:
+def _write_factors(people: Portraits, path: Path) -> None:
     """One row a portrait: file, the value of every factor in words, the geometry."""
     import csv
 
-    from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES, Portraits
+    from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
 
-    assert isinstance(people, Portraits)
     with open(path, "w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["file", *FACTOR_NAMES, *GEOMETRY])
@@ -89,12 +92,13 @@ def show(name: str, out: Path | None) -> None:
     """Draw a sheet of the domain NAME: renders, reconstructions, samples, exact answers, measured quality."""
     _needs_avatars(name)
     from eval.domains import load_domain
+    from eval.domains.avatars.domain import AvatarsDomain
     from eval.domains.avatars.sheet import draw_sheet
 
     path = out or Path(f"{name}.png")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(load_domain(name), path)
+        draw_sheet(cast(AvatarsDomain, load_domain(name)), path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from None
     click.echo(f"The sheet is {path}")

@@ -12,6 +12,4 @@ def domains() -> None:
 
     width = max(map(len, DOMAINS))
     for name, loader in DOMAINS.items():
-        click.echo(
-            f"{name:{width}}  {(loader.__doc__ or '').strip().splitlines()[0] if loader.__doc__ else ''}".rstrip()
-        )
+        click.echo(f"{name:{width}}  {(loader.__doc__ or '').strip()}".rstrip())

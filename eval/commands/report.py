@@ -29,12 +29,15 @@ def write_report(run: Path, figures: bool) -> None:
     from eval.metrics.frechet import frechet_distance
     from reports.tables import summary, write_tables
 
-    written = list(write_tables(run, frechet_distance))
-    if figures:
-        from reports.figures import write_figures
+    try:
+        written = list(write_tables(run, frechet_distance))
+        if figures:
+            from reports.figures import write_figures
 
-        written += write_figures(run)
-    Console().print(summary(run))
+            written += write_figures(run)
+        Console().print(summary(run))
+    except ValueError as error:  # of a folder that another version wrote, or that somebody changed
+        raise UsageError(" ".join(str(error).split())) from error
     click.echo(f"Run folder: {run}")
     for path in written:
         click.echo(f"  {path}")

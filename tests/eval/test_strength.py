@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from deltaedit.latents import Latents
+from eval.editor_spec import EditorSpec
+from eval.plan import SWEEP
+from eval.prompts import Prompt
+from eval.strength import CalibrationImages, SweepPoint, best_balance, record, sweep
+from eval.timed_editor import TimedEditor
+
+NAN = float("nan")
+
+
+class Push:
+    """Pushes every style by the strength."""
+
+    name: ClassVar[str] = "push"
+    space: ClassVar[str] = "S"
+    paper: ClassVar[str] = ""
+
+    def prepare(self, domain: object) -> None: ...
+
+    def fit(self, prompt: Prompt) -> None: ...
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return latents.with_s(latents.s * (1 + strength))
+
+
+@pytest.mark.parametrize(
+    ("points", "chosen"),
+    [
+        ([(0.5, 0.5, 1.0), (1, 0.8, 0.8), (2, 1.0, 0.4)], 1),  # harmonic means 2/3, .8, 4/7
+        ([(0.5, 0.6, 0.6), (1, 0.6, 0.6)], 0.5),  # a tie: the smaller
+        ([(1, 0.6, 0.6), (0.5, 0.6, 0.6)], 0.5),
+        ([(0.5, 0.0, 1.0), (1, 0.0, 0.9)], 0.5),  # never a success
+        ([(0.5, 0.0, 0.0), (1, 0.1, 0.1)], 1),
+        ([(0.5, NAN, NAN), (2, NAN, NAN)], 1),  # no eligible image: the default
+    ],
+)
+def test_the_best_balance(points: list[tuple[float, float, float]], chosen: float) -> None:
+    assert best_balance([SweepPoint(*point, effect=0.0) for point in points]) == chosen
+
+
+def test_the_sweep_is_the_mean_over_eligible_images(tiny_domain: Any, tmp_path: Path) -> None:
+    """Against the same numbers computed here from the judge's logits, image by image."""
+    prompt = tiny_domain.prompts[1]  # red hair
+    editor = TimedEditor(EditorSpec("push", Push, {}, "push"), tiny_domain.editing, 0, None)
+    editor.fit(prompt)
+    (point,) = sweep(editor, prompt, CalibrationImages(tiny_domain, 30), strengths=(0.4,))
+
+    latents = tiny_domain.calibration_sources(30).latents
+    edited = latents.with_s(latents.s * 1.4)
+    before, after = (
+        tiny_domain.judges.attributes(((tiny_domain.editing.images(x).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1)
+        for x in (latents, edited)
+    )
+    seen = tiny_domain.visible("calibration", 30, prompt)
+    success, kept, effect = [], [], []
+    for i in range(30):
+        if before["hair"][i].argmax() == 2 or not seen[i, 1]:
+            continue
+        success.append(float(after["hair"][i].argmax() == 2))
+        same = [
+            float(before[f][i].argmax() == after[f][i].argmax())
+            for j, f in ((0, "glasses"), (2, "mouth"))
+            if seen[i, j]
+        ]
+        kept.append(np.mean(same))
+        odds = [float(x["hair"][i, 2] - torch.logsumexp(x["hair"][i, :2], 0)) for x in (before, after)]
+        effect.append((odds[1] - odds[0]) / float(tiny_domain.judges.sigma["hair"][2]))
+    assert 0 < len(success) < 30
+    assert (point.strength, point.success, point.kept) == (0.4, np.mean(success), pytest.approx(np.mean(kept)))
+    assert point.effect == pytest.approx(np.mean(effect), rel=1e-4)
+
+
+def test_every_strength_is_tried_and_kept_as_data(tiny_domain: Any) -> None:
+    editor = TimedEditor(EditorSpec("push", Push, {}, "push"), tiny_domain.editing, 0, None)
+    editor.fit(tiny_domain.prompts[0])
+    advanced: list[int] = []
+    points = sweep(editor, tiny_domain.prompts[0], CalibrationImages(tiny_domain, 10), advance=advanced.append)
+    kept = record("push", "glasses", points)
+    assert [point["strength"] for point in kept["sweep"]] == list(SWEEP)  # type: ignore[attr-defined]
+    assert kept["chosen"] in SWEEP
+    assert advanced == [10] * len(SWEEP)
