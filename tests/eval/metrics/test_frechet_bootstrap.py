@@ -94,7 +94,7 @@ def test_copies_of_images_do_not_narrow_the_interval(sets):
 def test_shared_images_are_drawn_together():
     """The second set is the first one moved: drawing both alike leaves the covariances equal and the distance fixed."""
     x = np.random.default_rng(6).standard_normal((60, 3))
-    y = x + [2.0, 0, 0]
+    y = x + np.array([2.0, 0, 0])
     together = frechet_interval(x, y, 100, np.random.default_rng(7), range(60), range(60), method="exact")
     apart = frechet_interval(x, y, 100, np.random.default_rng(7), method="exact")
     assert together.standard_error == pytest.approx(0, abs=1e-9)
