@@ -197,7 +197,9 @@ def print_coverage(rng, experiments):
                 row = [coverage(rng, outcome, effects, images, population, experiments) for outcome in OUTCOMES]
                 every += row
                 print_row(population, f"{images} x {PROMPTS}", effects.name, *[f"{100 * share:.1f}" for share in row])
-    print(f"\nLowest {100 * min(every):.1f}, highest {100 * max(every):.1f}, mean {100 * np.mean(every):.1f}.\n")
+    inside = sum(0.92 <= share <= 0.98 for share in every)
+    print(f"\n{inside} of {len(every)} settings within 92 to 98 %; lowest {100 * min(every):.1f}, ", end="")
+    print(f"highest {100 * max(every):.1f}, mean {100 * np.mean(every):.1f}.\n")
 
 
 def print_false_alarms(rng, experiments):

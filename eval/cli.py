@@ -17,6 +17,7 @@ from eval.errors import UsageError, unknown
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
+    "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
     "domains": ("eval.commands.domains:domains", "List the domains."),
     "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),

@@ -1,0 +1,169 @@
+"""Compare two runs, or two editors of one run, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.errors import UsageError, unknown
+from eval.statistics import THESE_PROMPTS, compare_paired, grid_of, holm, metric_columns, verdict, with_setting
+from reports.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two runs differ in.
+
+    Attributes:
+        table: one row per pair of editors, setting and metric: editor_a, editor_b, setting, metric, mean_a, mean_b,
+            difference (A - B), low, high (95 %), p, p_holm (over the whole table), detectable, cells, images, prompts,
+            verdict.
+        unpaired: cells that only one of the two runs has; they are left out.
+    """
+
+    table: pd.DataFrame
+    unpaired: int
+
+
+def compare_runs(
+    first: Path,
+    second: Path,
+    *,
+    editors: tuple[str, str] | None = None,
+    metrics: Sequence[str] = (),
+    population: str = THESE_PROMPTS,
+    seed: int = 0,
+) -> Comparison:
+    """Compare the cells that two runs share: same editor, setting, prompt and image.
+
+    Args:
+        first: run folder A.
+        second: run folder B; may be the same.
+        editors: an editor of A and one of B; without it every editor that both have with itself.
+        metrics: columns to compare; all that an editor can change if empty.
+        population: ``these-prompts`` or ``prompts-like-these``.
+        seed: of the bootstrap and the sign flips.
+
+    Raises:
+        UsageError: a folder is no readable run, the runs have different recipes or nothing in common, or a name is
+            unknown.
+    """
+    import pandas as pd
+
+    run_a, cells_a = _read(first)
+    run_b, cells_b = (run_a, cells_a) if first.resolve() == second.resolve() else _read(second)
+    refuse_other_recipe(run_a, run_b)
+    wanted = metric_columns(cells_a, metrics)
+    columns = [name for name in wanted if name in metric_columns(cells_b, metrics)]
+    tables, unpaired = [], 0
+    for editor_a, editor_b in _pairs(run_a, run_b, editors):
+        mine, theirs = cells_a[cells_a["editor"] == editor_a], cells_b[cells_b["editor"] == editor_b]
+        for setting in _shared(mine["setting"].unique(), theirs["setting"].unique()):
+            a, b = mine[mine["setting"] == setting], theirs[theirs["setting"] == setting]
+            unpaired += _unpaired(a, b)
+            table = compare_paired(grid_of(a, columns), grid_of(b, columns), columns, population=population, seed=seed)
+            tables.append(table.assign(editor_a=editor_a, editor_b=editor_b, setting=setting))
+    if not tables:
+        raise UsageError(f"{first} and {second} share no setting of the strength; compare runs of equal --strengths.")
+    joined = pd.concat(tables, ignore_index=True)
+    return Comparison(_with_verdicts(joined), unpaired)
+
+
+def refuse_other_recipe(first: Run, second: Run) -> None:
+    """Refuse to compare numbers that were not made the same way.
+
+    Raises:
+        UsageError: it names every part that differs.
+    """
+    if first is second:
+        return
+    parts = list(_differing_parts(first, second))
+    if parts:
+        raise UsageError(
+            f"{first.folder} and {second.folder} cannot be compared, as they differ in {'; '.join(parts)}."
+        )
+
+
+def _differing_parts(first: Run, second: Run) -> Iterator[str]:
+    one, other = first.manifest, second.manifest
+    if one["domain"] != other["domain"]:
+        yield f"the domain ({one['domain']} and {other['domain']})"
+        return
+    networks = _unequal(one.get("fingerprints", {}), other.get("fingerprints", {}))
+    if networks:
+        yield f"the weights of {', '.join(networks)}"
+    shared = set(one.get("recipes", {})) & set(other.get("recipes", {}))
+    recipes = [name for name in sorted(shared) if one["recipes"][name] != other["recipes"][name]]
+    if recipes:
+        yield f"the recipe of {', '.join(recipes)}"
+    prompts = _unequal(*({prompt["name"]: prompt for prompt in run.prompts} for run in (first, second)))
+    if prompts:
+        yield f"the prompts ({', '.join(prompts)})"
+    yield from _differing_images(first, second)
+
+
+def _differing_images(first: Run, second: Run) -> Iterator[str]:
+    if len(first.names) != len(second.names):
+        yield f"the number of images ({len(first.names)} and {len(second.names)})"
+    elif first.names != second.names or not np.array_equal(first.sources("images"), second.sources("images")):
+        yield "the images"
+    elif not np.array_equal(first.sources("reconstructions"), second.sources("reconstructions")):
+        yield "the reconstructions of the images"
+
+
+def _unequal(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Keys that only one has, or whose values differ."""
+    return [key for key in {**one, **other} if one.get(key) != other.get(key)]
+
+
+def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
+    """A run and its cells, with their setting."""
+    try:
+        run = Run(folder)
+        cells = run.rows
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not len(cells):
+        raise UsageError(f"The run {folder} has no finished chunk yet; run its command again.")
+    return run, with_setting(cells.drop(columns=["chunk", "position", "source"]))
+
+
+def _pairs(first: Run, second: Run, editors: tuple[str, str] | None) -> list[tuple[str, str]]:
+    """The editors to set against each other."""
+    if editors is not None:
+        for run, editor in ((first, editors[0]), (second, editors[1])):
+            if editor not in run.editors:
+                raise unknown(f"editor in {run.folder}", editor, run.editors)
+        return [editors]
+    shared = _shared(first.editors, second.editors)
+    if not shared:
+        raise UsageError(
+            f"{first.folder} ({', '.join(first.editors)}) and {second.folder} ({', '.join(second.editors)}) share no "
+            "editor; name one of each with --editors A,B."
+        )
+    return [(editor, editor) for editor in shared]
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    return [name for name in one if name in set(other)]
+
+
+def _unpaired(first: pd.DataFrame, second: pd.DataFrame) -> int:
+    """Cells of one that the other does not have."""
+    one, other = (set(zip(cells["prompt"], cells["image"], strict=True)) for cells in (first, second))
+    return len(one ^ other)
+
+
+def _with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """Add Holm's p-values and the verdicts; put the columns in order."""
+    table = table.assign(p_holm=holm(table["p"].to_numpy()))
+    words = [verdict(*row) for row in zip(table["difference"], table["p_holm"], strict=True)]
+    leading = ["editor_a", "editor_b", "setting", "metric", "mean_a", "mean_b", "difference", "low", "high"]
+    return table.assign(verdict=words)[[*leading, "p", "p_holm", "detectable", "cells", "images", "prompts", "verdict"]]

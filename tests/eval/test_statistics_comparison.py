@@ -1,0 +1,140 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from eval.errors import UsageError
+from eval.statistics import (
+    LIKE_THESE,
+    POPULATIONS,
+    compare_editors,
+    grid_of,
+    metric_columns,
+    paired_differences,
+    summarise,
+    verdict,
+    with_setting,
+)
+
+
+def cells(editors=("good", "twin", "idle"), images=30, prompts=16, kind="default", strength=1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    image, prompt = rng.normal(size=(images, 1)), rng.normal(size=(1, prompts))
+    eligible = rng.random((images, prompts)) < 0.8
+    tables = []
+    for editor in editors:
+        skill = -3.0 if editor == "idle" else 1.0
+        hit = skill + 0.5 * image + 0.2 * prompt + rng.normal(size=(images, prompts)) > 0
+        tables.append(
+            pd.DataFrame(
+                {
+                    "editor": editor,
+                    "prompt": np.tile([f"p{row:02}" for row in range(prompts)], images),
+                    "strength": strength,
+                    "kind": kind,
+                    "image": np.repeat([f"i{row:03}" for row in range(images)], prompts),
+                    "eligible": eligible.ravel(),
+                    "success": hit.ravel(),
+                    "kept": rng.random(images * prompts).round(2),
+                    "kept.hair": 1.0,
+                    "inversion_ssim": 0.5,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_grid_places_every_cell_and_counts_success_over_eligible_ones():
+    frame = cells(("good",), 3, 2).sample(frac=1, random_state=0)
+    grid = grid_of(frame, ["success", "inversion_ssim"])
+    assert (grid.images, grid.prompts) == (("i000", "i001", "i002"), ("p00", "p01"))
+    for row in frame.itertuples():
+        place = int(row.image[1:]), int(row.prompt[1:])
+        found = grid.values[0][place]
+        assert found == row.success if row.eligible else np.isnan(found)
+        assert grid.values[1][place] == 0.5
+
+
+def test_two_strengths_in_one_grid_are_refused():
+    twice = pd.concat([cells(("good",), 2, 2), cells(("good",), 2, 2, strength=2.0)])
+    with pytest.raises(UsageError, match="twice"):
+        grid_of(twice, ["success"])
+
+
+def test_given_strengths_are_settings_of_their_own():
+    frame = pd.concat([cells(("good",), 2, 2, kind="given", strength=0.5), cells(("good",), 2, 2, kind="calibrated")])
+    assert with_setting(frame)["setting"].unique().tolist() == ["given 0.5", "calibrated"]
+
+
+def test_metrics_that_no_editor_changes_are_left_out_unless_wished_for():
+    frame = cells()
+    assert metric_columns(frame) == ("success", "kept")
+    assert metric_columns(frame, ["inversion_ssim"]) == ("inversion_ssim",)
+    with pytest.raises(UsageError, match="did you mean 'success'"):
+        metric_columns(frame, ["succes"])
+
+
+def test_differences_are_of_shared_cells_only():
+    first, second = cells(("good",), 4, 3), cells(("twin",), 4, 3, seed=1)
+    second = second[second["image"] != "i002"]
+    a, b, difference = paired_differences(grid_of(first, ["kept"]), grid_of(second, ["kept"]))
+    joined = first.merge(second, on=["image", "prompt"])
+    joined = joined[joined["eligible_x"] & joined["eligible_y"]]
+    assert np.nanmean(difference.values) == pytest.approx((joined["kept_x"] - joined["kept_y"]).mean())
+    assert np.nanmean(a.values) == pytest.approx(joined["kept_x"].mean())
+    assert (~np.isnan(b.values)).sum() == len(joined)
+
+
+def test_two_perfect_answers_do_not_differ():
+    frame = cells(("good",), 3, 2).assign(psnr=np.inf)
+    grid = grid_of(frame, ["psnr"])
+    assert (paired_differences(grid, grid)[2].values == 0).all()
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_summary_means_agree_with_pandas(population):
+    frame = cells()
+    table = summarise(frame, ["success"], population=population, draws=200).set_index("editor")
+    expected = frame[frame["eligible"]].groupby("editor")["success"].mean()
+    assert table["mean"].to_dict() == pytest.approx(expected.to_dict())
+    skilled = table.loc[["good", "twin"]]
+    assert (skilled["low"] < skilled["mean"]).all()
+    assert (table["mean"] < table["high"]).all()
+    assert (table.loc["idle", ["mean", "low"]] == 0).all()
+    assert table.loc["good", "cells"] == frame.query("editor == 'good'")["eligible"].sum()
+
+
+def test_summary_by_prompt():
+    table = summarise(cells(), ["kept"], draws=50, by=("editor", "setting", "prompt"))
+    assert len(table) == 3 * 16
+    assert (table["prompts"] == 1).all()
+
+
+def test_prompts_like_one_prompt_are_not_known():
+    table = summarise(cells(prompts=1), ["kept"], draws=50, population=LIKE_THESE)
+    assert table["low"].isna().all()
+    assert table["mean"].notna().all()
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_editors_are_told_apart_when_and_only_when_they_differ(population):
+    table = compare_editors(cells(), ["success", "kept"], population=population, flips=2000)
+    different = {
+        (row.editor_a, row.editor_b, row.metric): verdict(row.difference, row.p_holm) for row in table.itertuples()
+    }
+    assert different == {
+        ("good", "twin", "success"): "no difference found",
+        ("good", "twin", "kept"): "no difference found",
+        ("good", "idle", "success"): "A higher",
+        ("good", "idle", "kept"): "no difference found",
+        ("twin", "idle", "success"): "A higher",
+        ("twin", "idle", "kept"): "no difference found",
+    }
+
+
+def test_one_editor_has_nothing_to_compare_with():
+    assert compare_editors(cells(("good",))).empty
+
+
+def test_unknown_population():
+    with pytest.raises(UsageError, match="did you mean 'these-prompts'"):
+        summarise(cells(), population="these-prompt")
