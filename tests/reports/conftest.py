@@ -257,3 +257,9 @@ def make_run(folder, editors=3, prompts=3, images=12):
 def finished_run(tmp_path_factory):
     """Three editors, three prompts, twelve images: read only."""
     return make_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """Two editors, two prompts, four images: read only, quick to draw."""
+    return make_run(tmp_path_factory.mktemp("runs") / "small", editors=2, prompts=2, images=4)

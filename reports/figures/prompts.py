@@ -1,0 +1,57 @@
+"""Editors x prompts: success and kept, to see at a glance which prompts are hard for whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.figures.heatmap import draw_rates
+from reports.run import Run
+from reports.style import TWO_COLUMNS_IN, axes_at, colours, new_figure
+from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TOP_IN, GAP_IN, BOTTOM_IN, RIGHT_IN, ROW_IN = 0.8, 0.3, 0.25, 0.45, 0.22  # right: the last slanted name
+LETTER_IN, TITLE_IN = 0.066, 2.9  # width of a letter, of the longest title
+WIDEST_CELL_IN = 0.5
+MEASURES = (
+    # column, title, rates at the ends of the colours, bar
+    ("success", f"success (% of eligible edits; bold from {100 * SUCCESS_BAR:.0f})", (0.0, 1.0), SUCCESS_BAR),
+    ("kept", f"kept (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})", (0.5, 1.0), KEPT_BAR),
+)
+
+
+def prompts_figure(run: Run) -> Figure:
+    """Two heat maps, success above kept, each editor at its calibrated strength where there is one."""
+    names = [prompt["name"] for prompt in run.prompts]
+    results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in run.headlines]
+    labels = [setting.label for setting in run.headlines]
+    if {setting.kind for setting in run.headlines} == {"calibrated"}:
+        labels = [setting.editor for setting in run.headlines]
+    labels = [_short(label) for label in labels]
+    plot, left = len(labels) * ROW_IN, LETTER_IN * max(len(line) for label in labels for line in label.splitlines())
+    width = min(TWO_COLUMNS_IN - left - RIGHT_IN, WIDEST_CELL_IN * len(names))
+    figure = new_figure(max(left + width + RIGHT_IN, left + TITLE_IN), TOP_IN + 2 * plot + GAP_IN + BOTTOM_IN)
+    palette = list(colours(run.editors).values())
+    for number, (measure, title, limits, bar) in enumerate(MEASURES):
+        axes = axes_at(figure, left, TOP_IN + number * (plot + GAP_IN), width, plot)
+        values = [[_rate(row.get(name), measure) for name in names] for row in results]
+        draw_rates(axes, values, labels, names if number == 0 else (), title, limits, bar)
+        _tint(axes, palette)
+    return figure
+
+
+def _rate(result: PromptResult | None, measure: str) -> float | None:
+    return None if result is None else (result.success if measure == "success" else result.kept).mean
+
+
+def _short(label: str) -> str:
+    """A name that fits the margin on two lines."""
+    return label.replace("[", "\n[", 1) if len(label) > 22 else label
+
+
+def _tint(axes: Axes, palette: list[str]) -> None:
+    for label, colour in zip(axes.get_yticklabels(), palette, strict=True):
+        label.set(color=colour, linespacing=0.95)

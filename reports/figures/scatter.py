@@ -1,0 +1,136 @@
+"""Success against preservation: what an editor does, and what it leaves alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reports.intervals import Interval
+from reports.run import KINDS, Run, Setting
+from reports.style import FAINT, INK, KIND_MARKERS, ONE_COLUMN_IN, SMALL_PT, axes_at, colours, new_figure, wrapped
+from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, prompt_results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HEIGHT_IN = 2.9
+PLOT_IN = (0.45, 0.3, 2.02, 2.15)  # left, top, width, height; labels stand to the right of it
+LINE_STEP = 0.052  # height of one line of a label, as a share of the plot
+
+
+def scatter_figure(run: Run) -> Figure:
+    """One large point a setting with its intervals; one small point a prompt at the editor's headline setting."""
+    figure = new_figure(ONE_COLUMN_IN, HEIGHT_IN)
+    axes = axes_at(figure, *PLOT_IN)
+    palette = colours(run.editors)
+    points: dict[str, dict[str, tuple[float, float]]] = {}
+    lows = [KEPT_BAR]
+    for setting in run.settings:
+        colour = palette[setting.editor]
+        point = _draw_setting(run, axes, setting, colour)
+        if setting in run.headlines:
+            lows += _draw_prompts(run, axes, setting, colour)
+        if point:
+            points.setdefault(setting.editor, {})[setting.kind] = point
+    for editor, places in points.items():
+        axes.plot(*zip(*places.values(), strict=True), color=palette[editor], linewidth=0.7, zorder=3)
+    _frame(axes, min([*lows, *(x for places in points.values() for x, _ in places.values())]))
+    labelled = [setting for setting in run.headlines if setting.editor in points]
+    _label_right(axes, {setting.editor: points[setting.editor][setting.kind] for setting in labelled}, palette)
+    _explain_markers(axes, run)
+    return figure
+
+
+def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[float]:
+    """Small points; returns how much was kept in each."""
+    pairs = [(r.kept.mean, r.success.mean) for r in prompt_results(run, setting)]
+    known = [(kept, success) for kept, success in pairs if kept is not None and success is not None]
+    xs, ys = [kept for kept, _ in known], [success for _, success in known]
+    axes.scatter(xs, ys, s=7, marker=KIND_MARKERS[setting.kind], color=colour, alpha=0.4, linewidths=0, zorder=2)
+    return xs
+
+
+def _draw_setting(run: Run, axes: Axes, setting: Setting, colour: str) -> tuple[float, float] | None:
+    cells = run.rows.loc[setting.rows]
+    kept, success = eligible_mean(run, cells, "kept"), eligible_mean(run, cells, "success")
+    if kept.mean is None or success.mean is None:
+        return None
+    axes.errorbar(
+        kept.mean,
+        success.mean,
+        xerr=_arms(kept),
+        yerr=_arms(success),
+        fmt=KIND_MARKERS[setting.kind],
+        markersize=6,
+        color=colour,
+        markeredgecolor="white",
+        markeredgewidth=0.6,
+        elinewidth=1.0,
+        zorder=4,
+    )
+    return kept.mean, success.mean
+
+
+def _arms(value: Interval) -> list[list[float]] | None:
+    """Distances from the mean down and up; None without an interval."""
+    if value.mean is None or value.low is None or value.high is None:
+        return None
+    return [[max(value.mean - value.low, 0.0)], [max(value.high - value.mean, 0.0)]]
+
+
+def _frame(axes: Axes, lowest: float) -> None:
+    axes.set_xlim(max(min(lowest, 0.8) - 0.03, -0.02), 1.012)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("kept (share of other factors unchanged)")
+    axes.set_ylabel("success (share of edits as asked)")
+    axes.fill_between([KEPT_BAR, 1.2], SUCCESS_BAR, 1.2, color="#009E73", alpha=0.12, linewidth=0, zorder=0)
+    style: dict[str, Any] = {"fontsize": SMALL_PT, "color": "#00694D", "ha": "right", "va": "top"}
+    axes.text(1.005, 1.02, "the bar", **style)
+
+
+def _label_right(axes: Axes, points: dict[str, tuple[float, float]], palette: dict[str, str]) -> None:
+    """Names in the margin at the height of their point, pushed apart, a hair line to the point."""
+    bottom, top = axes.get_ylim()
+    order = sorted(points, key=lambda editor: points[editor][1])
+    texts = {editor: wrapped(editor, 11) for editor in order}
+    halves = {editor: (texts[editor].count("\n") + 1.4) * LINE_STEP / 2 for editor in order}
+    places: dict[str, float] = {}
+    floor = 0.0
+    for editor in order:
+        places[editor] = max((points[editor][1] - bottom) / (top - bottom), floor + halves[editor])
+        floor = places[editor] + halves[editor]
+    ceiling = 1.08
+    for editor in reversed(order):
+        places[editor] = min(places[editor], ceiling - halves[editor])
+        ceiling = places[editor] - halves[editor]
+    for editor in order:
+        axes.annotate(
+            texts[editor],
+            points[editor],
+            xytext=(1.06, places[editor]),
+            textcoords="axes fraction",
+            fontsize=SMALL_PT,
+            color=palette[editor],
+            va="center",
+            linespacing=1.0,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": palette[editor], "linewidth": 0.5, "shrinkA": 1, "shrinkB": 4},
+        )
+
+
+def _explain_markers(axes: Axes, run: Run) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = [kind for kind in KINDS if any(setting.kind == kind for setting in run.settings)]
+    handles = [Line2D([], [], linestyle="", marker=KIND_MARKERS[kind], color=INK, markersize=5) for kind in kinds]
+    small = Line2D([], [], linestyle="", marker="o", color=FAINT, markersize=2.5)
+    axes.legend(
+        [*handles, small],
+        [*(f"{kind} strength" if kind == kinds[-1] else kind for kind in kinds), "a prompt"],
+        loc="lower left",
+        bbox_to_anchor=(-0.12, 1.0),
+        ncols=len(kinds) + 1,
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=0.8,
+    )
