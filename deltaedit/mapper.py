@@ -83,7 +83,9 @@ class DeltaMapper(nn.Module):
         self.levels = level_sizes(layout) if levels else {"fine": (1, layout[-1].stop)}
         for level, (_, length) in self.levels.items():
             self.add_module(f"sm_{level}", Mapper(length, length))
+        for level, (_, length) in self.levels.items():
             self.add_module(f"cm_{level}", Mapper(2 * embedding_size, length))
+        for level, (_, length) in self.levels.items():
             self.add_module(f"fm_{level}", Mapper(2 * length, length, norm=False))
 
     def forward(self, s: Tensor, condition: Tensor) -> Tensor:

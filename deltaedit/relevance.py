@@ -28,6 +28,7 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 
 Report = Callable[[int, int], None]
+BATCH_PIXELS = 200 * 64 * 64  # 200 images of 64 px at a time, 2 of 1024 px: below 2 GiB of activations
 SAMPLE_BLOCK = 1000  # latents drawn at a time; belongs to the definition, since every block has its own seed
 
 
@@ -61,7 +62,7 @@ def relevance_matrix(
     mean: Tensor,
     std: Tensor,
     sigmas: float = 5.0,
-    batch: int = 200,
+    batch: int | None = None,
     report: Report | None = None,
 ) -> Tensor:
     """R_s of a generator.
@@ -73,12 +74,13 @@ def relevance_matrix(
         mean: float32 [C], of every style.
         std: float32 [C], of every style.
         sigmas: how far a channel goes from its mean, in standard deviations.
-        batch: images synthesised at a time (memory and speed only).
+        batch: images synthesised at a time (memory and speed only); default by the size of the images.
         report: called with (done, all) rows, where every channel counts once per block of images.
 
     Returns:
         float32 [C, E], rows of unit norm; a row of zeros where a channel changes nothing.
     """
+    batch = batch or max(2, BATCH_PIXELS // synthesis.resolution**2)
     total: Tensor | None = None
     blocks = latents_blocks(latents, max(1, batch // 2))
     done, end = 0, len(blocks) * len(mean)
@@ -166,7 +168,7 @@ def domain_relevance(
     statistics: int = 10_000,
     sigmas: float = 5.0,
     seed: int = 0,
-    batch: int = 200,
+    batch: int | None = None,
     report: Report | None = None,
 ) -> Artefact:
     """R_s of a domain, from its artefacts or computed now.
@@ -177,7 +179,7 @@ def domain_relevance(
         statistics: samples behind mean and standard deviation.
         sigmas: how far a channel goes from its mean, in standard deviations.
         seed: of the samples.
-        batch: images synthesised at a time (memory and speed only).
+        batch: images synthesised at a time (memory and speed only); default by the size of the images.
         report: called with (done, all) rows, if computed now.
 
     Returns:
