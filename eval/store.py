@@ -31,12 +31,13 @@ class StorageError(UsageError):
     """The folder cannot be written: no chunk could be stored, so the run stops."""
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync_folder: bool = True) -> None:
     """Write a file so that it is there whole or not at all, even after a power cut.
 
     Args:
         path: replaced if it exists.
         write: given the open file.
+        sync_folder: make the file's name durable at once; False where a later file of the same folder does it.
 
     Raises:
         StorageError: no space left, or no permission.
@@ -49,7 +50,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        if sync_folder:
+            _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
@@ -173,11 +175,11 @@ class Store:
         text = json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         write_atomically(self.folder / name, lambda file: file.write(text.encode()))
 
-    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        """Write arrays to the compressed file ``name``."""
+    def write_arrays(self, name: str, arrays: Mapping[str, Any], sync_folder: bool = True) -> None:
+        """Write arrays to the compressed file ``name``; ``sync_folder`` as in ``write_atomically``."""
         import numpy as np
 
-        write_atomically(self.folder / name, lambda file: np.savez_compressed(file, **arrays))
+        write_atomically(self.folder / name, lambda file: np.savez_compressed(file, **arrays), sync_folder)
 
     def _chunk(self, chunk: Chunk, suffix: str) -> str:
         return f"chunks/{chunk.id}{suffix}"
@@ -213,8 +215,9 @@ class Store:
             cells.insert(position, name, getattr(chunk, name))
         buffer = io.BytesIO()
         cells.to_parquet(buffer, index=False)
-        self.write_arrays(self._chunk(chunk, ".npz"), arrays)
-        write_atomically(self.folder / self._chunk(chunk, ".parquet"), lambda file: file.write(buffer.getvalue()))
+        self.write_arrays(self._chunk(chunk, ".npz"), arrays, sync_folder=False)
+        rows_file = self.folder / self._chunk(chunk, ".parquet")
+        write_atomically(rows_file, lambda file: file.write(buffer.getvalue()), sync_folder=False)
         self.write_json(self._chunk(chunk, ".json"), {**_description(chunk), **costs})
         (self.folder / self._chunk(chunk, ".error.json")).unlink(missing_ok=True)
 

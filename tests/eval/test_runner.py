@@ -321,6 +321,7 @@ def dying(real: Callable[..., Any], calls: int) -> Callable[..., Any]:
 
 PROCESSES = """
 import json, os, sys
+import open_clip, pandas, pyarrow.parquet  # once, not in every child
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -334,6 +335,7 @@ def work(folder, moment, calls):
     domain = conftest.build_tiny_domain(Path(folder).parent / "artefacts")
     owner, name = {"replace": (os, "replace"), "fsync": (os, "fsync"), "edit": (runner.Nudge, "edit")}[moment]
     setattr(owner, name, runner.dying(getattr(owner, name), calls))
+    domain.prompts = domain.prompts[:2]
     runner.run(domain, Path(folder), [runner.NUDGE])
 
 conftest, runner = (load(name, sys.argv[1] + "/" + path) for name, path in
@@ -350,9 +352,8 @@ print(json.dumps(codes))
 NEVER = ("edit", 10_000)
 KILLS = {
     "uninterrupted": [NEVER],
-    "while editing": [("edit", 3), ("edit", 5), ("edit", 9), NEVER],
-    "while renaming": [("replace", 1), ("replace", 7), ("replace", 25), NEVER],
-    "while syncing": [("fsync", 31), NEVER],
+    "while editing": [("edit", 3), ("edit", 9), NEVER],
+    "while writing": [("replace", 1), ("replace", 7), ("fsync", 40), NEVER],
 }
 
 
@@ -374,7 +375,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("moment", [name for name in KILLS if name != "uninterrupted"])
 def test_a_run_killed_and_resumed_equals_an_uninterrupted_one(finished: dict[str, Path], moment: str) -> None:
     resumed, whole = files(finished[moment]), files(finished["uninterrupted"])
-    assert len(whole) == 2 * 2 * 3 * 3 + 3 + 3 + 1  # rows and arrays of each chunk; strengths; references; sources
+    assert len(whole) == 2 * 2 * 2 * 3 + 2 + 2 + 1  # rows and arrays of each chunk; strengths; references; sources
     assert resumed.keys() == whole.keys()
     assert [name for name in resumed if resumed[name] != whole[name]] == []
     assert not list(finished[moment].rglob("*.tmp"))

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from eval import domains
+from eval.cli import COMMANDS, main
+
+EDITORS = """
+class Nudge:
+    "Moves every style by a fixed number."
+    name, space, paper = "nudge", "S", "none"
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def prepare(self, domain): ...
+    def fit(self, prompt): ...
+    def edit(self, latents, prompt, strength):
+        return latents.with_s(latents.s * (1 + self.gain * strength * len(prompt.name) / 10))
+
+class Fails(Nudge):
+    name = "fails"
+    def edit(self, latents, prompt, strength):
+        if prompt.name == "smile":
+            raise ValueError("cannot smile")
+        return latents
+
+class Stopped(Nudge):
+    name = "stopped"
+    def edit(self, latents, prompt, strength):
+        raise KeyboardInterrupt
+"""
+
+
+@pytest.fixture
+def here(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with editors in ``nudging.py`` and the tiny domain under its name."""
+
+    def tiny() -> Any:
+        """A domain in miniature."""
+        return tiny_domain
+
+    monkeypatch.setitem(domains.DOMAINS, "tiny", tiny)
+    (tmp_path / "nudging.py").write_text(EDITORS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.delitem(sys.modules, "nudging", raising=False)
+    return tmp_path
+
+
+def run(*options: str, methods: str = "nudging:Nudge") -> list[str]:
+    return ["run", "--methods", methods, "--domain", "tiny", "--images", "6", *options]
+
+
+def test_importing_the_command_line_imports_nothing_heavy() -> None:
+    heavy = ("torch", "numpy", "pandas", "matplotlib", "rich", "open_clip")
+    code = f"import sys, eval.cli; print([name for name in {heavy} if name in sys.modules])"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_every_command_without_importing_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert main([]) == 0
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_exists_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"deltabench {name}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("deltabench ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rnu"], "There is no command 'rnu'; did you mean 'run'?"),
+        (["domain", "rendr"], "There is no command 'rendr'; did you mean 'render'?"),
+        (["methods", "shwo", "x"], "There is no command 'shwo'; did you mean 'show'?"),
+        (["methods", "show", "deltaedt"], "There is no editor 'deltaedt'; did you mean 'deltaedit'?"),
+        (["run", "--method", "x"], "There is no option '--method'; did you mean '--methods'?"),
+        (["--versoin"], "There is no option '--versoin'; did you mean '--version'?"),
+        (["run"], "Missing option '--methods'. See `deltabench run --help`."),
+        (["report"], "Missing argument 'RUN'. See `deltabench report --help`."),
+        (["report", "nowhere"], "nowhere is not a run folder: it has no manifest.json; `deltabench run` makes one."),
+        (["prompts", "--domain", "avatar"], "There is no domain 'avatar'; did you mean 'avatars'?"),
+        (["domain", "show", "ffhqq"], "There is no domain 'ffhqq'"),
+        (["domain", "show", "tiny"], "The domain 'tiny' has no renderer and no recipes; only avatars has."),
+        (["domain", "train", "avatars", "--network", "generatr"], "did you mean 'generator'?"),
+        (run("--domain", "tny"), "There is no domain 'tny'; did you mean 'tiny'?"),
+        (run(methods="nudgng"), "There is no editor 'nudgng'."),
+        (run(methods="nudging:Nudge[gian=2]"), "There is no parameter of nudge 'gian'; did you mean 'gain'?"),
+        (run("--prompts", "smlie"), "There is no prompt 'smlie'; did you mean 'smile'?"),
+        (run("--prompts", " "), "--prompts is empty; leave it out for all prompts"),
+        (run("--prompts", "mine.toml"), "There is no prompt set mine.toml."),
+        (run("--prompts", "empty.toml"), "The prompt set empty.toml holds no [[prompt]]."),
+        (run("--prompts", "strange.toml"), "There is no attribute (of the prompt 'x') 'muth'; did you mean 'mouth'?"),
+        (run("--strengths", "calibratd"), "There is no strength 'calibratd'; did you mean 'calibrated'?"),
+        (run("--images", "0"), "Invalid value for '--images'"),
+        (run("--out", "nudging.py"), "nudging.py"),
+        (run("--out", "."), "and is not a run; choose another --out."),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    (here / "empty.toml").write_text('source = "face"')
+    strange = 'source="face"\n[[prompt]]\nname="x"\ntarget="smile"\nattribute="muth"\nvalue="smile"'
+    (here / "strange.toml").write_text(strange)
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert sentence in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_a_run_ends_with_tables_and_paths(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run("--no-figures", "--strengths", "default,2")) == 0
+    told = capsys.readouterr()
+    (folder,) = (here / "deltabench-runs").iterdir()
+    assert folder.name.startswith("tiny-")
+    assert "nudge" in told.out
+    assert f"Run folder: deltabench-runs/{folder.name}" in told.out
+    written = [line.strip() for line in told.out.splitlines() if line.startswith("  deltabench-runs/")]
+    assert written
+    assert all((here / path).stat().st_size > 0 for path in written)
+    assert "edits: glasses, nudge" in told.err  # plain lines where nobody watches
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["arguments"] == {
+        "methods": ["nudge"], "prompts": ["glasses", "red-hair", "smile"], "images": 6, "strengths": ["default", "2"],
+        "seed": 0, "batch": 6,
+    }  # fmt: skip
+    assert manifest["editors"]["nudge"]["class"] == "nudging:Nudge"
+
+
+def test_the_same_command_makes_the_same_tables_without_editing_again(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = run("--no-figures", "--strengths", "default")
+    assert main(command) == 0
+    tables = {path: path.read_bytes() for path in here.rglob("tables/*")}
+    monkeypatch.setattr(sys.modules["nudging"].Nudge, "edit", None)  # would fail
+    assert main(command) == 0
+    assert {path: path.read_bytes() for path in here.rglob("tables/*")} == tables
+    assert len(tables) > 0
+
+
+def test_report_writes_the_tables_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(run("--no-figures", "--strengths", "default", "--out", "mine"))
+    tables = {path: path.read_bytes() for path in here.rglob("tables/*")}
+    for path in tables:
+        path.unlink()
+    assert main(["report", "mine", "--no-figures"]) == 0
+    assert {path: path.read_bytes() for path in here.rglob("tables/*")} == tables
+
+
+def test_a_folder_of_another_run_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(run("--no-figures", "--strengths", "default", "--out", "mine"))
+    capsys.readouterr()
+    assert main(run("--no-figures", "--strengths", "default", "--out", "mine", "--limit", "4")) == 2
+    assert capsys.readouterr().err == (
+        "mine holds another run: images is 6 there, 4 here; choose another --out.\n"
+    )  # fmt: skip
+
+
+def test_a_failing_editor_gives_exit_code_1_and_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = "nudging:Fails,nudging:Nudge"
+    assert main(run("--no-figures", "--strengths", "default", "--out", "mine", methods=methods)) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "fails failed in 1 chunk (smile): ValueError: cannot smile; "
+        "the traceback is in mine/chunks/fails--smile--default-1--00000.error.json"
+    )
+
+
+def test_ctrl_c_says_how_to_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run("--no-figures", "--strengths", "default", methods="nudging:Stopped")) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "Stopped; the same command goes on from here."
+
+
+def test_a_dry_run_counts_and_writes_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(run("--dry-run", "--limit", "5", "--prompts", "smile,glasses", "--batch", "2")) == 0
+    text = capsys.readouterr().out
+    assert "Cells:      20, and 700 edits to calibrate" in text
+    assert "Prompts:    glasses, smile" in text
+    assert "Images:     5, in chunks of 2" in text
+    assert "Time:       unknown" in text
+    assert sorted(path.name for path in here.iterdir() if path.suffix != "") == ["nudging.py"]
+
+
+def test_lists(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*arguments: str) -> str:
+        assert main(arguments) == 0
+        return capsys.readouterr().out
+
+    assert "tiny     A domain in miniature." in told("domains")
+    assert "face with red hair" in told("prompts", "--domain", "tiny")
+    methods = told("methods")
+    assert "deltaedit" in methods
+    assert "'styleclip' means styleclip-global" in methods
+    shown = told("methods", "show", "nudging:Nudge")
+    assert "gain=1.0 (float)" in shown
+    assert "Moves every style by a fixed number." in shown
+
+
+def test_a_mistake_of_click_without_context_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> Callable[..., Any]:
+        raise click.ClickException("two\nlines")
+
+    monkeypatch.setattr("eval.cli.cli.main", fails)
+    assert main(["run"]) == 2
+    assert capsys.readouterr().err == "two lines\n"
