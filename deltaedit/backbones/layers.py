@@ -1,0 +1,155 @@
+"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958).
+
+Every convolution has two equal forms. For training, gradients and batches of small maps, the style scales the
+activations: x·s is convolved with one shared kernel and divided by the norm that the scaled kernel would have had.
+For one image without gradients (``render``) the style, the norm and the activation's gain go into the kernel and the
+bias, which saves a pass over the activations for each of them; above 32 px those passes cost more than the kernel's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GAIN = math.sqrt(2)  # of the activation; leaky ReLU is homogeneous, so it may be applied before
+SLOPE = 0.2
+
+
+class EqualLinear(nn.Module):
+    """Linear layer with equalised learning rate: weight ~ N(0, 1 / lr_mul²), scaled by lr_mul / √in at run time.
+
+    Args:
+        inputs: size of the input vector.
+        outputs: size of the output vector.
+        bias_init: initial value of the bias, before ``lr_mul``.
+        lr_mul: factor on the learning rate of this layer.
+        activate: apply leaky ReLU (slope 0.2) times √2, as StyleGAN2's fused activation does.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, bias_init: float = 0.0, lr_mul: float = 1.0, activate: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_mul)
+        self.bias = nn.Parameter(torch.full((outputs,), float(bias_init)))
+        self.scale = lr_mul / math.sqrt(inputs)
+        self.lr_mul = lr_mul
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] -> [..., outputs]."""
+        out = F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+        return F.leaky_relu(out, SLOPE) * GAIN if self.activate else out
+
+
+class ModulatedConv(nn.Module):
+    """Convolution whose input channels are scaled by a style, its output renormalised (demodulated)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, demodulate: bool = True, upsample: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.scale = 1 / math.sqrt(inputs * kernel**2)
+        self.demodulate = demodulate
+        self.upsample = upsample
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """X [N, inputs, H, W], style [N, inputs] -> [N, outputs, H, W], or twice the side when upsampling."""
+        x = x * (style * self.scale)[:, :, None, None].to(x.dtype)
+        if self.upsample:
+            out = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
+        else:
+            out = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
+        if self.demodulate:
+            with torch.autocast(x.device.type, enabled=False):
+                energy = self.weight.float().square().sum((2, 3)) * self.scale**2
+                norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8)
+            out = out * norm[:, :, None, None].to(out.dtype)
+        return out
+
+    def kernel(self, style: Tensor, gain: float) -> Tensor:
+        """The kernel of one image, style [inputs] and gain in it: [outputs, inputs, k, k]."""
+        weight = self.weight * (style * self.scale)[:, None, None]
+        if self.demodulate:
+            norm = torch.rsqrt(torch.linalg.vector_norm(weight, dim=(1, 2, 3)).square() + 1e-8)
+            weight *= (norm * gain)[:, None, None, None]
+        return weight
+
+
+def _binomial(x: Tensor, gain: float) -> Tensor:
+    """The 4 x 4 kernel [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64 times ``gain``, once per channel: [C, 1, 4, 4]."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype)
+    return (taps[:, None] * taps * (gain / 64)).expand(x.shape[1], 1, 4, 4)
+
+
+def blur(x: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Low-pass after a stride-2 transposed convolution: [N, C, 2H + 1, 2W + 1] -> [N, C, 2H, 2W], gain 4."""
+    return F.conv2d(x, _binomial(x, 4.0), bias, padding=1, groups=x.shape[1])
+
+
+def upsample_2x(x: Tensor) -> Tensor:
+    """Zero-insertion and low-pass: [N, C, H, W] -> [N, C, 2H, 2W], gain 4 (a constant stays constant)."""
+    return F.conv_transpose2d(x, _binomial(x, 4.0), stride=2, padding=1, groups=x.shape[1])
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias, leaky ReLU.
+
+    Attributes:
+        clamp: activations are clipped to ± this, as NVIDIA's half-precision networks were trained; None for not at all.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, upsample: bool = False) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, inputs, bias_init=1.0)
+        self.conv = ModulatedConv(inputs, outputs, 3, upsample=upsample)
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.clamp: float | None = None
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
+        """X [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
+        x = self.conv(x, style)
+        if noise is not None:
+            x = x + self.noise_strength.to(x.dtype) * noise.to(x.dtype)
+        x = F.leaky_relu(x + self.bias[:, None, None].to(x.dtype), SLOPE) * GAIN
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def render(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
+        """``forward`` of one image without gradients: x [1, inputs, H, W], style [inputs], noise [1, 1, H', W']."""
+        kernel, bias = self.conv.kernel(style, GAIN), self.bias * GAIN
+        if self.conv.upsample:
+            x = blur(F.conv_transpose2d(x, kernel.transpose(0, 1), stride=2), bias)
+        else:
+            x = F.conv2d(x, kernel, bias, padding=1)
+        if noise is not None:
+            x += noise * (self.noise_strength * GAIN)
+        x = F.leaky_relu_(x, SLOPE)
+        return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
+
+
+class ToRGB(nn.Module):
+    """1 x 1 modulated convolution to RGB, without demodulation.
+
+    Attributes:
+        clamp: as in ``StyledConv``.
+    """
+
+    def __init__(self, inputs: int, w_dim: int) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, inputs, bias_init=1.0)
+        self.conv = ModulatedConv(inputs, 3, 1, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.clamp: float | None = None
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """X [N, inputs, H, W], style [N, inputs] -> [N, 3, H, W]."""
+        rgb: Tensor = self.conv(x, style) + self.bias[:, None, None]
+        return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
+
+    def render(self, x: Tensor, style: Tensor) -> Tensor:
+        """``forward`` of one image without gradients: x [1, inputs, H, W], style [inputs]."""
+        rgb = F.conv2d(x, self.conv.kernel(style, 1.0), self.bias)
+        return rgb if self.clamp is None else rgb.clamp_(-self.clamp, self.clamp)
