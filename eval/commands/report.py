@@ -28,6 +28,7 @@ def write_report(run: Path, figures: bool) -> None:
 
     from eval.metrics.frechet import frechet_distance
     from reports.tables import summary, write_tables
+    from reports.tables.terminal import WIDTH
 
     try:
         written = list(write_tables(run, frechet_distance))
@@ -35,7 +36,7 @@ def write_report(run: Path, figures: bool) -> None:
             from reports.figures import write_figures
 
             written += write_figures(run)
-        Console().print(summary(run))
+        Console(width=max(Console().width, WIDTH)).print(summary(run))  # narrower, the table would lose its columns
     except ValueError as error:  # of a folder that another version wrote, or that somebody changed
         raise UsageError(" ".join(str(error).split())) from error
     click.echo(f"Run folder: {run}")

@@ -135,7 +135,7 @@ def test_a_run_ends_with_tables_and_paths(here: Path, capsys: pytest.CaptureFixt
     told = capsys.readouterr()
     (folder,) = (here / "deltabench-runs").iterdir()
     assert folder.name.startswith("tiny-")
-    assert "nudge" in told.out
+    assert [line for line in told.out.splitlines() if line.startswith("nudge") and "default" in line]
     assert f"Run folder: deltabench-runs/{folder.name}" in told.out
     written = [line.strip() for line in told.out.splitlines() if line.startswith("  deltabench-runs/")]
     assert written
