@@ -219,10 +219,11 @@ def _nuclear_norm_of_covariances(covariance1: np.ndarray, covariance2: np.ndarra
     """
     from scipy.linalg import lapack
 
-    factor, failed = lapack.dpotrf(covariance2, lower=1)
+    # Transposed because LAPACK wants columns: a symmetric matrix is its own transpose, and this one need not be turned.
+    factor, failed = lapack.dpotrf(covariance2.T, lower=1, clean=0)
     if failed or len(factor) < 2:  # singular, or too small for the tridiagonal routine
         return float("nan"), float("inf")
-    product, _ = lapack.dsygst(covariance1, factor, itype=2, lower=1)
+    product, _ = lapack.dsygst(covariance1.T, factor, itype=2, lower=1)
     # numpy.linalg.eigvalsh does the same, but fills and copies both triangles first: a quarter of the time at 2048-d.
     workspace = 64 * len(product)
     _, diagonal, beside, _, _ = lapack.dsytrd(product, lower=1, lwork=workspace, overwrite_a=1)
