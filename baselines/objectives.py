@@ -72,11 +72,13 @@ def in_blocks(work: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tens
     >>> in_blocks(lambda block: block * len(block), torch.tensor([1.0, 2.0, 3.0]), 2)
     tensor([2., 4., 6.])
     """
+    if not len(rows):
+        return rows
     blocks = []
     for block in rows.split(size):
         filled = torch.cat([block, block[-1:].expand(size - len(block), *block.shape[1:])])
         blocks.append(work(filled)[: len(block)])
-    return torch.cat(blocks) if blocks else rows
+    return torch.cat(blocks)
 
 
 def block_size(synthesis: Synthesis) -> int:

@@ -76,7 +76,7 @@ CHOICES = {
 
 
 class StyleClipMapper:
-    """The editor ``styleclip-mapper``.
+    """Trains one small network per prompt that moves W+ (or S).
 
     Args:
         variant: ``w+`` (levels), ``single`` or ``s``.
@@ -248,7 +248,7 @@ class StyleClipMapper:
         return self.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * share))
 
     def _batches(self) -> Iterator[Tensor]:
-        """Rows of the training codes, without end; shuffled anew each epoch, incomplete batches dropped, as released."""
+        """Rows of the training codes, endless; shuffled anew each epoch, incomplete batches dropped, as released."""
         generator = torch.Generator().manual_seed(self.seed)
         count, batch = self.training.images, self.training.batch
         while True:

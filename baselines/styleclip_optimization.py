@@ -50,7 +50,7 @@ PRESETS = {"cli": Setting(300, 0.008, 0.0), "colab": Setting(40, 0.008, 0.005)}
 
 
 class StyleClipOptimization:
-    """The editor ``styleclip-optimization``.
+    """Optimises the W+ code of every image apart.
 
     Args:
         preset: ``cli``: the defaults of the released script; ``colab``: those of the authors' notebook.

@@ -27,7 +27,7 @@ BATCHES_PER_STEP = 2
 
 
 class StyleMC:
-    """The editor ``stylemc``.
+    """Learns one direction in S per prompt on a few images.
 
     Args:
         identity_power: weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0.

@@ -50,7 +50,7 @@ PRESETS = {"instance": Setting(200, 0.01, 2.0), "demo": Setting(200, 0.1, 1.0)}
 
 
 class TediGan:
-    """The editor ``tedigan``.
+    """Optimises the W+ code of every image apart, held to the image by reconstruction terms.
 
     Args:
         preset: ``instance`` (``base/invert.py`` of the release) or ``demo`` (its 1024 px ``ext/demo.py``).
@@ -126,7 +126,7 @@ class TediGan:
     def _optimise(self, code: Tensor, text: Tensor) -> Tensor:
         """z* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
         setting = self._setting
-        # The release compares with the photograph in ``instance``; an editor here is given its code only, so x = G(z_x).
+        # The release compares with the photograph in ``instance``; an editor here is given its code, so x = G(z_x).
         with torch.no_grad():
             source = self._domain.synthesis(code)
         z = (code if self._mean is None else self._mean.expand_as(code)).clone().requires_grad_()

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
+    "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
     "domains": ("eval.commands.domains:domains", "List the domains."),
     "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),
     "domain": ("eval.commands.domain:domain", "Render, train or show a domain."),
