@@ -68,7 +68,7 @@ def duration(seconds: float) -> str:
     """A duration in words.
 
     >>> duration(95), duration(7300), duration(0.2)
-    ('1 min 35 s', '2 h 2 min', '1 s')
+    ('1 min 35 s', '2 h 1 min', '1 s')
     """
     whole = max(1, round(seconds))
     if whole < 60:
