@@ -27,7 +27,7 @@ class EncoderRecipe:
     seed: int = 121
     batch: int = 96
     pictures: int = 16  # of the batch, synthesised again
-    steps: int = 4000
+    steps: int = 3000
     learning_rate: float = 1.5e-3
     perceptual_weight: float = 0.1
     code_weight: float = 1.0

@@ -25,7 +25,7 @@ class IdentityRecipe:
     split: str
     seed: int
     persons: int = 48  # per batch, three pictures each
-    steps: int = 3500
+    steps: int = 2400
     learning_rate: float = 2e-3
     temperature: float = 0.1
     geometry_weight: float = 1.0

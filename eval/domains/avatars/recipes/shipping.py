@@ -16,6 +16,7 @@ from eval.domains.avatars.networks import WEIGHTS, AvatarGenerator, to_float
 from eval.domains.avatars.recipes import attributes, clips, encoder, generator, identity
 from eval.domains.avatars.recipes.training import Report
 from eval.domains.avatars.weights_io import Weights, avatar_clip
+from eval.metrics.attributes import log_odds
 
 FRECHET_SAMPLES = 5000
 Built = tuple[nn.Module, float, dict[str, Any], dict[str, Any]]  # network, seconds, facts of the recipe, measurements

@@ -16,7 +16,9 @@ def claim(**values):
 
 def verdict(people, **values):
     true, false = truth(people, claim(**values))
-    return {(True, False): "true", (False, True): "false", (False, False): "unknown"}[bool(true[0, 0]), bool(false[0, 0])]
+    return {(True, False): "true", (False, True): "false", (False, False): "unknown"}[
+        bool(true[0, 0]), bool(false[0, 0])
+    ]
 
 
 def test_a_caption_is_true_false_or_unknown():
