@@ -48,6 +48,7 @@ class Training:
         images: codes to learn from.
         validate_every: steps between two validations, whose best weights are kept; 0 keeps the last weights.
         precision: of generator, CLIP and identity network: ``float32`` or ``bfloat16``.
+        normalise: what PixelNorm averages over in W+: ``rows`` of a level or ``channels`` of a row.
     """
 
     steps: int
@@ -58,12 +59,14 @@ class Training:
     images: int
     validate_every: int
     precision: str
+    normalise: str
 
 
 # "small" is ours: the published training takes 10 hours on a GPU; a 64 px generator with a small CLIP needs far less.
+# Sampled codes have the same w in every row. A norm over the rows, as released, leaves only the signs of such codes.
 PRESETS = {
-    "published": Training(50_000, 2, "ranger", 0.5, "constant", 5_000, 2_000, "float32"),
-    "small": Training(400, 16, "adam", 0.5, "cosine", 2_048, 0, "float32"),
+    "published": Training(50_000, 2, "ranger", 0.5, "constant", 5_000, 2_000, "float32", "rows"),
+    "small": Training(400, 16, "adam", 0.5, "cosine", 2_048, 0, "bfloat16", "channels"),
 }
 CHOICES = {
     "variant": ("w+", "single", "s"),
@@ -82,18 +85,18 @@ class StyleClipMapper:
         variant: ``w+`` (levels), ``single`` or ``s``.
         no_fine: leave the fine level as it is, for prompts that should not change colours.
         no_fine_prompts: names of prompts to do that for, joined by ``+``.
-        normalise: what PixelNorm averages over in W+: ``rows`` of a level as released, or ``channels`` of a row.
         lambda_clip: weight of the CLIP term.
         lambda_id: of the identity term.
         lambda_l2: of the mean squared offset (in S: the sum over the convolutions of their means, as released).
         preset: ``published``, ``small``, or ``auto``: published for generators from 256 px up, small below.
-        steps: this and the next six: instead of the preset's; see ``Training``.
+        steps: this and the next seven: instead of the preset's; see ``Training``.
         batch: codes a step.
         optimizer: ``ranger`` or ``adam``.
         learning_rate: at the start.
         schedule: ``constant`` or ``cosine``.
         images: codes to learn from.
         precision: ``float32`` or ``bfloat16``.
+        normalise: PixelNorm over the ``rows`` of a level as released, or over the ``channels`` of a row.
         seed: of the first weights, the codes and their order.
 
     Attributes:
@@ -109,7 +112,6 @@ class StyleClipMapper:
         variant: Literal["w+", "single", "s"] = "w+",
         no_fine: bool = False,
         no_fine_prompts: str = "",
-        normalise: Literal["rows", "channels"] = "rows",
         lambda_clip: float = 1.0,
         lambda_id: float = 0.1,
         lambda_l2: float = 0.8,
@@ -121,6 +123,7 @@ class StyleClipMapper:
         schedule: Literal["constant", "cosine"] | None = None,
         images: int | None = None,
         precision: Literal["float32", "bfloat16"] | None = None,
+        normalise: Literal["rows", "channels"] | None = None,
         seed: int = 0,
     ) -> None:
         self.variant = variant
@@ -149,7 +152,7 @@ class StyleClipMapper:
         self._validate()
         automatic = "published" if domain.synthesis.resolution >= SMALL_PX else "small"
         published = PRESETS[automatic if self.preset == "auto" else self.preset]
-        names = ("steps", "batch", "optimizer", "learning_rate", "schedule", "images", "precision")
+        names = ("steps", "batch", "optimizer", "learning_rate", "schedule", "images", "precision", "normalise")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         self.training: Training = replace(published, **given)
         require(self.training.images >= self.training.batch, self.training, "images", "at least the batch")
@@ -160,7 +163,7 @@ class StyleClipMapper:
 
     def fit(self, prompt: TextPrompt) -> None:
         """Get the mapper of the prompt, from the domain's artefacts or by training it."""
-        names = ("variant", "normalise", "lambda_clip", "lambda_id", "lambda_l2", "seed")
+        names = ("variant", "lambda_clip", "lambda_id", "lambda_l2", "seed")
         fine = not (self.no_fine or prompt.name in self.no_fine_prompts.split("+"))
         key: dict[str, object] = {"domain": self._domain.fingerprint, "text": prompt.target, "fine": fine}
         key |= {name: getattr(self, name) for name in names} | asdict(self.training)
@@ -178,7 +181,7 @@ class StyleClipMapper:
 
     def _network(self, fine: bool) -> nn.Module:
         """An untrained mapper, the same for the same seed."""
-        synthesis, over_rows = self._domain.synthesis, self.normalise == "rows"
+        synthesis, over_rows = self._domain.synthesis, self.training.normalise == "rows"
         starts = level_starts(synthesis)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)

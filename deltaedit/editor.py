@@ -25,7 +25,7 @@ from deltaedit.mapper import DeltaMapper
 from deltaedit.parameters import is_count, is_number, require
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
-from deltaedit.train import TrainMapper, train_mapper
+from deltaedit.train import Report, TrainMapper, train_mapper
 
 
 def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
@@ -202,20 +202,32 @@ class DeltaEdit:
             require(getattr(self, name) in allowed, self, name, f"one of {', '.join(allowed)}")
 
 
-def trained_mapper(domain: EditingDomain, settings: TrainMapper) -> Artefact:
+def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report | None = None) -> Artefact:
     """The mapper of a domain, from its artefacts or trained now on ``domain.training_set()``.
+
+    A training that is broken off goes on where it was when it is asked for again.
+
+    Args:
+        domain: whose artefacts and training set are used.
+        settings: of the training.
+        report: see ``train_mapper``.
 
     Returns:
         the artefact ``delta-mapper``: the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
         of step, training loss and validation loss.
     """
+    key = {"domain": domain.fingerprint, **asdict(settings)}
+    state_file = domain.artefacts.cache / domain.artefacts.address("delta-mapper", key).replace(".safetensors", ".pt")
 
     def build() -> dict[str, Tensor]:
-        result = train_mapper(domain.training_set(), domain.synthesis.layout, settings, device=domain.device)
+        images, layout = domain.training_set(), domain.synthesis.layout
+        result = train_mapper(images, layout, settings, state_file, report, domain.device)
         weights = {f"mapper.{name}": value for name, value in result.state.items()}
         return {**weights, "curve": torch.tensor(result.curve, dtype=torch.float64)}
 
-    return domain.artefacts.get("delta-mapper", {"domain": domain.fingerprint, **asdict(settings)}, build)
+    artefact = domain.artefacts.get("delta-mapper", key, build)
+    state_file.unlink(missing_ok=True)
+    return artefact
 
 
 def mapper_state(artefact: Artefact) -> dict[str, Tensor]:

@@ -22,7 +22,6 @@ from eval.metrics.identity import identity_similarity
 from eval.metrics.locality import outside_l1, outside_psnr
 from eval.prompts import Prompt
 from eval.recipes import column_names
-from eval.recipes import recipes as recipes
 
 BATCH = 64  # images at once where a caller names no other number
 

@@ -123,7 +123,7 @@ def _execute(domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...]
     from dataclasses import asdict
 
     from eval.commands.report import write_report
-    from eval.judging import recipes
+    from eval.recipes import recipes
     from eval.manifest import manifest
     from eval.runner import Runner, failure_lines
     from eval.store import Store

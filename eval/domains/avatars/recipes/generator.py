@@ -1,8 +1,8 @@
 """The generator: factor codes -> picture, by regression on renders, then with an adversary on codes between persons.
 
 Regression alone gives crisp faces at the codes of renders (L1 and perceptual loss). The second phase keeps that loss
-and adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed between
-layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
+and adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed
+between layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
 """
 
 from __future__ import annotations
