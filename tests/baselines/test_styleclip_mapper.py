@@ -29,7 +29,7 @@ def parts_by_hand(domain, prompt, before, after):
 @pytest.mark.parametrize("variant", ["w+", "single", "s"])
 def test_the_loss_is_the_published_one(tiny_domain, variant):
     prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(4).latents
-    editor = ready(StyleClipMapper(variant=variant, steps=3, images=16), tiny_domain, prompt)
+    editor = ready(StyleClipMapper(variant=variant, steps=3, images=16, precision="float32"), tiny_domain, prompt)
     mapper = editor._mappers[prompt.name, prompt.target]
     after = editor.edit(latents, prompt, 1.0)
     clip, identity = parts_by_hand(tiny_domain, prompt, latents, after)
@@ -180,7 +180,7 @@ def test_presets_follow_the_generators_size(tiny_domain):
     assert small.training == PRESETS["small"]
     large = StyleClipMapper(learning_rate=0.1)
     large.prepare(dataclasses.replace(tiny_domain.editing, synthesis=Synthesis(256, (2,) * 7, 2)))
-    assert dataclasses.astuple(large.training) == (50_000, 2, "ranger", 0.1, "constant", 5_000, 2_000, "float32")
+    assert dataclasses.astuple(large.training) == (50_000, 2, "ranger", 0.1, "constant", 5_000, 2_000, "float32", "rows")
 
 
 def test_the_cosine_schedule_ends_at_nothing(tiny_domain):
