@@ -1,0 +1,285 @@
+"""Readers for the weight files that users already have; docs/checkpoints.md lists them.
+
+Nothing in a file is ever run: torch files are read with ``weights_only=True``, arrays with ``allow_pickle=False``,
+NVIDIA's pickles by ``restricted_pickle``. Every reader checks names and shapes; a file that does not fit ends in one
+sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from deltaedit.backbones.encoder import Encoder4Editing
+from deltaedit.backbones.files import (
+    CheckpointError,
+    check_names,
+    describe_file,
+    describe_names,
+    existing,
+    load_array,
+    load_safetensors,
+    load_torch,
+    tensors_of,
+)
+from deltaedit.backbones.generator import Generator
+from deltaedit.backbones.layouts import build_nvidia, build_ours, build_rosinality
+from deltaedit.backbones.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
+
+__all__ = [
+    "CheckpointError",
+    "MapperCheckpoint",
+    "load_safetensors",
+    "read_delta_mapper",
+    "read_e4e",
+    "read_generator",
+    "read_latents",
+    "read_relevance",
+    "read_styleclip_mapper",
+]
+
+
+@dataclass(frozen=True)
+class MapperCheckpoint:
+    """A latent mapper of StyleCLIP.
+
+    Attributes:
+        kind: ``single``, ``levels`` or ``style``.
+        state: tensors by the names that the released networks have for them, without ``mapper.`` in front.
+        options: what it was trained with, for example ``description``; empty where the file has none.
+    """
+
+    kind: str
+    state: dict[str, Tensor]
+    options: dict[str, Any]
+
+
+def read_generator(path: Path | str) -> Generator:
+    """A StyleGAN2 generator of any supported file.
+
+    The content tells which: rosinality's ``.pt`` (or the decoder of an e4e checkpoint), NVIDIA's ``.pkl``, our
+    ``.safetensors``.
+
+    Returns:
+        float32, on the CPU, in eval mode, without gradients.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds something else.
+    """
+    path = existing(path)
+    kind = describe_file(path)
+    if kind == "a safetensors file":
+        return build_ours(path, load_safetensors(path))
+    if kind == "a pickle" and not _is_old_torch_file(path):
+        return _read_nvidia(path)
+    payload = load_torch(path)
+    if not isinstance(payload, dict):
+        raise CheckpointError(f"{path} holds a {type(payload).__name__}; expected is a StyleGAN2 generator.")
+    mean = payload.get("latent_avg")
+    state = tensors_of(payload.get("g_ema"))
+    if not state:
+        nested = tensors_of(payload.get("state_dict"))
+        state = {name.removeprefix("decoder."): t for name, t in nested.items() if name.startswith("decoder.")}
+    state = state or {name: t for name, t in tensors_of(payload).items() if name != "latent_avg"}
+    if "input.input" not in state:
+        raise CheckpointError(
+            f"{path} holds no StyleGAN2 generator: key 'g_ema' is missing; it looks like "
+            f"{describe_names(_names(payload))}."
+        )
+    return build_rosinality(path, state, mean if isinstance(mean, Tensor) else None)
+
+
+def read_delta_mapper(path: Path | str, mapper: nn.Module) -> dict[str, Tensor]:
+    """The state dict of a released Delta Mapper, ``net_face.pth``.
+
+    Args:
+        path: the file.
+        mapper: the network that it is for; names and shapes must be its.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or a layer is missing, unexpected or of another shape.
+    """
+    path = existing(path)
+    payload = load_torch(path)
+    wanted = {name: tuple(t.shape) for name, t in mapper.state_dict().items()}
+    got = tensors_of(payload)
+    check_names(path, got, wanted, "a Delta Mapper for this generator")
+    return got
+
+
+def read_relevance(path: Path | str, channels: int, embedding_size: int = 512) -> Tensor:
+    """R_s of a ``fs3.npy``: float32 [channels, embedding_size].
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or the array is of another size.
+    """
+    array = load_array(path)
+    if tuple(array.shape) != (channels, embedding_size):
+        raise CheckpointError(
+            f"{path} is no R_s for this generator: its array is {tuple(array.shape)}, expected ({channels}, "
+            f"{embedding_size}), one row a channel of the convolutions and one column a number of CLIP's feature."
+        )
+    return array
+
+
+def read_latents(path: Path | str, size: Sequence[int]) -> Tensor:
+    """Codes of a ``.npy``, ``.pt`` or ``.safetensors`` file.
+
+    Args:
+        path: the file; one of ``torch.save`` holds a tensor, or a dict with a single one.
+        size: of one code: (C,) for styles, (L, D) for W+.
+
+    Returns:
+        float32 [N, *size]; a single code gets N = 1.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or the codes are of another size.
+    """
+    path = existing(path)
+    kind = describe_file(path)
+    payload: Any
+    if kind == "a NumPy array":
+        payload = load_array(path)
+    else:
+        payload = load_safetensors(path) if kind == "a safetensors file" else load_torch(path)
+    if isinstance(payload, dict):
+        tensors = tensors_of(payload)
+        payload = next(iter(tensors.values())) if len(tensors) == 1 else payload
+    if not isinstance(payload, Tensor):
+        looks = describe_names(_names(payload)) if isinstance(payload, dict) else f"a {type(payload).__name__}"
+        raise CheckpointError(f"{path} holds no latents: expected is one tensor, it looks like {looks}.")
+    wanted = tuple(size)
+    codes = payload.float()
+    codes = codes[None] if tuple(codes.shape) == wanted else codes
+    if tuple(codes.shape[1:]) != wanted:
+        shape = ", ".join(["N", *map(str, wanted)])
+        raise CheckpointError(f"{path} holds no such latents: its tensor is {tuple(codes.shape)}, expected [{shape}].")
+    return codes
+
+
+def read_styleclip_mapper(path: Path | str) -> MapperCheckpoint:
+    """A latent mapper that StyleCLIP's code trained: single or levels in W+, or one mapper a layer in S.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or a layer is missing, unexpected or of another shape.
+    """
+    path = existing(path)
+    payload = load_torch(path)
+    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
+    state = {name.removeprefix("mapper."): t for name, t in nested.items() if name.startswith("mapper.")}
+    if not state:
+        raise CheckpointError(
+            f"{path} is no StyleCLIP mapper: 'state_dict' with names 'mapper.…' is missing; it looks like "
+            f"{describe_names(_names(payload))}."
+        )
+    mappers = sorted({name.split(".mapping.")[0] if ".mapping." in name else name for name in state})
+    kind = _mapper_kind(path, mappers)
+    wanted: dict[str, tuple[int, ...]] = {}
+    for mapper in mappers:
+        size = state.get(f"{mapper}.mapping.1.bias")
+        width = len(size) if size is not None and size.dim() == 1 else 512
+        for layer in range(1, 5):  # 0 is the normalisation
+            wanted[f"{mapper}.mapping.{layer}.weight"] = (width, width)
+            wanted[f"{mapper}.mapping.{layer}.bias"] = (width,)
+    check_names(path, state, wanted, f"a StyleCLIP mapper of kind '{kind}'")
+    options = payload.get("opts")
+    return MapperCheckpoint(kind, state, options if isinstance(options, dict) else {})
+
+
+def _mapper_kind(path: Path, mappers: list[str]) -> str:
+    levels = {"course_mapping", "medium_mapping", "fine_mapping"}  # spelt as released
+    if mappers == ["mapping"]:
+        return "single"
+    if set(mappers) <= levels:
+        return "levels"
+    if all(re.fullmatch(r"mapper_\d+", name) for name in mappers):
+        return "style"
+    odd = next(name for name in mappers if name not in levels and not re.fullmatch(r"mapper_\d+", name))
+    raise CheckpointError(
+        f"{path} is no StyleCLIP mapper: layer 'mapper.{odd}' is unexpected; expected are 'mapper.mapping', "
+        "'mapper.course_mapping', 'mapper.medium_mapping', 'mapper.fine_mapping' or 'mapper.mapper_<number>'."
+    )
+
+
+def read_e4e(path: Path | str) -> Encoder4Editing:
+    """The encoder of ``e4e_ffhq_encode.pt``, its mean latent in it; ``read_generator`` gives the decoder of that file.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or a layer is missing, unexpected or of another shape.
+    """
+    path = existing(path)
+    payload = load_torch(path)
+    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
+    state = {name.removeprefix("encoder."): t for name, t in nested.items() if name.startswith("encoder.")}
+    mean = payload.get("latent_avg") if isinstance(payload, dict) else None
+    if not state or not isinstance(mean, Tensor):
+        part = "'latent_avg'" if state else "'state_dict' with names 'encoder.…'"
+        raise CheckpointError(
+            f"{path} is no e4e checkpoint: {part} is missing; it looks like {describe_names(_names(payload))}."
+        )
+    rows = sum(re.fullmatch(r"styles\.\d+\.linear\.weight", name) is not None for name in state)
+    encoder = Encoder4Editing(rows)
+    if mean.numel() == mean.shape[-1]:  # one w for all rows
+        mean = mean.reshape(1, -1).repeat(rows, 1)
+    state["w_mean"] = mean
+    shapes: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in encoder.state_dict().items()}
+    check_names(path, state, shapes, "an e4e encoder")
+    encoder.load_state_dict(state)
+    return encoder.eval().requires_grad_(False)
+
+
+def _names(payload: Any) -> list[str]:
+    """Names that tell what a payload is: its own, and those of its state dict."""
+    if not isinstance(payload, dict):
+        return []
+    return [*tensors_of(payload.get("state_dict")), *map(str, payload)]
+
+
+def _is_old_torch_file(path: Path) -> bool:
+    """Whether a pickle is what torch.save wrote before it wrote zip archives: it begins with the magic number."""
+    magic = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
+    with path.open("rb") as file:
+        return magic in file.read(32)
+
+
+def _read_nvidia(path: Path) -> Generator:
+    try:
+        content = read_pickle(path.read_bytes())
+        network = mapping(content).get("G_ema")
+        if class_name(network) != "Generator":
+            found = ", ".join(map(str, mapping(content))) or class_name(content) or type(content).__name__
+            raise CheckpointError(f"holds no network 'G_ema' of StyleGAN2; it holds: {found}")
+        tensors: dict[str, Tensor] = {}
+        clamps: set[Any] = set()
+        for prefix, state in named_modules(network):
+            _check_nvidia(prefix, state)
+            if prefix.endswith((".conv0", ".conv1", ".torgb")):
+                clamps.add(state.get("conv_clamp"))
+            for kind in ("_parameters", "_buffers"):
+                for name, value in mapping(state.get(kind)).items():
+                    if value is not None:
+                        full = f"{prefix}.{name}" if prefix else str(name)
+                        tensors[full] = tensor(value, full)
+        clamp = next(iter(clamps)) if len(clamps) == 1 else None
+        if len(clamps) > 1 or not isinstance(clamp, int | float | None):
+            raise CheckpointError(f"clips its layers differently: {clamps}")
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} {error}; nothing of it was run.") from None
+    return build_nvidia(path, tensors, clamp)
+
+
+def _check_nvidia(prefix: str, state: dict[Any, Any]) -> None:
+    """Refuse the networks that share this format but are not StyleGAN2 as published."""
+    if "filter_size" in state or re.fullmatch(r"synthesis\.L\d+_\d+_\d+", prefix):
+        raise CheckpointError(
+            f"is an alias-free StyleGAN3 network (layer '{prefix}'); only StyleGAN2 networks are read"
+        )
+    if state.get("c_dim"):
+        raise CheckpointError(f"is a generator with class labels ('{prefix or 'G_ema'}'); only ones without are read")
+    if state.get("architecture", "skip") != "skip":
+        raise CheckpointError(f"has the architecture '{state['architecture']}' in '{prefix}'; expected is 'skip'")

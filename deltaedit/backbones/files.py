@@ -1,0 +1,180 @@
+"""Opens weight files of any kind without running anything in them, and says what a wrong file looks like instead."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class CheckpointError(ValueError):
+    """A weight file that cannot be used; one sentence that says which part of it, and what was expected."""
+
+
+# (start of the file, what it is)
+_STARTS = (
+    (b"PK\x03\x04", "a zip archive (torch.save writes such)"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file itself; run `git lfs pull`"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x80", "a pickle"),
+)
+# (prefixes that all occur among the names, what it is); the first that fits counts
+_CONTENTS = (
+    (("g_ema",), "a StyleGAN2 checkpoint of rosinality's code"),
+    (("sm_coarse.", "fm_fine."), "a Delta Mapper"),
+    (("mapper.",), "a StyleCLIP mapper"),
+    (("encoder.", "decoder."), "an e4e or pSp checkpoint"),
+    (("encoder.",), "an e4e or pSp checkpoint without its decoder"),
+    (("conv1.conv.", "to_rgbs."), "a bare StyleGAN2 state dict of rosinality's code"),
+    (("synthesis.b4.",), "a bare StyleGAN2 state dict of NVIDIA's code"),
+    (("synthesis.constant", "mapping."), "a generator of this library"),
+    (("input_layer.", "body."), "a face network (IR-SE50)"),
+    (("visual.", "transformer."), "a CLIP model"),
+    (("repeat_1.", "mixed_6a."), "an InceptionResnetV1 face network"),
+)
+
+
+def describe_file(path: Path) -> str:
+    """What the first bytes say a file is, for example ``a web page``."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start:
+        return "an empty file"
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page (the download was refused, or asked for a confirmation)"
+    if len(start) > 9 and start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < path.stat().st_size:
+        return "a safetensors file"
+    return next((what for magic, what in _STARTS if start.startswith(magic)), "a file of unknown kind")
+
+
+def describe_names(names: Iterable[str]) -> str:
+    """What a checkpoint with these names is, or its first names."""
+    names = list(names)
+    for prefixes, what in _CONTENTS:
+        if all(any(name.startswith(prefix) for name in names) for prefix in prefixes):
+            return what
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    return f"a checkpoint of unknown kind that begins with {shown}" if names else "an empty checkpoint"
+
+
+def existing(path: Path | str) -> Path:
+    """The path.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    return path
+
+
+def load_torch(path: Path | str) -> Any:
+    """What ``torch.save`` stored, on the CPU; only tensors and plain values are read.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another kind, or holds anything else.
+    """
+    import argparse  # training checkpoints of rosinality's code hold their arguments as a Namespace
+
+    path = existing(path)
+    safe = getattr(torch.serialization, "safe_globals", None)  # torch 2.5; without it such files are refused
+    try:
+        with safe([argparse.Namespace]) if safe else nullcontext():
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|operand)[: ]+([\w.]+)", str(error))
+        if found:
+            raise CheckpointError(
+                f"{path} holds the global '{found.group(1) or found.group(2)}'; expected are tensors and plain values "
+                "only, nothing of it was run."
+            ) from None
+        raise CheckpointError(f"{path} is no whole torch file; it looks like {describe_file(path)}.") from None
+    except Exception:  # whatever a damaged file can cause
+        whole = "a damaged or truncated " if path.stat().st_size and zipfile_like(path) else ""
+        raise CheckpointError(f"{path} is no whole torch file; it looks like {whole}{describe_file(path)}.") from None
+
+
+def zipfile_like(path: Path) -> bool:
+    """Whether a file begins as a zip archive but cannot be opened as one."""
+    with path.open("rb") as file:
+        begins = file.read(4) == b"PK\x03\x04"
+    return begins and not zipfile.is_zipfile(path)
+
+
+def load_array(path: Path | str) -> Tensor:
+    """A NumPy file as float32 tensor.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another kind, or holds Python objects.
+    """
+    import numpy as np
+
+    path = existing(path)
+    try:
+        array = np.load(path, allow_pickle=False)
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    except Exception as error:  # whatever a damaged file can cause
+        objects = "; it holds Python objects, which are not read" if "allow_pickle" in str(error) else ""
+        what = describe_file(path)
+        damaged = "a damaged or truncated NumPy array" if what == "a NumPy array" and not objects else what
+        raise CheckpointError(f"{path} is no whole NumPy array of numbers; it looks like {damaged}{objects}.") from None
+
+
+def load_safetensors(path: Path | str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or of another kind.
+    """
+    from safetensors.torch import load_file
+
+    path = existing(path)
+    try:
+        return load_file(path)
+    except Exception:  # whatever a damaged file can cause
+        what = describe_file(path)
+        damaged = "a damaged or truncated safetensors file" if what == "a safetensors file" else what
+        raise CheckpointError(f"{path} is no whole safetensors file; it looks like {damaged}.") from None
+
+
+def tensors_of(payload: Any) -> dict[str, Tensor]:
+    """The tensors by name of a loaded state dict; whatever else is in it is left out."""
+    return {str(k): v for k, v in payload.items() if isinstance(v, Tensor)} if isinstance(payload, dict) else {}
+
+
+def check_names(path: Path, got: dict[str, Tensor], wanted: dict[str, tuple[int, ...]], what: str) -> None:
+    """Compare names and shapes.
+
+    Args:
+        path: the file, for the sentence.
+        got: its tensors.
+        wanted: shape by name.
+        what: what the file should be, for example ``a Delta Mapper for 6048 styles``.
+
+    Raises:
+        CheckpointError: a layer is missing, unexpected or of another shape; the sentence names the first.
+    """
+    looks = f"the file looks like {describe_names(got)}"
+    missing, unexpected = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
+    wrong = [name for name in wanted if name in got and tuple(got[name].shape) != wanted[name]]
+    if missing:
+        reason = f"layer '{missing[0]}' {wanted[missing[0]]} is missing"
+    elif unexpected:
+        reason = f"layer '{unexpected[0]}' {tuple(got[unexpected[0]].shape)} is unexpected"
+    elif wrong:
+        reason = f"layer '{wrong[0]}' has shape {tuple(got[wrong[0]].shape)}, expected {wanted[wrong[0]]}"
+    else:
+        return
+    raise CheckpointError(f"{path} is not {what}: {reason}; {looks}.")

@@ -1,0 +1,187 @@
+"""Reads a pickle without running anything that is in it.
+
+A pickle is a program: it names globals (classes, functions) and calls them. Here no name is ever looked up. A name on
+the list below becomes a ``Record`` of the name and of the arguments that it was called with; any other name ends the
+reading. The result is a tree of plain values and records; ``tensor`` makes a tensor of the records that describe one.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deltaedit.backbones.files import CheckpointError
+
+PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
+TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
+STORAGE = "torch.storage._load_from_bytes"
+MAPPINGS = ("collections.OrderedDict", "dnnlib.util.EasyDict")
+ALLOWED = {
+    PERSISTENT,
+    *PARAMETERS,
+    *TENSORS,
+    STORAGE,
+    *MAPPINGS,
+    "torch.Size",
+    "torch.device",
+    "torch.float16",
+    "torch.float32",
+    "torch.float64",
+    "builtins.set",
+    "_codecs.encode",
+    "copyreg._reconstructor",
+    "builtins.object",
+    "numpy.dtype",
+    "numpy.ndarray",
+    *(
+        f"{package}.multiarray.{name}"
+        for package in ("numpy.core", "numpy._core")
+        for name in ("scalar", "_reconstruct")
+    ),
+}
+ALLOWED_PREFIX = "torch.nn.modules."
+MOST_OPERATIONS = 20_000_000  # real files hold some ten thousand
+HINTS = {
+    "dnnlib.tflib": "it is a TensorFlow pickle; convert it with legacy.py of stylegan2-ada-pytorch",
+}
+
+
+class Record:
+    """What stands for an object of the file: a global's name and what the file wanted to do with it.
+
+    Attributes:
+        name: the global.
+        args: what it was called with.
+        items: what was assigned by key.
+        state: what its state was to become.
+    """
+
+    name = ""
+    args: tuple[Any, ...]
+    items: dict[Any, Any]
+    state: Any
+
+    def __new__(cls, *args: Any, **_: Any) -> Record:
+        """Note the arguments."""
+        record = super().__new__(cls)
+        record.args, record.items, record.state = args, {}, None
+        return record
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.items[key] = value
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        if full in ALLOWED or full.startswith(ALLOWED_PREFIX):
+            return type("Record", (Record,), {"name": full})
+        hint = next((f" ({text})" for prefix, text in HINTS.items() if full.startswith(prefix)), "")
+        raise CheckpointError(f"holds the global '{full}', which a StyleGAN2 pickle does not need{hint}")
+
+
+def read_pickle(data: bytes) -> Any:
+    """The pickle's content as plain values and records.
+
+    Raises:
+        CheckpointError: the data is no whole pickle, or names a global that is not on the list.
+    """
+    try:
+        for number, (operation, argument, _) in enumerate(pickletools.genops(data)):
+            # The C unpickler allocates as many places as the largest index of its memo asks for.
+            big_memo = operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > number + 1
+            if big_memo or number > MOST_OPERATIONS:
+                raise CheckpointError("is a pickle made to exhaust the memory")
+        return _Reader(io.BytesIO(data)).load()
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile pickle can cause
+        raise CheckpointError(f"is no whole pickle ({type(error).__name__}: {error})") from None
+
+
+def mapping(value: Any) -> dict[Any, Any]:
+    """The items of a dict, OrderedDict or EasyDict of the file; empty for anything else."""
+    if isinstance(value, Record) and value.name in MAPPINGS:
+        return value.items
+    return value if isinstance(value, dict) else {}
+
+
+def module_state(value: Any) -> dict[Any, Any]:
+    """Attributes of a pickled network (a persistent class, or one of torch's); empty for anything else."""
+    if not isinstance(value, Record):
+        return {}
+    if value.name == PERSISTENT and len(value.args) == 1:
+        return mapping(mapping(value.args[0]).get("state"))
+    return mapping(value.state) if value.name.startswith(ALLOWED_PREFIX) else {}
+
+
+def class_name(value: Any) -> str:
+    """Name of a persistent network's class, or an empty string."""
+    is_network = isinstance(value, Record) and value.name == PERSISTENT and len(value.args) == 1
+    return str(mapping(value.args[0]).get("class_name", "")) if is_network else ""
+
+
+def named_modules(value: Any, prefix: str = "", depth: int = 8) -> Iterator[tuple[str, dict[Any, Any]]]:
+    """(path, attributes) of a network and of those within it, as ``nn.Module.named_modules`` has them.
+
+    Raises:
+        CheckpointError: they are nested deeper than any real network, for example within themselves.
+    """
+    if depth == 0:
+        raise CheckpointError(f"has networks nested without end at '{prefix}'")
+    state = module_state(value)
+    yield prefix, state
+    for name, child in mapping(state.get("_modules")).items():
+        if child is not None:
+            yield from named_modules(child, f"{prefix}.{name}" if prefix else str(name), depth - 1)
+
+
+def tensor(value: Any, name: str) -> Tensor:
+    """The tensor that a record describes, float32.
+
+    Raises:
+        CheckpointError: the record describes none, or one that reaches beyond its storage.
+    """
+    while isinstance(value, Record) and value.name in PARAMETERS and value.args:
+        value = value.args[0]
+    if not (isinstance(value, Record) and value.name in TENSORS and len(value.args) >= 4):
+        raise CheckpointError(f"has no tensor at '{name}'")
+    storage, offset, size, stride = value.args[:4]
+    size, stride = _whole_numbers(size, name), _whole_numbers(stride, name)
+    (offset,) = _whole_numbers((offset,), name)
+    flat = _storage(storage, name)
+    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=False))
+    if len(size) != len(stride) or (0 not in size and last >= len(flat)):
+        raise CheckpointError(f"has at '{name}' a tensor that reaches beyond its storage")
+    if not flat.is_floating_point():
+        raise CheckpointError(f"has at '{name}' a tensor of {flat.dtype}; expected are floats")
+    return flat.as_strided(size, stride, offset).to(torch.float32, copy=True).contiguous()
+
+
+def _whole_numbers(values: Any, name: str) -> tuple[int, ...]:
+    if isinstance(values, Record) and values.name == "torch.Size" and values.args:
+        values = values.args[0]
+    if isinstance(values, tuple | list) and all(type(v) is int and v >= 0 for v in values):
+        return tuple(values)
+    raise CheckpointError(f"has at '{name}' a tensor of impossible shape")
+
+
+def _storage(value: Any, name: str) -> Tensor:
+    """The storage's numbers as a flat tensor."""
+    if isinstance(value, Record) and value.name == STORAGE and len(value.args) == 1 and type(value.args[0]) is bytes:
+        try:
+            storage = torch.load(io.BytesIO(value.args[0]), map_location="cpu", weights_only=True)
+            return torch.tensor([], dtype=storage.dtype).set_(storage)
+        except Exception as error:  # whatever a damaged storage can cause
+            raise CheckpointError(f"has at '{name}' a damaged tensor ({type(error).__name__})") from None
+    raise CheckpointError(f"has no storage for the tensor '{name}'")
