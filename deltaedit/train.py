@@ -53,7 +53,7 @@ class TrainMapper:
         seed: of initial weights, split and pairs.
     """
 
-    steps: int = 20_000
+    steps: int = 6_000
     batch: int = 64
     learning_rate: float = 0.5
     schedule: str = "cosine"

@@ -3,10 +3,15 @@
 Regression alone gives crisp faces at the codes of renders (L1 and perceptual loss). The second phase keeps that loss
 and adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed
 between layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
+
+After these two phases hair and skin colours were found to live in the ToRGB styles, where no editor in S reaches: even the
+exact change of the convolutions' styles gave red hair to nobody. So the ToRGB styles are then fixed at their mean, and
+both phases are run once more, shorter, for the convolutions to take the colours over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +29,7 @@ from eval.domains.avatars.recipes.training import Report, print_report, schedule
 
 @dataclass(frozen=True)
 class GeneratorRecipe:
-    """Hyper-parameters of both phases."""
+    """Hyper-parameters of all phases."""
 
     seed: int = 111
     batch: int = 16
@@ -32,6 +37,9 @@ class GeneratorRecipe:
     regression_steps: int = 7000
     adversarial_steps: int = 2400  # of one cycle of the learning rate
     adversarial_cycles: int = 2
+    fixed_rgb_regression_steps: int = 3000
+    fixed_rgb_adversarial_steps: int = 1200
+    fixed_rgb_learning_rate: float = 4e-3
     adversarial_learning_rate: float = 1e-3
     adversarial_weight: float = 0.02  # against an L1 of about 0.03
     r1_weight: float = 1.0
@@ -41,6 +49,7 @@ class GeneratorRecipe:
 
 
 RECIPE = GeneratorRecipe()
+Step = Callable[[int, np.random.Generator], dict[str, float]]
 
 
 def _face_weights() -> Tensor:
@@ -119,8 +128,32 @@ def mixed_w_plus(generator: AvatarGenerator, codes: Tensor, rng: np.random.Gener
     return torch.where(own, w[:, None], w_other[:, None])
 
 
+def fix_rgb(generator: AvatarGenerator, codes: Tensor) -> None:
+    """Fix the ToRGB styles at their mean over portraits of ``codes``, for good."""
+    with torch.no_grad():
+        w = generator.mapping(codes).mean(0)
+        for layer in generator.synthesis.to_rgbs:
+            layer.affine.bias.copy_(layer.affine(w))  # type: ignore[union-attr, operator]
+            layer.affine.weight.zero_()  # type: ignore[union-attr, operator]
+            layer.affine.requires_grad_(False)  # type: ignore[union-attr]
+
+
+PHASES = ("generator-regression", "generator-adversarial", "generator-fixed-rgb", "generator-final")
+
+
+def _phases(recipe: GeneratorRecipe) -> list[tuple[str, int, bool]]:
+    """(name, steps, with an adversary?) of the phases."""
+    steps = (
+        recipe.regression_steps,
+        recipe.adversarial_steps * recipe.adversarial_cycles,
+        recipe.fixed_rgb_regression_steps,
+        recipe.fixed_rgb_adversarial_steps,
+    )
+    return list(zip(PHASES, steps, (False, True, False, True), strict=True))
+
+
 def train_generator(report: Report = print_report, recipe: GeneratorRecipe = RECIPE) -> tuple[AvatarGenerator, float]:
-    """Both phases; returns the averaged generator in eval mode and the seconds they took."""
+    """All phases; returns the averaged generator in eval mode and the seconds they took."""
     perceptual, _ = train_attributes("perceptual", report)
     torch.manual_seed(recipe.seed)
     generator, average, critic = AvatarGenerator(), AvatarGenerator(), Discriminator()
@@ -156,57 +189,67 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
         }
         return loss + recipe.sparsity * sparsity, losses
 
-    def regression_step(number: int, rng: np.random.Generator) -> dict[str, float]:
-        set_rate(schedule(number, recipe.regression_steps, recipe.learning_rate, warmup=100, final=0.05))
-        loss, losses = reconstruction(*draw(rng))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        follow(min(0.998, number / (number + 10)))
-        return losses
+    def regression_step(steps: int, peak: float) -> Step:
+        def step(number: int, rng: np.random.Generator) -> dict[str, float]:
+            set_rate(schedule(number, steps, peak, warmup=100, final=0.05))
+            loss, losses = reconstruction(*draw(rng))
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            follow(min(0.998, number / (number + 10)))
+            return losses
 
-    def adversarial_step(number: int, rng: np.random.Generator) -> dict[str, float]:
-        within = number % recipe.adversarial_steps
-        set_rate(schedule(within, recipe.adversarial_steps, recipe.adversarial_learning_rate, warmup=100))
-        batch, target = draw(rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
-        critic.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16):
-            fooled = F.softplus(-critic(fake)).mean()
-        loss, losses = reconstruction(batch, target)
-        adam.zero_grad()
-        (loss + recipe.adversarial_weight * fooled).backward()
-        adam.step()
-        follow(0.998)
-        critic.requires_grad_(True)
+        return step
+
+    def adversarial_step(steps: int) -> Step:
+        def step(number: int, rng: np.random.Generator) -> dict[str, float]:
+            set_rate(schedule(number % steps, steps, recipe.adversarial_learning_rate, warmup=100))
+            batch, target = draw(rng)
+            with torch.autocast("cpu", torch.bfloat16):
+                fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
+            critic.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16):
+                fooled = F.softplus(-critic(fake)).mean()
+            loss, losses = reconstruction(batch, target)
+            adam.zero_grad()
+            (loss + recipe.adversarial_weight * fooled).backward()
+            adam.step()
+            follow(0.998)
+            critic.requires_grad_(True)
+            verdict = judge_both(number, fake.detach(), target)
+            return {**losses, "fooled": float(fooled.detach()), "critic": verdict}
+
+        return step
+
+    def judge_both(number: int, fake: Tensor, target: Tensor) -> float:
         lazy = number % recipe.r1_every == 0
         real = target.requires_grad_(lazy)
         with torch.autocast("cpu", torch.bfloat16, enabled=not lazy):
             real_logit = critic(real)
-            verdict = F.softplus(critic(fake.detach().float())).mean() + F.softplus(-real_logit).mean()
+            verdict = F.softplus(critic(fake.float())).mean() + F.softplus(-real_logit).mean()
         if lazy:
             (slope,) = torch.autograd.grad(real_logit.sum(), real, create_graph=True)
             verdict = verdict + recipe.r1_weight / 2 * recipe.r1_every * slope.square().sum((1, 2, 3)).mean()
         critic_adam.zero_grad()
         verdict.backward()
         critic_adam.step()
-        return {**losses, "fooled": float(fooled.detach()), "critic": float(verdict.detach())}
+        return float(verdict.detach())
 
     both = {"generator": generator, "average": average}
-    seconds = train(
-        "generator-regression", both, {"adam": adam}, regression_step, recipe.regression_steps, recipe.seed, report
-    )
-    if recipe.adversarial_steps:
+    all_three = {**both, "critic": critic}
+    seconds = 0.0
+    for phase, steps, critical in _phases(recipe):
         generator.load_state_dict(average.state_dict())
-        adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99))
-        seconds += train(
-            "generator-adversarial",
-            {**both, "critic": critic},
-            {"adam": adam, "critic": critic_adam},
-            adversarial_step,
-            recipe.adversarial_steps * recipe.adversarial_cycles,
-            recipe.seed + 1,
-            report,
-        )
+        if phase == "generator-fixed-rgb":
+            fix_rgb(generator, codes)
+            fix_rgb(average, codes)
+        adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0 if critical else 0.9, 0.99))
+        seed = recipe.seed + PHASES.index(phase)
+        if critical:
+            cycle = steps if "final" in phase else recipe.adversarial_steps
+            optimizers = {"adam": adam, "critic": critic_adam}
+            seconds += train(phase, all_three, optimizers, adversarial_step(cycle), steps, seed, report)
+        else:
+            peak = recipe.learning_rate if phase == PHASES[0] else recipe.fixed_rgb_learning_rate
+            seconds += train(phase, both, {"adam": adam}, regression_step(steps, peak), steps, seed, report)
     return average.eval(), seconds

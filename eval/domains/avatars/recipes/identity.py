@@ -25,7 +25,7 @@ class IdentityRecipe:
     split: str
     seed: int
     persons: int = 48  # per batch, three pictures each
-    steps: int = 2400
+    steps: int = 1800
     learning_rate: float = 2e-3
     temperature: float = 0.1
     geometry_weight: float = 1.0
@@ -33,7 +33,7 @@ class IdentityRecipe:
 
 RECIPES = {
     "identity": IdentityRecipe("judge", seed=401),
-    "editing-identity": IdentityRecipe("train-persons", seed=402, steps=1800),
+    "editing-identity": IdentityRecipe("train-persons", seed=402, steps=1200),
 }
 
 
