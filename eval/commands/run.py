@@ -123,8 +123,8 @@ def _execute(domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...]
     from dataclasses import asdict
 
     from eval.commands.report import write_report
-    from eval.recipes import recipes
     from eval.manifest import manifest
+    from eval.recipes import recipes
     from eval.runner import Runner, failure_lines
     from eval.store import Store
 

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+
+from eval.domains.avatars import datasets
+from eval.domains.avatars.domain import EDITING_NETWORKS, JUDGE_NETWORKS, load
+from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
+from eval.domains.avatars.renderer import render
+from eval.metrics.counterfactual import psnr
+
+
+@pytest.fixture(scope="module")
+def domain():
+    return load()
+
+
+@pytest.fixture(scope="module")
+def sources(domain):
+    return domain.test_sources(24)
+
+
+def prompt_of(domain, name):
+    return next(prompt for prompt in domain.prompts if prompt.name == name)
+
+
+def test_every_prompt_asks_for_a_value_that_exists(domain):
+    assert len(domain.prompts) >= 16
+    for prompt in domain.prompts:
+        assert prompt.value in VALUES[prompt.attribute]
+
+
+def test_no_network_both_edits_and_judges(domain):
+    assert not set(EDITING_NETWORKS) & set(JUDGE_NETWORKS)
+    prints = domain.fingerprints
+    assert len({prints[name] for name in (*EDITING_NETWORKS, *JUDGE_NETWORKS)}) == 9
+    assert domain.judges.fingerprints == {name: prints[name] for name in JUDGE_NETWORKS}
+
+
+def test_test_portraits_are_those_of_their_own_set(domain, sources):
+    people = datasets.portraits("test", 24)
+    expected = torch.from_numpy(render(people)).permute(0, 3, 1, 2) / 127.5 - 1
+    torch.testing.assert_close(sources.images, expected, atol=1e-6, rtol=0)
+    others = np.concatenate([datasets.portraits(name, 500).geometry for name in ("train", "judge", "calibration")])
+    assert not (people.geometry[:, None] == others[None]).all(-1).any()
+
+
+def test_inversions_are_the_same_portraits(domain, sources):
+    pictures = domain.editing.images(sources.latents).clamp(-1, 1)
+    assert float(psnr(pictures, sources.images).mean()) >= 22
+    read = domain.judges.attributes(pictures)
+    people = datasets.portraits("test", 24)
+    right = np.stack([read[factor].argmax(1).numpy() for factor in FACTOR_NAMES], 1) == people.values
+    assert right[people.visible()].mean() >= 0.95
+
+
+def test_the_exact_answer_has_what_was_asked_for_and_nothing_else(domain):
+    prompt = prompt_of(domain, "glasses")
+    answer = domain.counterfactuals("test", 24, prompt)
+    people = datasets.portraits("test", 24)
+    read = {factor: logits.argmax(1).numpy() for factor, logits in domain.judges.attributes(answer).items()}
+    assert (read["accessories"] == VALUES["accessories"].index("glasses")).all()
+    mouth = FACTOR_NAMES.index("mouth")
+    assert (read["mouth"] == people.values[:, mouth]).mean() >= 0.95
+
+
+def test_answers_differ_from_the_sources_only_inside_the_region(domain, sources):
+    for name in ("glasses", "open-mouth", "black-clothes"):
+        prompt = prompt_of(domain, name)
+        region = domain.region(prompt)
+        changed = (domain.counterfactuals("test", 24, prompt) - sources.images).abs().amax(1) > 0.1
+        assert 0 < region.mean() < 0.6
+        assert changed[:, ~torch.from_numpy(region)].float().mean() < 0.002
+
+
+def test_editors_in_s_reach_everything(domain):
+    latents = domain.sample(8, 3)
+    assert torch.allclose(latents.s_rgb, latents.s_rgb[:1].expand_as(latents.s_rgb), atol=1e-5)
+    assert latents.s.std(0).max() > 0.1
+
+
+def test_samples_depend_on_their_seed_only(domain):
+    a, b, c = domain.sample(3, 1), domain.sample(3, 1), domain.sample(3, 2)
+    assert torch.equal(a.s, b.s) and not torch.equal(a.s, c.s)
+
+
+@pytest.mark.parametrize(
+    ("network", "measurement", "bar"),
+    [
+        ("attribute-judge", "accuracy on visible factors: mean", 0.99),
+        ("generator", "judge reads the code's value: mean", 0.98),
+        ("encoder", "judge reads the inverted value: mean", 0.95),
+        ("editing-clip", "zero-shot accuracy on visible factors: mean", 0.95),
+        ("judge-clip", "zero-shot accuracy on visible factors: mean", 0.95),
+        ("identity", "verification AUC", 0.98),
+    ],
+)
+def test_cards_record_networks_that_are_good_enough(domain, network, measurement, bar):
+    assert domain.card(network)["measured"][measurement] >= bar
