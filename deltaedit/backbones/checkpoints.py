@@ -108,7 +108,7 @@ def read_delta_mapper(path: Path | str, mapper: nn.Module) -> dict[str, Tensor]:
     payload = load_torch(path)
     wanted = {name: tuple(t.shape) for name, t in mapper.state_dict().items()}
     got = tensors_of(payload)
-    check_names(path, got, wanted, "a Delta Mapper for this generator")
+    check_names(path, got, wanted, "a Delta Mapper for this generator", _names(payload))
     return got
 
 

@@ -18,16 +18,17 @@ class CheckpointError(ValueError):
     """A weight file that cannot be used; one sentence that says which part of it, and what was expected."""
 
 
+ZIP, PICKLE = "a zip archive (torch.save writes such)", "a pickle"
 # (start of the file, what it is)
 _STARTS = (
-    (b"PK\x03\x04", "a zip archive (torch.save writes such)"),
+    (b"PK\x03\x04", ZIP),
     (b"\x93NUMPY", "a NumPy array"),
     (b"version https://git-lfs", "a Git LFS pointer instead of the file itself; run `git lfs pull`"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89HDF", "an HDF5 file"),
-    (b"\x80", "a pickle"),
+    (b"\x80", PICKLE),
 )
 # (prefixes that all occur among the names, what it is); the first that fits counts
 _CONTENTS = (
@@ -89,28 +90,25 @@ def load_torch(path: Path | str) -> Any:
     import argparse  # training checkpoints of rosinality's code hold their arguments as a Namespace
 
     path = existing(path)
+    kind = describe_file(path)
+    if kind not in (ZIP, PICKLE):
+        raise CheckpointError(f"{path} is no whole torch file; it looks like {kind}.")
     safe = getattr(torch.serialization, "safe_globals", None)  # torch 2.5; without it such files are refused
     try:
         with safe([argparse.Namespace]) if safe else nullcontext():
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class|operand)[: ]+([\w.]+)", str(error))
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found:
             raise CheckpointError(
-                f"{path} holds the global '{found.group(1) or found.group(2)}'; expected are tensors and plain values "
-                "only, nothing of it was run."
+                f"{path} holds the global '{found[1]}'; expected are tensors and plain values only, and nothing of it was "
+                "run."
             ) from None
-        raise CheckpointError(f"{path} is no whole torch file; it looks like {describe_file(path)}.") from None
+        raise CheckpointError(f"{path} is no whole torch file; it looks like {kind}.") from None
     except Exception:  # whatever a damaged file can cause
-        whole = "a damaged or truncated " if path.stat().st_size and zipfile_like(path) else ""
-        raise CheckpointError(f"{path} is no whole torch file; it looks like {whole}{describe_file(path)}.") from None
-
-
-def zipfile_like(path: Path) -> bool:
-    """Whether a file begins as a zip archive but cannot be opened as one."""
-    with path.open("rb") as file:
-        begins = file.read(4) == b"PK\x03\x04"
-    return begins and not zipfile.is_zipfile(path)
+        whole = zipfile.is_zipfile(path) or kind == PICKLE
+        state = kind if whole else "a damaged or truncated zip archive (torch.save writes such)"
+        raise CheckpointError(f"{path} is no whole torch file; it looks like {state}.") from None
 
 
 def load_array(path: Path | str) -> Tensor:
@@ -154,19 +152,26 @@ def tensors_of(payload: Any) -> dict[str, Tensor]:
     return {str(k): v for k, v in payload.items() if isinstance(v, Tensor)} if isinstance(payload, dict) else {}
 
 
-def check_names(path: Path, got: dict[str, Tensor], wanted: dict[str, tuple[int, ...]], what: str) -> None:
+def check_names(
+    path: Path,
+    got: dict[str, Tensor],
+    wanted: dict[str, tuple[int, ...]],
+    what: str,
+    contents: Iterable[str] | None = None,
+) -> None:
     """Compare names and shapes.
 
     Args:
         path: the file, for the sentence.
         got: its tensors.
         wanted: shape by name.
-        what: what the file should be, for example ``a Delta Mapper for 6048 styles``.
+        what: what the file should be, for example ``a Delta Mapper for this generator``.
+        contents: names that tell what the file is instead; those of ``got`` by default.
 
     Raises:
         CheckpointError: a layer is missing, unexpected or of another shape; the sentence names the first.
     """
-    looks = f"the file looks like {describe_names(got)}"
+    looks = f"the file looks like {describe_names(got if contents is None else contents)}"
     missing, unexpected = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
     wrong = [name for name in wanted if name in got and tuple(got[name].shape) != wanted[name]]
     if missing:

@@ -22,6 +22,7 @@ PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 STORAGE = "torch.storage._load_from_bytes"
+LATIN = "_codecs.encode"  # how protocol 2 writes bytes: as text
 MAPPINGS = ("collections.OrderedDict", "dnnlib.util.EasyDict")
 ALLOWED = {
     PERSISTENT,
@@ -34,10 +35,14 @@ ALLOWED = {
     "torch.float16",
     "torch.float32",
     "torch.float64",
+    LATIN,
+    # sets and plain objects; the second names are those of protocol 2
     "builtins.set",
-    "_codecs.encode",
-    "copyreg._reconstructor",
     "builtins.object",
+    "copyreg._reconstructor",
+    "__builtin__.set",
+    "__builtin__.object",
+    "copy_reg._reconstructor",
     "numpy.dtype",
     "numpy.ndarray",
     *(
@@ -178,10 +183,13 @@ def _whole_numbers(values: Any, name: str) -> tuple[int, ...]:
 
 def _storage(value: Any, name: str) -> Tensor:
     """The storage's numbers as a flat tensor."""
-    if isinstance(value, Record) and value.name == STORAGE and len(value.args) == 1 and type(value.args[0]) is bytes:
-        try:
-            storage = torch.load(io.BytesIO(value.args[0]), map_location="cpu", weights_only=True)
-            return torch.tensor([], dtype=storage.dtype).set_(storage)
-        except Exception as error:  # whatever a damaged storage can cause
-            raise CheckpointError(f"has at '{name}' a damaged tensor ({type(error).__name__})") from None
-    raise CheckpointError(f"has no storage for the tensor '{name}'")
+    if not (isinstance(value, Record) and value.name == STORAGE and len(value.args) == 1):
+        raise CheckpointError(f"has no storage for the tensor '{name}'")
+    content = value.args[0]
+    if isinstance(content, Record) and content.name == LATIN and content.args:
+        content = str(content.args[0]).encode("latin1", "replace")
+    try:
+        storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return torch.tensor([], dtype=storage.dtype).set_(storage)
+    except Exception as error:  # whatever a damaged storage can cause
+        raise CheckpointError(f"has at '{name}' a damaged tensor ({type(error).__name__})") from None
