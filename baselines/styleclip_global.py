@@ -87,7 +87,7 @@ class StyleClipGlobal:
         alpha: float = 4.1,
         automatic_channels: int = 20,
         templates: bool = True,
-        relevance_images: int = 100,
+        relevance_images: int = 16,
         relevance_statistics: int = 10_000,
     ) -> None:
         self.beta = beta

@@ -103,7 +103,7 @@ class DeltaEdit:
         training_images: int = TrainMapper.images,
         bfloat16: bool = TrainMapper.bfloat16,
         training_seed: int = TrainMapper.seed,
-        relevance_images: int = 100,
+        relevance_images: int = 16,
         relevance_statistics: int = 10_000,
     ) -> None:
         self.threshold = threshold

@@ -164,7 +164,7 @@ def _one_layer(
 
 def domain_relevance(
     domain: EditingDomain,
-    images: int = 100,
+    images: int = 16,
     statistics: int = 10_000,
     sigmas: float = 5.0,
     seed: int = 0,

@@ -68,7 +68,7 @@ class TrainMapper:
     validation_share: float = 0.02
     validation_pairs: int = 2048
     evaluate_every: int = 1000
-    bfloat16: bool = False
+    bfloat16: bool = True
     seed: int = 0
 
 

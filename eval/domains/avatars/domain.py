@@ -29,7 +29,7 @@ EDITING_NETWORKS = ("generator", "encoder", "editing-clip", "editing-identity", 
 JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features")
 PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
-TRAINING_IMAGES = 24_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
+TRAINING_IMAGES = 10_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
 REGION_PORTRAITS = 48  # rendered with and without the change to find its region
 
 

@@ -28,7 +28,7 @@ def ship(name: str, report: Report) -> str:
     if name in attributes.RECIPES:
         network, seconds, recipe, measured = _attributes(name, report)
     elif name in identity.RECIPES:
-        network, seconds, recipe, measured = _identity(name, report)
+        network, seconds, recipe, measured = _identity(name, weights, report)
     elif name in clips.RECIPES:
         network, seconds, recipe, measured = _clip(name, report)
     elif name == "generator":
@@ -92,18 +92,25 @@ def _sigma(network: nn.Module) -> Tensor:
 
 
 @torch.no_grad()
-def _identity(name: str, report: Report) -> Built:
+def _identity(name: str, weights: Weights, report: Report) -> Built:
     what = {
         "identity": "Judge. Embeds the person, blind to hair, glasses, expression, clothes and background.",
         "editing-identity": "Not a judge. What editors with an identity loss may use; other persons, another seed.",
     }[name]
-    network, seconds = identity.train_identity(name, report)
+    network, seconds = identity.train_identity(name, weights, report)
     recipe = identity.RECIPES[name]
     split = f"{recipe.split}-check"
     people, images = _check(split)
     embeddings = torch.cat([network(block) for block in images.split(256)])
     person = torch.arange(len(people)) // datasets.SPLITS[split].per_person
-    return network, seconds, _facts(what, recipe), dict(identity.verification(embeddings, person))
+    measured = dict(identity.verification(embeddings, person))
+    if name == "identity" and {"generator", "encoder"} <= weights.fingerprints().keys():
+        synthesis, encode = weights.generator().synthesis, weights.encoder()
+        likeness = torch.cat(
+            [(network(synthesis(encode(x)).clamp(-1, 1)) * network(x)).sum(1) for x in images.split(250)]
+        )
+        measured["portrait and its inversion"] = float(likeness.mean())
+    return network, seconds, _facts(what, recipe), measured
 
 
 def _clip(name: str, report: Report) -> Built:
@@ -162,14 +169,8 @@ def _encoder(weights: Weights, report: Report) -> Built:
     people, images = _check("judge-check")  # balanced as the test portraits are, and no editor's network saw it
     pictures = torch.cat([synthesis(network(block)) for block in images.split(100)]).clamp(-1, 1)
     judge, _ = weights.attribute_judge()
-    embed, _, same = weights.identity("identity")
-    likeness = torch.cat(
-        [(embed(a) * embed(b)).sum(1) for a, b in zip(images.split(250), pictures.split(250), strict=True)]
-    )
     measured: dict[str, Any] = {
         "PSNR of the inversion (dB)": float(psnr(pictures, images).mean()),
-        "identity similarity of the inversion": float(likeness.mean()),
-        "identity similarity, share of the ceiling": float(likeness.mean()) / same,
     }
     measured |= _accuracy_table(attributes.accuracy(judge, people, pictures), "judge reads the inverted value")
     what = "Picture -> W+: one w and a small offset for every layer."
