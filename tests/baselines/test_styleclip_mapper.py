@@ -180,7 +180,8 @@ def test_presets_follow_the_generators_size(tiny_domain):
     assert small.training == PRESETS["small"]
     large = StyleClipMapper(learning_rate=0.1)
     large.prepare(dataclasses.replace(tiny_domain.editing, synthesis=Synthesis(256, (2,) * 7, 2)))
-    assert dataclasses.astuple(large.training) == (50_000, 2, "ranger", 0.1, "constant", 5_000, 2_000, "float32", "rows")
+    expected = (50_000, 2, "ranger", 0.1, "constant", 5_000, 2_000, "float32", "rows")
+    assert dataclasses.astuple(large.training) == expected
 
 
 def test_the_cosine_schedule_ends_at_nothing(tiny_domain):

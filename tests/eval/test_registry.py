@@ -127,7 +127,8 @@ def test_a_broken_plug_in_does_not_stop_the_others(monkeypatch: pytest.MonkeyPat
         registry.parse_methods("broken")
 
 
-def test_styleclip_stands_for_the_registered_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_alias_stands_for_the_registered_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ALIASES, "styleclip", ("styleclip-global", "styleclip-mapper"))
     monkeypatch.setitem(registry.BUILT_IN, "styleclip-mapper", "baselines.not_there:Mapper")
     specs, _ = registry.parse_methods("styleclip")
     assert [spec.label for spec in specs] == ["styleclip-global"]

@@ -49,7 +49,8 @@ class AvatarGenerator(nn.Module):
 
     def w_plus(self, codes: Tensor) -> Tensor:
         """Codes [N, CODE_SIZE] -> w_plus [N, 10, W_DIM], the same w for every layer."""
-        return self.mapping(codes)[:, None].expand(-1, self.synthesis.latents, -1)
+        w: Tensor = self.mapping(codes)
+        return w[:, None].expand(-1, self.synthesis.latents, -1)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes [N, CODE_SIZE] -> image [N, 3, 64, 64] in [-1, 1]."""

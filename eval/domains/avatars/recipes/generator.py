@@ -4,9 +4,9 @@ Regression alone gives crisp faces at the codes of renders (L1 and perceptual lo
 and adds a non-saturating adversarial loss with R1 on codes that no render has: interpolated factors, styles mixed
 between layers. It is what makes the space between portraits look like portraits, so that editors may walk there.
 
-After these two phases hair and skin colours were found to live in the ToRGB styles, where no editor in S reaches: even the
-exact change of the convolutions' styles gave red hair to nobody. So the ToRGB styles are then fixed at their mean, and
-both phases are run once more, shorter, for the convolutions to take the colours over.
+After these two phases hair and skin colours were found to live in the ToRGB styles, where no editor in S reaches: even
+the exact change of the convolutions' styles gave red hair to nobody. So the ToRGB styles are then fixed at their mean,
+and both phases are run once more, shorter, for the convolutions to take the colours over.
 """
 
 from __future__ import annotations
