@@ -55,7 +55,8 @@ def released_stylegan3(checkout, synthesis):
     network.eval()
     own = network.state_dict()
     for name, tensor in synthesis.state_dict().items():
-        own[nvidia_name(f"synthesis.{name}").removeprefix("synthesis.")].copy_(tensor)
+        theirs = nvidia_name(f"synthesis.{name}").removeprefix("synthesis.")
+        own[theirs].copy_(tensor.view(own[theirs].shape))
     return lambda w_plus: network(w_plus, noise_mode="const")
 
 

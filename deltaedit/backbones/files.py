@@ -101,8 +101,8 @@ def load_torch(path: Path | str) -> Any:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found:
             raise CheckpointError(
-                f"{path} holds the global '{found[1]}'; expected are tensors and plain values only, and nothing of it was "
-                "run."
+                f"{path} holds the global '{found[1]}'; expected are tensors and plain values only, and nothing of it "
+                "was run."
             ) from None
         raise CheckpointError(f"{path} is no whole torch file; it looks like {kind}.") from None
     except Exception:  # whatever a damaged file can cause
