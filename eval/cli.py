@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
+    "align": ("eval.commands.align:align", "Measure how well CLIP's images and texts match: raw, centred, delta."),
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
     "domains": ("eval.commands.domains:domains", "List the domains."),
