@@ -97,7 +97,7 @@ def _identity(name: str, weights: Weights, report: Report) -> Built:
         "identity": "Judge. Embeds the person, blind to hair, glasses, expression, clothes and background.",
         "editing-identity": "Not a judge. What editors with an identity loss may use; other persons, another seed.",
     }[name]
-    network, seconds = identity.train_identity(name, weights, report)
+    network, seconds = identity.train_identity(name, report)
     recipe = identity.RECIPES[name]
     split = f"{recipe.split}-check"
     people, images = _check(split)
