@@ -1,0 +1,80 @@
+"""`deltabench align`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eval.errors import UsageError
+
+if TYPE_CHECKING:
+    from eval.alignment import Pairs
+    from reports.layout import Table
+
+CLIPS = ("judge", "editing")  # of eval.alignment_pairs, which the help must not import
+
+
+@click.command()
+@click.option("--features", type=click.Path(path_type=Path), help="Folder with *_i, *_t, *_deltai and *_deltat.npy.")
+@click.option("--domain", help="Instead of --features: renders and captions of this domain.")
+@click.option("--clip", type=click.Choice(CLIPS), default=CLIPS[0], show_default=True, help="Which CLIP of the domain.")
+@click.option("--pairs", "count", type=int, help="Only the first so many pairs.")
+@click.option("--seed", default=0, show_default=True, help="Of captions, partners, folds, bootstrap draws and t-SNE.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: deltabench-runs/align-NAME.")
+def align(features: Path | None, domain: str | None, clip: str, count: int | None, seed: int, out: Path | None) -> int:
+    """Measure how well CLIP's images and texts match: raw, centred and as deltas.
+
+    Example: deltabench align --features DIR
+    """
+    from eval.alignment_run import run_alignment
+    from eval.projections import NO_TSNE, has_tsne
+
+    if seed < 0:
+        raise UsageError(f"--seed must be 0 or more, got {seed}.")
+    pairs, name = _pairs(features, domain, clip, count, seed)
+    folder = out or Path("deltabench-runs") / f"align-{name}"
+    found = run_alignment(pairs, name, folder, seed)
+    show(found.tables[0], f"{name}: {len(pairs)} pairs")
+    if not has_tsne():
+        click.echo(NO_TSNE)
+    for path in found.files:
+        click.echo(f"  {path}")
+    return 0
+
+
+def _pairs(features: Path | None, domain: str | None, clip: str, count: int | None, seed: int) -> tuple[Pairs, str]:
+    """The pairs that were asked for, and what to call them."""
+    from eval.alignment_pairs import load_features, pairs_of_domain
+
+    if (features is None) == (domain is None):
+        raise UsageError("`deltabench align` needs either --features DIR or --domain NAME; see `deltabench align -h`.")
+    if features is not None:
+        return load_features(features, count), features.resolve().name
+    from eval.domains import load_domain
+
+    assert domain is not None
+    return pairs_of_domain(load_domain(domain), count, seed, clip), f"{domain}-{clip}"
+
+
+def show(table: Table, title: str) -> None:
+    """Print the table and its notes."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    block = table.blocks[0]
+    printed = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
+    printed.add_column(block.header[0], no_wrap=True)
+    for heading in block.header[1:]:
+        printed.add_column(heading, justify="right", no_wrap=True)
+    for row in block.rows:
+        printed.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(printed)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False)
