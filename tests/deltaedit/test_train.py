@@ -11,7 +11,9 @@ from deltaedit.pairs import draw_pairs
 from deltaedit.train import TrainMapper, learning_rate, mapper_losses, split_images, train_mapper
 
 LAYOUT = Synthesis(16, (6, 6, 4), 8).layout  # C = 28
-TINY = TrainMapper(steps=12, batch=8, evaluate_every=4, validation_pairs=16, validation_share=0.2, schedule="constant")
+TINY = TrainMapper(
+    steps=12, batch=8, evaluate_every=4, validation_pairs=16, validation_share=0.2, schedule="constant", bfloat16=False
+)
 
 
 @pytest.fixture(scope="module")
