@@ -22,10 +22,10 @@ def _bytes(images: Tensor) -> np.ndarray:
 
 
 def _values_row(domain: AvatarsDomain, factor: str) -> np.ndarray:
-    """The first calibration portrait with every value of a factor: uint8 [values, H, W, 3]."""
+    """One portrait that hides nothing, with every value of a factor: uint8 [values, H, W, 3]."""
     from eval.domains.avatars import datasets
 
-    person = datasets.portraits("calibration", 1)
+    person = datasets.portraits("calibration", 1).changed({"top": "short", "accessories": "none", "eyes": "open"})
     return np.concatenate([render(person.changed({factor: value})) for value in FACTORS[factor]])
 
 
