@@ -261,7 +261,7 @@ def _add_means(sums: dict[str, _Ratio], sample: Sample, drawn: np.ndarray) -> No
 
 def _estimate(name: str, draws: np.ndarray, count: int) -> Estimate:
     """The statistic (first entry) and its interval from the draws (the others)."""
-    value, drawn = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
+    value, drawn = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
     if np.isnan(value) or not len(drawn):
         return Estimate(value, np.nan, np.nan)
     if name in RECALLS + CLASSIFIERS:  # never an empty interval at 0 % or 100 %

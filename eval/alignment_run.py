@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.alignment import DRAWS, PERMUTATIONS, ArmAlignment, Pairs, measure
+from eval.alignment_prompts import PromptAlignment
 from eval.errors import UsageError
 from eval.projections import Points, has_tsne, pca, tsne
 
@@ -26,15 +28,17 @@ class AlignmentRun:
     """What was written.
 
     Attributes:
-        tables: the main one, and alignment against ‖Δt‖.
+        tables: the main one, alignment against ‖Δt‖, and that of prompts where a domain was measured.
         files: where.
     """
 
-    tables: tuple[Table, Table]
+    tables: tuple[Table, ...]
     files: tuple[Path, ...]
 
 
-def run_alignment(pairs: Pairs, source: str, folder: Path, seed: int = 0) -> AlignmentRun:
+def run_alignment(
+    pairs: Pairs, source: str, folder: Path, seed: int = 0, prompts: Sequence[PromptAlignment] = ()
+) -> AlignmentRun:
     """Measure every arm and write the tables, the figure and the record into ``folder``.
 
     Args:
@@ -42,11 +46,12 @@ def run_alignment(pairs: Pairs, source: str, folder: Path, seed: int = 0) -> Ali
         source: what they are, for the record.
         folder: made if it does not exist; files of an earlier run in it are replaced.
         seed: of everything that is drawn.
+        prompts: what ``measure_prompts`` found.
 
     Raises:
         UsageError: the folder cannot be written.
     """
-    from reports.alignment import alignment_figure, alignment_tables
+    from reports.alignment import alignment_figure, alignment_tables, prompts_table
     from reports.style import house_style, save
 
     try:
@@ -54,7 +59,9 @@ def run_alignment(pairs: Pairs, source: str, folder: Path, seed: int = 0) -> Ali
         arms = measure(pairs, seed)
         points = {arm.arm: _projections(arm, seed) for arm in arms}
         rows, norms = [_row(arm, len(pairs)) for arm in arms], [row for arm in arms for row in _norm_rows(arm)]
-        tables = alignment_tables(rows, norms)
+        tables: tuple[Table, ...] = alignment_tables(rows, norms)
+        if prompts:
+            tables = (*tables, prompts_table([_prompt_row(prompt) for prompt in prompts]))
         files = [path for table in tables for path in table.write(folder)]
         with house_style():
             files += save(alignment_figure(rows, norms, points), folder, "alignment")
@@ -95,6 +102,14 @@ def _norm_rows(arm: ArmAlignment) -> list[dict[str, Value]]:
         }
         for number, part in enumerate(arm.norms, 1)
     ]
+
+
+def _prompt_row(prompt: PromptAlignment) -> dict[str, Value]:
+    row: dict[str, Value] = {"prompt": prompt.prompt, "norm": prompt.norm, "images": prompt.images}
+    for key, estimate in prompt.estimates.items():
+        name = "_".join(key)
+        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return row
 
 
 def _write_points(path: Path, points: dict[str, dict[str, Points]]) -> Path:

@@ -40,6 +40,16 @@ NOTES = (
     "chance; on fresh deltas it cannot beat chance, as Δ and -Δ are equally likely, hence the row on squares. CKA: "
     "unbiased, 0 is unrelated. Procrustes residual: held-out, 0 is a rotation, 1 is unrelated.",
 )
+PROMPT_ARMS = ("raw", "centred", "delta")
+PROMPT_COLUMNS = (
+    *("prompt", "norm", "images"),
+    *(
+        f"{arm}_{name}{end}"
+        for arm in PROMPT_ARMS
+        for name in ("own", "others", "found")
+        for end in ("", "_low", "_high")
+    ),
+)
 COLOURS = {"images": "#D55E00", "texts": "#0072B2"}
 ARM_COLOURS = {"raw": "#000000", "centred": "#009E73", "delta": "#D55E00", "released": "#CC79A7"}
 LEFT_IN, RIGHT_IN, TOP_IN, GAP_IN, ROW_GAP_IN = 0.3, 0.1, 0.42, 0.12, 0.12
@@ -73,9 +83,35 @@ def alignment_tables(rows: Sequence[Row], norms: Sequence[Row]) -> tuple[Table, 
         )
         for row in norms
     )
-    header = ("arm", "‖text delta‖", "pairs", "cosine of image and text delta ↑")
+    header = ("arm", "length of Δt", "pairs", "cosine of image and text delta ↑")
     question = "Do long text deltas point where the image deltas point better than short ones?"
     return main, Table("alignment_by_norm", question, BY_NORM, tuple(norms), (Block("", header, by_norm, texts=2),))
+
+
+def prompts_table(rows: Sequence[Row]) -> Table:
+    """Whether the texts of prompts point where the exact edits go.
+
+    Args:
+        rows: one a prompt, and one for all: the columns ``PROMPT_COLUMNS``.
+    """
+    lines = tuple(
+        (
+            str(row["prompt"]),
+            number(_float(row["norm"]), 2),
+            str(row["images"]),
+            *(interval_text(_scaled(row, f"{arm}_own", 1, "images"), 2) for arm in PROMPT_ARMS),
+            *(interval_text(_scaled(row, f"{arm}_found", 100, "images"), 0) for arm in PROMPT_ARMS),
+        )
+        for row in rows
+    )
+    headings = ("cosine {} ↑", "found {} ↑ (%)")
+    header = ("prompt", "length of Δt", "images", *(h.format(arm) for h in headings for arm in PROMPT_ARMS))
+    question = "Do the texts of the prompts point where the exact edits go?"
+    note = (
+        "Δt: text delta. Cosine: of the exact edit with the text of its prompt; found: images whose "
+        "exact edit is nearest to the text of its own prompt. ±: half of the 95 % interval over images."
+    )
+    return Table("alignment_prompts", question, PROMPT_COLUMNS, tuple(rows), (Block("", header, lines),), (note,))
 
 
 def alignment_figure(rows: Sequence[Row], norms: Sequence[Row], points: Points) -> Figure:
@@ -195,7 +231,7 @@ def _draw_norms(axes: Axes, norms: Sequence[Row]) -> None:
         )
     bottom, top = axes.get_ylim()
     axes.set_ylim(min(0, bottom), top + 0.1 * (top - min(0, bottom)))
-    axes.set_xlabel("‖text delta‖")
+    axes.set_xlabel("length of Δt")
     axes.set_title("cosine of deltas", loc="left", pad=14)
 
 
@@ -203,9 +239,9 @@ def _float(value: Value) -> float:
     return float("nan") if value is None or value == "" else float(value)
 
 
-def _scaled(row: Row, name: str, factor: float) -> Interval:
+def _scaled(row: Row, name: str, factor: float, count: str = "pairs") -> Interval:
     """A measure of a row with its bounds, times a factor; None where a number is missing."""
     found = [_float(row.get(name + end)) * factor for end in ("", "_low", "_high")]
     mean, low, high = (None if np.isnan(number) else number for number in found)
-    pairs = int(_float(row.get("pairs")))
+    pairs = int(_float(row.get(count)))
     return Interval(mean, low, high, pairs, pairs)

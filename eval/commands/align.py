@@ -11,9 +11,11 @@ from eval.errors import UsageError
 
 if TYPE_CHECKING:
     from eval.alignment import Pairs
+    from eval.alignment_prompts import PromptAlignment
     from reports.layout import Table
 
 CLIPS = ("judge", "editing")  # of eval.alignment_pairs, which the help must not import
+PROMPT_IMAGES = 200  # edited exactly by every prompt
 
 
 @click.command()
@@ -33,10 +35,12 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
 
     if seed < 0:
         raise UsageError(f"--seed must be 0 or more, got {seed}.")
-    pairs, name = _pairs(features, domain, clip, count, seed)
+    pairs, prompts, name = _measured(features, domain, clip, count, seed)
     folder = out or Path("deltabench-runs") / f"align-{name}"
-    found = run_alignment(pairs, name, folder, seed)
+    found = run_alignment(pairs, name, folder, seed, prompts)
     show(found.tables[0], f"{name}: {len(pairs)} pairs")
+    if prompts:
+        show(found.tables[2], "exact edits and the texts of the prompts")
     if not has_tsne():
         click.echo(NO_TSNE)
     for path in found.files:
@@ -44,18 +48,27 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
     return 0
 
 
-def _pairs(features: Path | None, domain: str | None, clip: str, count: int | None, seed: int) -> tuple[Pairs, str]:
-    """The pairs that were asked for, and what to call them."""
+def _measured(
+    features: Path | None, domain: str | None, clip: str, count: int | None, seed: int
+) -> tuple[Pairs, tuple[PromptAlignment, ...], str]:
+    """The pairs that were asked for, what was measured of a domain's prompts, and what to call them."""
     from eval.alignment_pairs import load_features, pairs_of_domain
 
-    if (features is None) == (domain is None):
-        raise UsageError("`deltabench align` needs either --features DIR or --domain NAME; see `deltabench align -h`.")
-    if features is not None:
-        return load_features(features, count), features.resolve().name
+    if features is not None and domain is None:
+        return load_features(features, count), (), features.resolve().name
+    if domain is None or features is not None:
+        raise UsageError(
+            "`deltabench align` needs either --features DIR or --domain NAME; see `deltabench align --help`."
+        )
+    from eval.alignment_prompts import exact_edits, measure_prompts
     from eval.domains import load_domain
 
-    assert domain is not None
-    return pairs_of_domain(load_domain(domain), count, seed, clip), f"{domain}-{clip}"
+    loaded = load_domain(domain)
+    pairs = pairs_of_domain(loaded, count, seed, clip)
+    network = loaded.judges.clip if clip == "judge" else loaded.editing.clip
+    edits = exact_edits(loaded, min(len(pairs), PROMPT_IMAGES), network)
+    names = tuple(prompt.name for prompt in loaded.prompts)
+    return pairs, measure_prompts(edits, names, seed), f"{domain}-{clip}"
 
 
 def show(table: Table, title: str) -> None:
@@ -69,7 +82,7 @@ def show(table: Table, title: str) -> None:
     printed = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
     printed.add_column(block.header[0], no_wrap=True)
     for heading in block.header[1:]:
-        printed.add_column(heading, justify="right", no_wrap=True)
+        printed.add_column(heading, justify="right")
     for row in block.rows:
         printed.add_row(*row)
     console = Console()

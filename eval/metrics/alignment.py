@@ -35,16 +35,17 @@ def gap_and_unpaired(images: np.ndarray, texts: np.ndarray, weights: np.ndarray)
     Args:
         images: float [N, E], unit rows.
         texts: float [N, E], unit rows.
-        weights: float [B, N], at least two positive ones a row.
+        weights: float [B, N].
 
     Returns:
-        float64 [B] in [0, 4], and float64 [B] in [-1, 1].
+        float64 [B] in [0, 4], and float64 [B] in [-1, 1]; not finite where fewer than two weights are positive.
     """
     total, squares = weights.sum(1), (weights**2).sum(1)
     image_sum, text_sum = weights @ images, weights @ texts
-    gap = ((image_sum - text_sum) ** 2).sum(1) / total**2
     own = weights**2 @ (images * texts).sum(1)
-    unpaired = ((image_sum * text_sum).sum(1) - own) / (total**2 - squares)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = ((image_sum - text_sum) ** 2).sum(1) / total**2
+        unpaired = ((image_sum * text_sum).sum(1) - own) / (total**2 - squares)
     return gap, unpaired
 
 
