@@ -55,7 +55,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync_fold
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -69,7 +69,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _storage_error(path: Path, error: OSError) -> StorageError:
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The sentence for a file that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"No space left to write {path}; make room and run the same command again to go on.")
     return StorageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.")
@@ -152,7 +153,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = open(self.folder / ".lock", "w", encoding="utf-8")  # noqa: SIM115  (closed below)
         except OSError as error:
-            raise _storage_error(self.folder, error) from error
+            raise storage_error(self.folder, error) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

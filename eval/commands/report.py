@@ -27,6 +27,7 @@ def write_report(run: Path, figures: bool) -> None:
     from rich.console import Console
 
     from eval.metrics.frechet import frechet_distance
+    from eval.store import storage_error
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 
@@ -37,6 +38,8 @@ def write_report(run: Path, figures: bool) -> None:
 
             written += write_figures(run)
         Console(width=max(Console().width, WIDTH)).print(summary(run))  # narrower, the table would lose its columns
+    except OSError as error:
+        raise storage_error(Path(error.filename or run), error) from error
     except ValueError as error:  # of a folder that another version wrote, or that somebody changed
         raise UsageError(" ".join(str(error).split())) from error
     click.echo(f"Run folder: {run}")

@@ -1,0 +1,15 @@
+import errno
+
+import pytest
+
+from eval.commands.report import write_report
+from eval.errors import UsageError
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("reports.tables.write_tables", full)
+    with pytest.raises(UsageError, match="No space left to write .*; make room"):
+        write_report(tmp_path, figures=False)
