@@ -1,4 +1,4 @@
-"""Which part of DeltaEdit's chain falls short on a prompt of `avatars`? One part at a time is replaced by the exact one.
+"""Which part of DeltaEdit's chain falls short on a prompt of `avatars`? Each part in turn gives way to the exact one.
 
     python benchmarks/culprits.py big-eyes,receding-hairline,pale-skin
 

@@ -11,5 +11,5 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("reports.tables.write_tables", full)
-    with pytest.raises(UsageError, match="No space left to write .*; make room"):
+    with pytest.raises(UsageError, match=r"No space left to write .*; make room"):
         write_report(tmp_path, figures=False)
