@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
-from eval.domains.avatars.renderer import render, render_blocks
+from eval.domains.avatars.renderer import render_blocks
 
 SHARD = 2000  # portraits per file
 RENDERER_VERSION = 1  # part of the cache path: raise it when the pictures change
@@ -96,9 +96,3 @@ def _save(path: Path, array: np.ndarray) -> None:
     with open(temporary, "wb") as file:
         np.save(file, array)
     temporary.replace(path)
-
-
-def test_images(count: int) -> tuple[Portraits, np.ndarray]:
-    """The first ``count`` test portraits and their pictures (uint8), rendered here and now."""
-    people = portraits("test", count)
-    return people, render(people)

@@ -17,7 +17,8 @@ W_DIM = 128
 
 def to_float(pictures: np.ndarray | Tensor) -> Tensor:
     """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] in [-1, 1]."""
-    return torch.as_tensor(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    whole = pictures if isinstance(pictures, Tensor) else torch.from_numpy(np.array(pictures))  # may be read-only
+    return whole.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 class FactorMapping(nn.Module):
