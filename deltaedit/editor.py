@@ -136,7 +136,8 @@ class DeltaEdit:
         trained = trained_mapper(domain, self.settings())
         self.prepare_cost_s = relevance.cost_s + trained.cost_s
         self._relevance = relevance.tensors["relevance"].to(domain.device)
-        self.mapper = DeltaMapper(domain.synthesis.layout, self._relevance.shape[1], self.levels)
+        with torch.random.fork_rng(devices=[]):  # building draws weights, which are then replaced
+            self.mapper = DeltaMapper(domain.synthesis.layout, self._relevance.shape[1], self.levels)
         self.mapper.load_state_dict(mapper_state(trained))
         self.mapper.to(domain.device).requires_grad_(False).eval()
         self._targets: dict[tuple[str, str], Target] = {}

@@ -131,7 +131,7 @@ def _mean_directions(features: Tensor, channels: int, images: int) -> Tensor:
 
 def _states_below(synthesis: Synthesis, latents: Latents) -> Iterator[tuple[Tensor, Tensor | None]]:
     """For every convolution, what enters it and the image so far (None before the first ToRGB)."""
-    x: Tensor = synthesis.constant.expand(len(latents), -1, -1, -1)
+    x: Tensor = synthesis.start(len(latents))
     image: Tensor | None = None
     for layer in range(len(synthesis.convs)):
         yield x, image

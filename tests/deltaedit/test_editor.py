@@ -160,3 +160,9 @@ def test_prepare_refuses_what_is_not_allowed(tiny_domain, name, value, allowed):
     sentence = rf"^The '{name}' parameter of DeltaEdit must be {allowed}\. Got {value!r} instead\.$"
     with pytest.raises(ValueError, match=sentence):
         editor.prepare(tiny_domain.editing)
+
+
+def test_preparing_leaves_the_global_random_state_alone(tiny_domain):
+    before = torch.get_rng_state()
+    DeltaEdit(steps=2, batch=4, relevance_images=2, relevance_statistics=20).prepare(tiny_domain.editing)
+    assert torch.equal(torch.get_rng_state(), before)
