@@ -5,7 +5,6 @@ Prompts are the outer loop, because the exact answers to a prompt are rendered a
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editor_spec import EditorSpec
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.metrics.runtime import peak_memory_mib
 from eval.plan import CALIBRATION_IMAGES, SWEEP, Arguments, Chunk, Strength, chunks, file_name
 from eval.progress import Progress
 from eval.prompts import Prompt
@@ -178,7 +178,7 @@ class Runner:
             "edit_s": edit_s,
             "synthesis_s": synthesised - began,
             "judge_s": judged - synthesised,
-            "peak_memory_mib": peak_memory_mib(device),
+            "peak_memory_mib": peak_memory_mib(),
         }
         self.store.write_chunk(chunk, rows, arrays, costs)
 
@@ -244,16 +244,6 @@ def _answer_arrays(answers: Answers) -> dict[str, np.ndarray]:
 def array(value: Tensor | np.ndarray | None) -> np.ndarray:
     """As a NumPy array, on the CPU."""
     return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
-
-
-def peak_memory_mib(device: torch.device) -> float:
-    """The most memory that this process has held so far: on the GPU if it computes there."""
-    if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device)) / 2**20
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB on Linux
 
 
 def _costs_file(label: str) -> str:

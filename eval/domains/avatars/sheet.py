@@ -6,25 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from eval.domains.avatars import datasets
 from eval.domains.avatars.domain import AvatarsDomain
 from eval.domains.avatars.factors import FACTORS
 from eval.domains.avatars.renderer import render
+from eval.judging import to_uint8
 
 COLUMNS = 12
 
 
-def _bytes(images: Tensor) -> np.ndarray:
-    """Float [N, 3, H, W] in [-1, 1] -> uint8 [N, H, W, 3]."""
-    array: np.ndarray = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    return array
-
-
-def _values_row(domain: AvatarsDomain, factor: str) -> np.ndarray:
+def _values_row(factor: str) -> np.ndarray:
     """One portrait that hides nothing, with every value of a factor: uint8 [values, H, W, 3]."""
-    from eval.domains.avatars import datasets
-
     person = datasets.portraits("calibration", 1).changed({"top": "short", "accessories": "none", "eyes": "open"})
     return np.concatenate([render(person.changed({factor: value})) for value in FACTORS[factor]])
 
@@ -39,15 +32,15 @@ def sheet_rows(domain: AvatarsDomain) -> list[tuple[str, np.ndarray]]:
         steps = torch.linspace(0, 1, COLUMNS)[:, None, None]
         between = domain.editing.synthesis(first.w_plus + steps * (last.w_plus - first.w_plus))
     rows = [
-        ("test portraits, rendered", _bytes(sources.images)),
-        ("the same, inverted", _bytes(inverted)),
-        ("samples of the generator", _bytes(sampled[:COLUMNS])),
-        ("", _bytes(sampled[COLUMNS:])),
-        ("from one sample to another", _bytes(between)),
+        ("test portraits, rendered", to_uint8(sources.images)),
+        ("the same, inverted", to_uint8(inverted)),
+        ("samples of the generator", to_uint8(sampled[:COLUMNS])),
+        ("", to_uint8(sampled[COLUMNS:])),
+        ("from one sample to another", to_uint8(between)),
     ]
     for prompt in domain.prompts[:: max(1, len(domain.prompts) // 4)][:4]:
-        rows.append((f"exact answer to “{prompt.target}”", _bytes(domain.counterfactuals("test", COLUMNS, prompt))))
-    rows += [(f"values of {factor.replace('_', ' ')}", _values_row(domain, factor)) for factor in FACTORS]
+        rows.append((f"exact answer to “{prompt.target}”", to_uint8(domain.counterfactuals("test", COLUMNS, prompt))))
+    rows += [(f"values of {factor.replace('_', ' ')}", _values_row(factor)) for factor in FACTORS]
     return rows
 
 
