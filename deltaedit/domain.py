@@ -22,11 +22,13 @@ class TrainingSet:
         s: float32 [N, C].
         features: float32 [N, E], unit norm.
         origin: what the images are, for the record: ``"inverted"`` or ``"sampled"`` for each of the N.
+        w_plus: float32 [N, L, D], for mappers whose output is in W+; None where the domain gives none.
     """
 
     s: Tensor
     features: Tensor
     origin: tuple[str, ...] = ()
+    w_plus: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ with τ = 0.03, although R_s was made for unit directions; ``normalise_threshold
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -19,13 +20,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
-from deltaedit.domain import EditingDomain
+from deltaedit.backbones.stylegan2 import StyleLayer
+from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
-from deltaedit.mapper import DeltaMapper
+from deltaedit.mapper import DeltaMapper, w_plus_layout
 from deltaedit.parameters import is_count, is_number, require
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
 from deltaedit.train import Report, TrainMapper, train_mapper
+
+ORIGINS = ("both", "inverted", "sampled")
+OUTPUTS = ("S", "W+")
 
 
 def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
@@ -61,7 +66,7 @@ class DeltaEdit:
     Args:
         threshold: τ, the relevance below which a channel stays.
         normalise_threshold_delta: compare τ with R_s · Δt / ‖Δt‖ instead of R_s · Δt (False as released).
-        arm: of the conditioning, in training and editing: ``delta`` (the paper), ``raw`` or ``centred``.
+        arm: of the conditioning, in training and editing: ``delta`` (the paper), ``raw``, ``centred``, ``pseudo-text``.
         templates: average texts over the 79 templates.
         steps: of the mapper's training; for this and the next ten see ``deltaedit.train.TrainMapper``.
         batch: pairs a step.
@@ -76,6 +81,7 @@ class DeltaEdit:
         training_seed: of the training (not ``seed``: other seeds of a run share the trained mapper).
         relevance_images: images that R_s is averaged over.
         relevance_statistics: samples behind the channels' mean and standard deviation.
+        output: ``S`` (the paper), or ``W+``, where R_s knows no channels and masks none.
 
     Attributes:
         prepare_cost_s: seconds that the mapper and R_s cost where they were computed; after ``prepare``.
@@ -105,6 +111,7 @@ class DeltaEdit:
         training_seed: int = TrainMapper.seed,
         relevance_images: int = 16,
         relevance_statistics: int = 10_000,
+        output: str = TrainMapper.output,
     ) -> None:
         self.threshold = threshold
         self.normalise_threshold_delta = normalise_threshold_delta
@@ -123,6 +130,7 @@ class DeltaEdit:
         self.training_seed = training_seed
         self.relevance_images = relevance_images
         self.relevance_statistics = relevance_statistics
+        self.output = output
 
     def prepare(self, domain: EditingDomain) -> None:
         """Get R_s and the trained mapper, from the domain's artefacts or by computing them.
@@ -130,14 +138,15 @@ class DeltaEdit:
         Raises:
             ValueError: a hyper-parameter that is not allowed.
         """
-        self._validate()
+        self.validate()
         self._domain = domain
         relevance = domain_relevance(domain, self.relevance_images, self.relevance_statistics)
         trained = trained_mapper(domain, self.settings())
         self.prepare_cost_s = relevance.cost_s + trained.cost_s
         self._relevance = relevance.tensors["relevance"].to(domain.device)
         with torch.random.fork_rng(devices=[]):  # building draws weights, which are then replaced
-            self.mapper = DeltaMapper(domain.synthesis.layout, self._relevance.shape[1], self.levels)
+            layout = mapper_layout(domain, self.output)
+            self.mapper = DeltaMapper(layout, self._relevance.shape[1], self.levels)
         self.mapper.load_state_dict(mapper_state(trained))
         self.mapper.to(domain.device).requires_grad_(False).eval()
         self._targets: dict[tuple[str, str], Target] = {}
@@ -153,6 +162,8 @@ class DeltaEdit:
             towards = direction(self.arm, source, target, self._centres.get(prompt.source, source))
             delta = F.normalize(target - source, dim=0) if self.normalise_threshold_delta else target - source
             mask = relevance_mask(self._relevance, delta, self.threshold)
+            if self.output == "W+":
+                mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
         self._targets[prompt.source, prompt.target] = Target(towards, mask)
 
     def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
@@ -160,15 +171,19 @@ class DeltaEdit:
         target = self._targets[prompt.source, prompt.target]
         with torch.inference_mode():
             offset = self.offsets(latents, target)
+            if self.output == "W+":
+                w_plus = latents.w_plus + strength * offset.view_as(latents.w_plus)
+                return Latents.from_w_plus(self._domain.synthesis, w_plus)
             return latents.with_s(latents.s + strength * offset)
 
     def offsets(self, latents: Latents, target: Target) -> Tensor:
-        """Masked Δŝ of a batch: float32 [N, C].
+        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L · D].
 
         ``target`` may come from anything with a CLIP direction, such as the difference of two reference images.
         """
         features = self._domain.image_features(latents)
-        offset: Tensor = self.mapper(latents.s, condition(features, target.towards))
+        codes = latents.w_plus.flatten(1) if self.output == "W+" else latents.s
+        offset: Tensor = self.mapper(codes, condition(features, target.towards))
         return offset * target.mask
 
     def settings(self) -> TrainMapper:
@@ -186,9 +201,11 @@ class DeltaEdit:
             images=self.training_images,
             bfloat16=self.bfloat16,
             seed=self.training_seed,
+            output=self.output,
         )
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Raise ValueError for a hyper-parameter that is not allowed."""
         for name in ("threshold", "mse_weight", "cosine_weight"):
             require(is_number(getattr(self, name), 0), self, name, "a number, 0 or more")
         require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
@@ -198,7 +215,7 @@ class DeltaEdit:
             require(is_count(getattr(self, name), 0), self, name, "a whole number, 0 or more")
         for name in ("normalise_threshold_delta", "templates", "levels", "bfloat16"):
             require(isinstance(getattr(self, name), bool), self, name, "true or false")
-        choices = {"arm": ARMS, "schedule": ("constant", "cosine"), "origin": ("both", "inverted", "sampled")}
+        choices = {"arm": ARMS, "schedule": ("constant", "cosine"), "origin": ORIGINS, "output": OUTPUTS}
         for name, allowed in choices.items():
             require(getattr(self, name) in allowed, self, name, f"one of {', '.join(allowed)}")
 
@@ -217,11 +234,11 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
         the artefact ``delta-mapper``: the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
         of step, training loss and validation loss.
     """
-    key = {"domain": domain.fingerprint, **asdict(settings)}
+    key = {"domain": domain.fingerprint, **settings.key()}
     state_file = domain.artefacts.cache / domain.artefacts.address("delta-mapper", key).replace(".safetensors", ".pt")
 
     def build() -> dict[str, Tensor]:
-        images, layout = domain.training_set(), domain.synthesis.layout
+        images, layout = mapper_images(domain.training_set(), settings.output), mapper_layout(domain, settings.output)
         result = train_mapper(images, layout, settings, state_file, report, domain.device)
         weights = {f"mapper.{name}": value for name, value in result.state.items()}
         return {**weights, "curve": torch.tensor(result.curve, dtype=torch.float64)}
@@ -229,6 +246,26 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
     artefact = domain.artefacts.get("delta-mapper", key, build)
     state_file.unlink(missing_ok=True)
     return artefact
+
+
+def mapper_layout(domain: EditingDomain, output: str) -> Sequence[StyleLayer]:
+    """The layers that a mapper knows: those of the styles, or the rows of W+."""
+    if output == "S":
+        return domain.synthesis.layout
+    return w_plus_layout(*domain.sample(1, 0).w_plus.shape[1:])
+
+
+def mapper_images(images: TrainingSet, output: str) -> TrainingSet:
+    """The training set with the codes that a mapper of this output learns from in the place of the styles.
+
+    Raises:
+        ValueError: the domain gives no codes in W+.
+    """
+    if output == "S":
+        return images
+    if images.w_plus is None:
+        raise ValueError("The 'output' parameter of DeltaEdit cannot be W+: the training set of the domain has no W+.")
+    return replace(images, s=images.w_plus.flatten(1))
 
 
 def mapper_state(artefact: Artefact) -> dict[str, Tensor]:

@@ -69,6 +69,15 @@ def level_sizes(layout: Sequence[StyleLayer]) -> dict[str, tuple[int, int]]:
     return {name: (count, length) for name, (count, length) in sizes.items() if count * length > 0}
 
 
+def w_plus_layout(rows: int, length: int) -> tuple[StyleLayer, ...]:
+    """The rows of W+ as layers, so that a mapper can answer in W+ (an ablation): rows of one resolution lie together.
+
+    >>> [(layer.resolution, layer.start) for layer in w_plus_layout(4, 8)]
+    [(4, 0), (8, 8), (8, 16), (16, 24)]
+    """
+    return tuple(StyleLayer(4 << ((row + 1) // 2), length, row * length, row) for row in range(rows))
+
+
 class DeltaMapper(nn.Module):
     """Predicts the style offset that goes with a CLIP direction.
 
@@ -80,7 +89,8 @@ class DeltaMapper(nn.Module):
 
     def __init__(self, layout: Sequence[StyleLayer], embedding_size: int = 512, levels: bool = True) -> None:
         super().__init__()
-        self.levels = level_sizes(layout) if levels else {"fine": (1, layout[-1].stop)}
+        self.size = layout[-1].stop  # how many numbers go in and come out
+        self.levels = level_sizes(layout) if levels else {"fine": (1, self.size)}
         for level, (_, length) in self.levels.items():
             self.add_module(f"sm_{level}", Mapper(length, length))
         for level, (_, length) in self.levels.items():

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from deltaedit.domain import TrainingSet
 from deltaedit.text import condition, direction
+
+PSEUDO_TEXT_NOISE = 0.75  # length of the noise on an image feature that stands in for a text, of unit length
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ def make_pairs(images: TrainingSet, first: Tensor, second: Tensor, arm: str, cen
         arm: of the conditioning, see ``deltaedit.text.direction``.
         centre: float32 [E], the mean image feature.
     """
+    return _pairs(images, first, second, images.features[second], arm, centre)
+
+
+def _pairs(images: TrainingSet, first: Tensor, second: Tensor, wanted: Tensor, arm: str, centre: Tensor) -> Pairs:
     s, features = images.s[first], images.features[first]
-    towards = direction(arm, features, images.features[second], centre)
+    towards = direction(arm, features, wanted, centre)
     return Pairs(s, condition(features, towards), images.s[second] - s)
 
 
@@ -69,4 +76,20 @@ def draw_pairs(
 ) -> Pairs:
     """``count`` random pairs among the images of ``rows`` int64 [K]; see ``make_pairs`` for the rest."""
     first, second = (torch.from_numpy(rows[chosen]) for chosen in draw_rows(count, len(rows), generator))
-    return make_pairs(images, first, second, arm, centre)
+    if arm != "pseudo-text":
+        return make_pairs(images, first, second, arm, centre)
+    return _pairs(images, first, second, pseudo_text(images.features[second], generator), arm, centre)
+
+
+def pseudo_text(features: Tensor, generator: np.random.Generator) -> Tensor:
+    """Image features with noise, which stand in for the features of texts (LAFITE, Zhou et al. 2022, equation 5).
+
+    Args:
+        features: float32 [B, E], unit norm.
+        generator: draws the noise, of length ``PSEUDO_TEXT_NOISE`` in a random direction.
+
+    Returns:
+        float32 [B, E], unit norm.
+    """
+    noise = torch.from_numpy(generator.standard_normal(tuple(features.shape), dtype=np.float32)).to(features)
+    return F.normalize(features + PSEUDO_TEXT_NOISE * F.normalize(noise, dim=-1), dim=-1)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 
-ARMS = ("delta", "raw", "centred")
+ARMS = ("delta", "raw", "centred", "pseudo-text")
 
 # DeltaEdit's sixteen demo targets with a gap for the source text: varied texts whose mean is the centre of the texts.
 VARIED_TEXTS = (
@@ -100,8 +100,10 @@ def direction(arm: str, source: Tensor, target: Tensor, centre: Tensor) -> Tenso
     centred    (i2 - mean of i) / ‖·‖        (t_target - mean of t) / ‖·‖
     =========  ============================  ============================
 
+    ``pseudo-text`` is ``raw`` with noise on i2 in training (``deltaedit.pairs.pseudo_text``).
+
     Args:
-        arm: ``delta`` (the paper), ``raw`` or ``centred``.
+        arm: ``delta`` (the paper), ``raw``, ``centred`` or ``pseudo-text``.
         source: float [..., E], unit norm.
         target: float [..., E], unit norm.
         centre: float [E], mean feature of the modality; only ``centred`` looks at it.
@@ -112,7 +114,7 @@ def direction(arm: str, source: Tensor, target: Tensor, centre: Tensor) -> Tenso
     Raises:
         ValueError: an unknown arm.
     """
-    if arm == "raw":
+    if arm in ("raw", "pseudo-text"):
         return target
     if arm not in ARMS:
         raise ValueError(f"The 'arm' parameter of direction must be one of {', '.join(ARMS)}. Got '{arm}' instead.")

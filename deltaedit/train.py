@@ -42,7 +42,7 @@ class TrainMapper:
         beta2: of Adam, decay of the squared gradient.
         mse_weight: of the squared error.
         cosine_weight: of 1 - cosine.
-        arm: of the conditioning: ``delta``, ``raw`` or ``centred``.
+        arm: of the conditioning, see ``deltaedit.text.direction``.
         levels: coarse, medium, fine mappers (published), or one for all styles.
         origin: train on ``inverted`` images, ``sampled`` ones, or ``both`` (published).
         images: train on this many random images only; 0 for all.
@@ -51,6 +51,7 @@ class TrainMapper:
         evaluate_every: steps between two validations, which are also the states that can be resumed.
         bfloat16: forward pass in bfloat16 (autocast); faster where the processor has it.
         seed: of initial weights, split and pairs.
+        output: what is mapped: styles ``S`` (published) or codes ``W+``.
     """
 
     steps: int = 6_000
@@ -70,6 +71,18 @@ class TrainMapper:
     evaluate_every: int = 1000
     bfloat16: bool = True
     seed: int = 0
+    output: str = "S"
+
+    def key(self) -> dict[str, object]:
+        """What determines the trained mapper; an ``output`` in S goes without saying, as before there was another.
+
+        >>> sorted(TrainMapper(output="W+").key().keys() - TrainMapper().key().keys())
+        ['output']
+        """
+        settings = asdict(self)
+        if self.output == "S":
+            del settings["output"]
+        return settings
 
 
 @dataclass(frozen=True)
@@ -195,7 +208,7 @@ class _Training:
     def save(self, path: Path) -> None:
         """Store all of it, whole or not at all."""
         state = {
-            "settings": asdict(self.settings),
+            "settings": self.settings.key(),
             "step": self.step,
             "mapper": self.mapper.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -211,7 +224,7 @@ class _Training:
     def load(self, path: Path) -> None:
         """Go on where ``save`` was called."""
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != asdict(self.settings):
+        if state["settings"] != self.settings.key():
             raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
         self.mapper.load_state_dict(state["mapper"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -171,7 +171,7 @@ class TinyDomain:
 
     def _training_set(self) -> TrainingSet:
         latents = self._sample(64, 0)
-        return TrainingSet(latents.s, self.editing.image_features(latents), ("sampled",) * 64)
+        return TrainingSet(latents.s, self.editing.image_features(latents), ("sampled",) * 64, latents.w_plus)
 
     def _people(self, which: str, count: int) -> tuple[Tensor, Tensor]:
         return self._portraits(count, {"test": 21, "calibration": 22}[which])

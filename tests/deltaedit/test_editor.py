@@ -150,7 +150,7 @@ def test_the_artefact_holds_the_curve_and_its_key(tiny_domain):
         ("steps", 0, "a whole number, 1 or more"),
         ("training_images", -1, "a whole number, 0 or more"),
         ("levels", 1, "true or false"),
-        ("arm", "delt", "one of delta, raw, centred"),
+        ("arm", "delt", "one of delta, raw, centred, pseudo-text"),
         ("schedule", "linear", "one of constant, cosine"),
         ("origin", "real", "one of both, inverted, sampled"),
     ],
@@ -166,3 +166,34 @@ def test_preparing_leaves_the_global_random_state_alone(tiny_domain):
     before = torch.get_rng_state()
     DeltaEdit(steps=2, batch=4, relevance_images=2, relevance_statistics=20).prepare(tiny_domain.editing)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_output_in_w_plus_is_the_unmasked_offset_of_its_rows(tiny_domain):
+    editor = prepared(tiny_domain, output="W+", threshold=0.4)
+    latents, prompt, editing = tiny_domain.test_sources(3).latents, tiny_domain.prompts[1], tiny_domain.editing
+    edited = editor.edit(latents, prompt, 0.5)
+    rows = latents.w_plus.shape[1]
+    shapes = {name: tuple(value.shape) for name, value in editor.mapper.state_dict().items()}
+    assert shapes["sm_coarse.mapping.1.weight"] == (8, 8)
+    source, target = editing.clip.encode_texts([prompt.source, prompt.target]).numpy()
+    towards = torch.from_numpy((target - source) / np.linalg.norm(target - source))
+    features = editing.clip.encode_images(editing.synthesis.synthesize(latents.s, latents.s_rgb))
+    with torch.no_grad():
+        offset = editor.mapper(latents.w_plus.flatten(1), torch.cat([features, towards.expand_as(features)], 1))
+        wanted = latents.w_plus + 0.5 * offset.view(3, rows, 8)
+        s, s_rgb = editing.synthesis.styles(wanted)
+    assert offset.abs().min() > 0  # nothing is masked
+    for got, value in ((edited.w_plus, wanted), (edited.s, s), (edited.s_rgb, s_rgb)):
+        torch.testing.assert_close(got, value)
+
+
+def test_w_plus_needs_codes_in_w_plus(tiny_domain):
+    training_set = replace(tiny_domain.editing.training_set(), w_plus=None)
+    editing = replace(tiny_domain.editing, training_set=lambda: training_set)
+    with pytest.raises(ValueError, match="has no W\\+"):
+        trained_mapper(editing, TrainMapper(steps=1, batch=8, output="W+"))
+
+
+def test_the_address_of_a_mapper_in_s_is_what_it_was_before_there_was_another_output():
+    assert "output" not in TrainMapper().key()
+    assert TrainMapper(output="W+").key() == {**TrainMapper().key(), "output": "W+"}

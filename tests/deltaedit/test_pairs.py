@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from deltaedit.domain import TrainingSet
-from deltaedit.pairs import draw_pairs, draw_rows, make_pairs
+from deltaedit.pairs import draw_pairs, draw_rows, make_pairs, pseudo_text
 
 
 @pytest.fixture
@@ -56,3 +56,24 @@ def test_the_same_generator_gives_the_same_pairs(images):
 def test_a_single_image_makes_no_pair():
     with pytest.raises(ValueError, match=r"must be 2 or more\. Got 1 instead"):
         draw_rows(5, 1, np.random.default_rng(0))
+
+
+def test_pseudo_text_is_the_feature_and_noise_of_length_three_quarters():
+    features = torch.nn.functional.normalize(torch.from_numpy(np.random.default_rng(2).normal(size=(4000, 64))), dim=1)
+    noisy = pseudo_text(features, np.random.default_rng(3))
+    assert torch.allclose(noisy.norm(dim=1), torch.ones(4000, dtype=noisy.dtype))
+    cosine = (noisy * features).sum(1).numpy()
+    along = np.random.default_rng(4).normal(size=(4000, 64))  # noise of unit length in any direction
+    along = along[:, 0] / np.linalg.norm(along, axis=1)
+    wanted = (1 + 0.75 * along) / np.sqrt(1 + 2 * 0.75 * along + 0.75**2)
+    assert cosine.mean() == pytest.approx(wanted.mean(), abs=0.005)
+    assert cosine.std() == pytest.approx(wanted.std(), rel=0.1)
+
+
+def test_only_the_wanted_image_of_a_pair_gets_noise(images):
+    drawn = [
+        draw_pairs(images, np.arange(9), 50, np.random.default_rng(5), arm, torch.zeros(4))
+        for arm in ("raw", "pseudo-text")
+    ]
+    assert torch.equal(drawn[0].condition[:, :4], drawn[1].condition[:, :4])
+    assert not torch.allclose(drawn[0].condition[:, 4:], drawn[1].condition[:, 4:], atol=0.1)

@@ -59,7 +59,7 @@ def test_equal_source_and_target_give_no_direction_and_no_nan():
 
 
 def test_an_unknown_arm_is_refused():
-    with pytest.raises(ValueError, match=r"must be one of delta, raw, centred\. Got 'deltas' instead"):
+    with pytest.raises(ValueError, match=r"must be one of delta, raw, centred, pseudo-text\. Got 'deltas' instead"):
         direction("deltas", torch.ones(2), torch.ones(2), torch.zeros(2))
 
 

@@ -142,7 +142,7 @@ class AvatarsDomain:
             blocks = range(0, len(latents), BATCH)
             features = [self.editing.image_features(latents[start : start + BATCH]) for start in blocks]
         origin = ("inverted",) * TRAINING_IMAGES + ("sampled",) * TRAINING_IMAGES
-        return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin)
+        return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
 
     def _sources(self, split: str, count: int) -> Sources:
         people = datasets.portraits(split, count)
