@@ -16,6 +16,7 @@ from eval.errors import UsageError, unknown
 # command -> where it is, and its line in `deltabench --help`
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
+    "calibrate": ("eval.commands.calibrate:calibrate", "Find the strengths that a run needs, and print them."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
     "align": ("eval.commands.align:align", "Measure how well CLIP's images and texts match: raw, centred, delta."),

@@ -15,7 +15,11 @@ from eval.prompts import Prompt
 CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
 CALIBRATION_IMAGES = 50
 SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration tries
-KINDS = ("default", "calibrated")
+GOALS = (0.5, 1.0, 1.5, 2.0)  # target effects in σ at which editors are compared
+TRIES_A_GOAL = 1.5  # strengths judged besides the sweep to meet a goal, on average [measured]; for estimates only
+KINDS = ("default", "calibrated", "matched")
+PROTOCOLS = {"published": "default,calibrated", "matched": "default,matched"}  # what --strengths each stands for
+ORACLE = "oracle"  # label and kind of the exact answer, inverted: the ceiling of a run at matched strength
 DEFAULT_STRENGTH = 1.0  # the published one, by contract of every editor
 
 
@@ -24,28 +28,38 @@ class Strength:
     """A strength as it was asked for.
 
     Attributes:
-        kind: ``default``, ``calibrated`` or ``given``.
-        value: None for ``calibrated``: found for each editor and prompt.
+        kind: ``default``, ``calibrated``, ``matched`` or ``given``.
+        value: None for ``calibrated`` and ``matched``: found for each editor and prompt.
+        goal: the target effect of ``matched``, in σ; None for the others.
     """
 
     kind: str
     value: float | None
+    goal: float | None = None
 
     def __str__(self) -> str:
+        if self.goal is not None:
+            return f"{self.kind} {self.goal:g}"
         return f"{self.value:g}" if self.kind == "given" else self.kind
 
 
 def parse_strengths(text: str) -> tuple[Strength, ...]:
-    """Read ``--strengths``, each once.
+    """Read ``--strengths``, each once; ``matched`` stands for every goal, and brings the default to compare with.
 
     >>> [str(strength) for strength in parse_strengths("default,calibrated,0.5")]
     ['default', 'calibrated', '0.5']
+    >>> [str(strength) for strength in parse_strengths("matched")]
+    ['default', 'matched 0.5', 'matched 1', 'matched 1.5', 'matched 2']
 
     Raises:
         UsageError: something that is neither a kind nor a number from 0 up.
     """
     found = []
     for word in (word.strip() for word in text.split(",")):
+        if word == "matched":
+            found.append(Strength("default", DEFAULT_STRENGTH))
+            found += [Strength(word, None, goal) for goal in GOALS]
+            continue
         if word in KINDS:
             found.append(Strength(word, DEFAULT_STRENGTH if word == "default" else None))
             continue
@@ -81,6 +95,11 @@ class Arguments:
     seed: int = 0
     batch: int = CHUNK
 
+    @property
+    def goals(self) -> tuple[float, ...]:
+        """The target effects to meet, ascending; empty for a run that matches no effects."""
+        return tuple(sorted(strength.goal for strength in self.strengths if strength.goal is not None))
+
     def as_json(self) -> dict[str, Any]:
         """For ``manifest.json``."""
         return {
@@ -109,11 +128,13 @@ class Chunk:
     strength: float
     first: int
     count: int
+    effect_goal: float | None = None
 
     @property
     def id(self) -> str:
-        """File name: the kind is in it because a calibrated strength may equal the default one."""
-        kind = "" if self.kind == "given" else f"{self.kind}-"
+        """File name: kind and goal are in it because a strength that was found may equal the default one."""
+        goal = "" if self.effect_goal is None else f"{self.effect_goal:g}-"
+        kind = "" if self.kind == "given" else f"{self.kind}-{goal}"
         return f"{file_name(self.editor)}--{file_name(self.prompt)}--{kind}{self.strength:g}--{self.first:05d}"
 
     @property
@@ -134,22 +155,30 @@ def file_name(text: str) -> str:
     return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
-def chunks(arguments: Arguments, editor: str, prompt: str, kind: str, strength: float) -> Iterator[Chunk]:
+def chunks(
+    arguments: Arguments, editor: str, prompt: str, kind: str, strength: float, effect_goal: float | None = None
+) -> Iterator[Chunk]:
     """The chunks of one (editor, prompt, strength)."""
     for first in range(0, arguments.images, arguments.batch):
-        yield Chunk(editor, prompt, kind, strength, first, min(arguments.batch, arguments.images - first))
+        count = min(arguments.batch, arguments.images - first)
+        yield Chunk(editor, prompt, kind, strength, first, count, effect_goal)
 
 
 def cell_count(arguments: Arguments) -> int:
-    """How many cells the run holds."""
+    """How many cells the run holds, those of the oracle apart."""
     return len(arguments.methods) * len(arguments.prompts) * len(arguments.strengths) * arguments.images
 
 
-def sweep_count(arguments: Arguments) -> int:
-    """How many edits calibration makes besides."""
-    if not any(strength.kind == "calibrated" for strength in arguments.strengths):
+def calibration_count(arguments: Arguments) -> int:
+    """How many edits it takes, about, to calibrate one editor for one prompt."""
+    if all(strength.value is not None for strength in arguments.strengths):
         return 0
-    return len(arguments.methods) * len(arguments.prompts) * len(SWEEP) * CALIBRATION_IMAGES
+    return round((len(SWEEP) + TRIES_A_GOAL * len(arguments.goals)) * CALIBRATION_IMAGES)
+
+
+def sweep_count(arguments: Arguments) -> int:
+    """How many edits calibration makes besides; an estimate where effects are matched."""
+    return len(arguments.methods) * len(arguments.prompts) * calibration_count(arguments)
 
 
 def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
@@ -166,6 +195,8 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     prompts, images = len(arguments.prompts), arguments.images
     try:
         total = images * (float(costs["source_s"]) + prompts * float(costs["answer_s"]))
+        if arguments.goals:
+            total += images * prompts * (float(costs["synthesis_s"]) + float(costs["judge_s"]))  # the oracle
         for label in arguments.methods:
             cost = costs[label.partition("[")[0]]
             edit_s = float(cost["edit_s"]) + float(costs["synthesis_s"])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,11 @@ from eval.domains.base import Domain, Sources
 from eval.editor_spec import EditorSpec
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
-from eval.plan import CALIBRATION_IMAGES, SWEEP, Arguments, Chunk, Strength, chunks, file_name
+from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
 from eval.progress import Progress
 from eval.prompts import Prompt
 from eval.store import StorageError, Store
-from eval.strength import CalibrationImages, record, sweep, usable
+from eval.strength import CalibrationImages, calibrate, stored_value, usable
 from eval.timed_editor import TimedEditor, clock
 
 KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
@@ -77,7 +78,10 @@ class Runner:
             StorageError: the folder cannot be written.
         """
         jobs = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
-        with Progress(sum(self._missing(editor, prompt) for prompt, editor in jobs), quiet) as progress:
+        total = sum(self._missing(editor, prompt) for prompt, editor in jobs)
+        if self.arguments.goals:
+            total += sum(chunk.count for prompt in self.arguments.prompts for chunk in self._oracle_chunks(prompt))
+        with Progress(total, quiet) as progress:
             for prompt in self.arguments.prompts:
                 answers: Answers | None = None
                 for editor in self._editors:
@@ -86,60 +90,111 @@ class Runner:
                     progress.describe(f"{prompt.name}, {editor.label}")
                     answers = self._answers(prompt) if answers is None else answers
                     self._work(editor, prompt, answers, progress)
+                if self.arguments.goals and self._oracle_chunks(prompt):
+                    answers = self._answers(prompt) if answers is None else answers
+                    self._oracle(prompt, answers, progress)
+        return self.failures
+
+    def calibrate(self, quiet: bool = False) -> list[Failure]:
+        """Find the strengths only; ``run`` uses them.
+
+        Args:
+            quiet: show no progress.
+
+        Returns:
+            The first chunk of each editor and prompt that could not be calibrated.
+        """
+        jobs = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
+        jobs = [(prompt, editor) for prompt, editor in jobs if not self._is_calibrated(editor, prompt)]
+        with Progress(len(jobs) * calibration_count(self.arguments), quiet) as progress:
+            for number, (prompt, editor) in enumerate(jobs, 1):
+                progress.describe(f"{prompt.name}, {editor.label}")
+                strength = next(strength for strength in self.arguments.strengths if strength.value is None)
+                if self._fit(editor, prompt, [strength]):
+                    self._calibrate(editor, prompt, [strength], progress)
+                progress.advance(number * calibration_count(self.arguments) - progress.done)
         return self.failures
 
     def _missing(self, editor: TimedEditor, prompt: Prompt) -> int:
         """Edits still to make for an editor and a prompt, those of calibration included."""
-        missing = 0
+        missing = 0 if self._is_calibrated(editor, prompt) else calibration_count(self.arguments)
         for strength in self.arguments.strengths:
-            if strength.value is None and self._value(editor, prompt, strength) is None:
-                missing += len(SWEEP) * CALIBRATION_IMAGES
             missing += sum(
                 chunk.count for chunk in self._chunks(editor, prompt, strength) if not self.store.is_done(chunk)
             )
         return missing
 
+    def _is_calibrated(self, editor: TimedEditor, prompt: Prompt) -> bool:
+        return all(self._value(editor, prompt, strength) is not None for strength in self.arguments.strengths)
+
+    def _calibration_of(self, editor: TimedEditor, prompt: Prompt) -> Any:
+        return self.store.read_json(self.store.strength_file(editor.label, prompt.name))
+
     def _value(self, editor: TimedEditor, prompt: Prompt, strength: Strength) -> float | None:
         """The number, None for a calibration that was not made yet."""
         if strength.value is not None:
             return strength.value
-        calibration = self.store.read_json(self.store.strength_file(editor.label, prompt.name))
-        return None if calibration is None else float(calibration["chosen"])
+        return stored_value(self._calibration_of(editor, prompt), strength.goal)
 
     def _chunks(self, editor: TimedEditor, prompt: Prompt, strength: Strength) -> Iterator[Chunk]:
         value = self._value(editor, prompt, strength)
         number = UNKNOWN_STRENGTH if value is None else value
-        return chunks(self.arguments, editor.label, prompt.name, strength.kind, number)
+        return chunks(self.arguments, editor.label, prompt.name, strength.kind, number, strength.goal)
 
     def _work(self, editor: TimedEditor, prompt: Prompt, answers: Answers, progress: Progress) -> None:
         """All missing chunks of an editor and a prompt."""
         done = progress.done + self._missing(editor, prompt)
+        if self._fit(editor, prompt, self.arguments.strengths):
+            known = [strength for strength in self.arguments.strengths if strength.value is not None]
+            found = [strength for strength in self.arguments.strengths if strength.value is None]
+            for strength in known:
+                self._one_strength(editor, prompt, strength, answers, progress)
+            if self._calibrate(editor, prompt, found, progress):
+                for strength in found:
+                    self._one_strength(editor, prompt, strength, answers, progress)
+        progress.advance(done - progress.done)
+
+    def _fit(self, editor: TimedEditor, prompt: Prompt, strengths: Sequence[Strength]) -> bool:
+        """Whether the editor could be prepared and fitted; if not, the chunks of these strengths are given up."""
         try:
             editor.fit(prompt)
             self.store.write_json(_costs_file(editor.label), editor.costs)
         except StorageError:
             raise
         except Exception as error:
-            for strength in self.arguments.strengths:
+            for strength in strengths:
                 self._give_up(self._chunks(editor, prompt, strength), error)
-        else:
-            for strength in self.arguments.strengths:
-                self._one_strength(editor, prompt, strength, answers, progress)
-        progress.advance(done - progress.done)
+            return False
+        return True
+
+    def _calibrate(
+        self, editor: TimedEditor, prompt: Prompt, strengths: Sequence[Strength], progress: Progress
+    ) -> bool:
+        """Find the strengths that are not known yet; on failure, the chunks of these strengths are given up."""
+        if not strengths or self._is_calibrated(editor, prompt):
+            return True
+        name, stored = self.store.strength_file(editor.label, prompt.name), self._calibration_of(editor, prompt)
+        try:
+            calibrate(
+                editor,
+                prompt,
+                self._calibration,
+                self.arguments.goals,
+                stored,
+                lambda record: self.store.write_json(name, record),
+                progress.advance,
+            )
+        except StorageError:
+            raise
+        except Exception as error:
+            for strength in strengths:
+                self._give_up(self._chunks(editor, prompt, strength), error)
+            return False
+        return True
 
     def _one_strength(
         self, editor: TimedEditor, prompt: Prompt, strength: Strength, answers: Answers, progress: Progress
     ) -> None:
-        try:
-            if self._value(editor, prompt, strength) is None:
-                points = sweep(editor, prompt, self._calibration, advance=progress.advance)
-                calibration = record(editor.label, prompt.name, points)
-                self.store.write_json(self.store.strength_file(editor.label, prompt.name), calibration)
-        except StorageError:
-            raise
-        except Exception as error:
-            self._give_up(self._chunks(editor, prompt, strength), error)
-            return
         for chunk in self._chunks(editor, prompt, strength):
             if self.store.is_done(chunk):
                 continue
@@ -154,13 +209,41 @@ class Runner:
     def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk, answers: Answers) -> None:
         """Edit, synthesise, judge and store one chunk, or copy it from the same strength under another name."""
         for strength in self.arguments.strengths:
-            if strength.value == chunk.strength and strength.kind != chunk.kind:
-                twin = Chunk(chunk.editor, chunk.prompt, strength.kind, chunk.strength, chunk.first, chunk.count)
-                if self.store.is_done(twin):
-                    self.store.copy_chunk(twin, chunk)
-                    return
-        device = self.domain.editing.device
+            twin = replace(chunk, kind=strength.kind, effect_goal=strength.goal)
+            same = twin != chunk and self._value(editor, prompt, strength) == chunk.strength
+            if same and self.store.is_done(twin):
+                self.store.copy_chunk(twin, chunk)
+                return
         edited, edit_s = editor.edit(self._latents[chunk.rows], prompt, chunk.strength)
+        self._judge_and_store(prompt, chunk, answers, edited, edit_s)
+
+    def _oracle_chunks(self, prompt: Prompt) -> list[Chunk]:
+        """What the oracle still has to do; nothing in a domain that cannot invert, or knows no exact answers."""
+        if self.domain.editing.encoder is None:
+            return []
+        every = chunks(self.arguments, ORACLE, prompt.name, ORACLE, DEFAULT_STRENGTH)
+        return [chunk for chunk in every if not self.store.is_done(chunk)]
+
+    def _oracle(self, prompt: Prompt, answers: Answers, progress: Progress) -> None:
+        """The exact answers through the inversion, judged like edits: what no editor of this generator can beat."""
+        encoder, device = self.domain.editing.encoder, self.domain.editing.device
+        for chunk in self._oracle_chunks(prompt) if answers.images is not None else ():
+            assert encoder is not None and answers.images is not None
+            try:
+                began = clock(device)
+                with torch.inference_mode():
+                    w_plus = encoder(answers.images[chunk.rows].to(device))
+                    edited = Latents.from_w_plus(self.domain.editing.synthesis, w_plus)
+                self._judge_and_store(prompt, chunk, answers, edited, clock(device) - began)
+            except StorageError:
+                raise
+            except Exception as error:
+                self._give_up([chunk], error)
+            progress.advance(chunk.count)
+
+    def _judge_and_store(self, prompt: Prompt, chunk: Chunk, answers: Answers, edited: Latents, edit_s: float) -> None:
+        """Synthesise, judge and store the edits of one chunk."""
+        device = self.domain.editing.device
         with torch.inference_mode():
             began = clock(device)
             images = self.domain.editing.images(edited)

@@ -203,17 +203,19 @@ class Store:
 
         Args:
             chunk: which.
-            rows: one a cell, without editor, prompt, strength and kind.
+            rows: one a cell, without editor, prompt, strength, kind and effect goal.
             arrays: features and kept images.
             costs: seconds and memory, for the ``.json``.
         """
         import pandas as pd
 
         cells = pd.DataFrame(rows)
-        for position, name in enumerate(("editor", "prompt", "strength", "kind")):
+        labels = {name: getattr(chunk, name) for name in ("editor", "prompt", "strength", "kind")}
+        labels["effect_goal"] = float("nan") if chunk.effect_goal is None else chunk.effect_goal
+        for position, (name, value) in enumerate(labels.items()):
             if name in cells:
                 del cells[name]
-            cells.insert(position, name, getattr(chunk, name))
+            cells.insert(position, name, value)
         buffer = io.BytesIO()
         cells.to_parquet(buffer, index=False)
         self.write_arrays(self._chunk(chunk, ".npz"), arrays, sync_folder=False)
@@ -250,7 +252,7 @@ class Store:
 
 
 def _description(chunk: Chunk) -> dict[str, Any]:
-    names = ("id", "editor", "prompt", "strength", "kind", "first", "count")
+    names = ("id", "editor", "prompt", "strength", "kind", "effect_goal", "first", "count")
     return {name: getattr(chunk, name) for name in names}
 
 

@@ -1,15 +1,16 @@
 """One strength per (editor, prompt), chosen on calibration images, which are disjoint from the test images.
 
-The sweep is kept as data (strength -> success, kept, effect), so that any rule can choose from it: here the strength
-with the best balance of success and kept; a protocol that compares editors at equal effect reads the same sweep.
+The sweep is kept as data (strength -> success, kept, effect), so that any rule can choose from it: the strength with
+the best balance of success and kept, and, where editors are compared at equal effect, one strength for each effect.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,26 +19,10 @@ from torch import Tensor
 from deltaedit.latents import Latents
 from eval.domains.base import Domain
 from eval.judging import judge_attributes, round_to_8_bit
+from eval.matching import SweepPoint, match, next_strength
 from eval.plan import CALIBRATION_IMAGES, DEFAULT_STRENGTH, SWEEP
 from eval.prompts import Prompt
 from eval.timed_editor import TimedEditor
-
-
-@dataclass(frozen=True)
-class SweepPoint:
-    """What one strength does on the calibration images, over the eligible ones.
-
-    Attributes:
-        strength: tried.
-        success: share that the judge finds to have the value asked for; NaN if no image is eligible.
-        kept: mean share of the other visible factors that stay as they were.
-        effect: mean movement of the value's one-vs-rest log-odds, in σ.
-    """
-
-    strength: float
-    success: float
-    kept: float
-    effect: float
 
 
 class CalibrationImages:
@@ -87,19 +72,22 @@ def sweep(
     """
     points = []
     for strength in strengths:
-        edited, _ = editor.edit(images.latents, prompt, strength)
-        with torch.inference_mode():
-            pictures = images.domain.editing.images(edited)
-            judged = judge_attributes(images.domain, images.logits, pictures, prompt, images.visible(prompt))
-        points.append(_point(strength, *(np.asarray(column) for column in judged)))
-        advance(len(edited))
+        points.append(judged_point(editor, prompt, images, strength))
+        advance(images.count)
     return points
 
 
-def _point(
-    strength: float, success: np.ndarray, kept: np.ndarray, eligible: np.ndarray, effect: np.ndarray
+def judged_point(
+    editor: TimedEditor, prompt: Prompt, images: CalibrationImages, strength: float, goal: float | None = None
 ) -> SweepPoint:
-    return SweepPoint(strength, *(_mean(column[eligible]) for column in (success, kept, effect)))
+    """Edit the calibration images at one strength and judge their attributes; ``goal`` is the effect that asked."""
+    edited, _ = editor.edit(images.latents, prompt, strength)
+    with torch.inference_mode():
+        pictures = images.domain.editing.images(edited)
+        judged = judge_attributes(images.domain, images.logits, pictures, prompt, images.visible(prompt))
+    success, kept, eligible, effect = (np.asarray(column) for column in judged)
+    success_share, kept_share, mean_effect = (_mean(column[eligible]) for column in (success, kept, effect))
+    return SweepPoint(strength, success_share, kept_share, mean_effect, goal)
 
 
 def _mean(column: np.ndarray) -> float:
@@ -126,11 +114,69 @@ def _harmonic(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
-def record(editor: str, prompt: str, points: Sequence[SweepPoint]) -> dict[str, object]:
-    """What ``strengths/`` keeps of a calibration."""
-    return {
+def calibrate(
+    editor: TimedEditor,
+    prompt: Prompt,
+    images: CalibrationImages,
+    goals: Sequence[float],
+    stored: Mapping[str, Any] | None,
+    save: Callable[[Mapping[str, Any]], None],
+    advance: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Judge the sweep, then what the goals need besides; whatever is judged is saved at once and never judged again.
+
+    Args:
+        editor: fitted for the prompt.
+        prompt: what is asked for.
+        images: to edit.
+        goals: target effects in σ, ascending; none if no effects are matched.
+        stored: what was saved earlier; None if nothing was.
+        save: called after the sweep and after every further strength with what to keep (see ``record``).
+        advance: told after every strength of the sweep how many images were edited.
+    """
+    if stored is None:
+        points = sweep(editor, prompt, images, advance=advance)
+        save(record(editor.label, prompt.name, points))
+    else:
+        points = [SweepPoint.from_json(point) for point in [*stored["sweep"], *stored.get("refined", [])]]
+    for goal in goals:
+        while (strength := next_strength(points, goal)) is not None:
+            points.append(judged_point(editor, prompt, images, strength, goal))
+            save(record(editor.label, prompt.name, points))
+    if goals:
+        save(record(editor.label, prompt.name, points, goals))
+
+
+def record(
+    editor: str, prompt: str, points: Sequence[SweepPoint], goals: Sequence[float] | None = None
+) -> dict[str, object]:
+    """What ``strengths/`` keeps of a calibration.
+
+    Args:
+        editor: label.
+        prompt: name.
+        points: judged so far.
+        goals: target effects; None while the search for their strengths is not finished.
+    """
+    swept = [point for point in points if point.goal is None]
+    refined = [point for point in points if point.goal is not None]
+    kept: dict[str, object] = {
         "editor": editor,
         "prompt": prompt,
-        "sweep": [asdict(point) for point in points],
-        "chosen": best_balance(points),
+        "sweep": [point.as_json() for point in swept],
+        "chosen": best_balance(swept),
     }
+    if refined or goals is not None:
+        kept["refined"] = [point.as_json() for point in refined]
+    if goals is not None:
+        kept["matched"] = [asdict(found) | {"met": found.met} for found in (match(points, goal) for goal in goals)]
+    return kept
+
+
+def stored_value(calibration: Mapping[str, Any] | None, goal: float | None) -> float | None:
+    """The strength that a stored calibration found: for a goal, or the best balance; None if it is not there yet."""
+    if calibration is None:
+        return None
+    if goal is None:
+        return float(calibration["chosen"])
+    return next((float(found["strength"]) for found in calibration.get("matched", ()) if found["goal"] == goal), None)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # the newest layout of the run folder that this code reads
 KINDS = ("default", "calibrated", "matched", "given")  # how a strength was chosen, in the order of the tables
-PER_PROMPT_KINDS = ("calibrated", "matched")  # these have another strength for every prompt
+PER_PROMPT_KINDS = ("calibrated",)  # has another strength for every prompt
+ORACLE = "oracle"  # label and kind of the exact answers through the inversion: no editor
 HEADLINE_ORDER = ("calibrated", "default", "matched", "given")  # what a figure shows when there is room for one
 
 
@@ -29,16 +30,20 @@ class Setting:
         kind: one of ``KINDS``.
         strength: the strength as text, ``per prompt`` where every prompt has its own.
         rows: positions of its cells in ``Run.rows``, int64 [n], ascending.
+        goal: the target effect in σ that a matched strength was chosen for; None for other kinds.
     """
 
     editor: str
     kind: str
     strength: str
     rows: np.ndarray
+    goal: float | None = None
 
     @property
     def label(self) -> str:
-        """For headings: ``deltaedit, calibrated`` or ``deltaedit, strength 2``."""
+        """For headings: ``deltaedit, calibrated``, ``deltaedit, strength 2`` or ``deltaedit, effect 1 σ``."""
+        if self.goal is not None:
+            return f"{self.editor}, effect {self.goal:g} σ"
         return f"{self.editor}, {self.kind if self.kind != 'given' else 'strength ' + self.strength}"
 
 
@@ -95,9 +100,11 @@ class Run:
 
     @cached_property
     def chunks(self) -> tuple[dict[str, Any], ...]:
-        """What ``chunks/<id>.json`` says of every finished chunk, by editor, prompt, kind, strength, first image."""
-        paths = sorted((self.folder / "chunks").glob("*.json"))
-        chunks = [_read_json(path) for path in paths if not path.name.endswith(".error.json")]
+        """What ``chunks/<id>.json`` says of every finished chunk, by editor, prompt, kind, strength, first image.
+
+        Those of the oracle are left out.
+        """
+        chunks = [chunk for chunk in self._every_chunk if chunk["kind"] != ORACLE]
         asked = list(self.manifest.get("arguments", {}).get("methods", []))
         editors = _in_order({chunk["editor"] for chunk in chunks}, asked)
         prompts = [prompt["name"] for prompt in self.prompts]
@@ -108,6 +115,7 @@ class Run:
                     editors.index(chunk["editor"]),
                     prompts.index(chunk["prompt"]),
                     KINDS.index(chunk["kind"]),
+                    chunk.get("effect_goal") or 0.0,
                     chunk["strength"],
                     chunk["first"],
                 ),
@@ -115,10 +123,15 @@ class Run:
         )
 
     @cached_property
+    def _every_chunk(self) -> tuple[dict[str, Any], ...]:
+        paths = sorted((self.folder / "chunks").glob("*.json"))
+        return tuple(_read_json(path) for path in paths if not path.name.endswith(".error.json"))
+
+    @cached_property
     def failures(self) -> tuple[dict[str, Any], ...]:
         """What ``chunks/<id>.error.json`` says of every chunk that failed and has not succeeded since."""
         paths = sorted((self.folder / "chunks").glob("*.error.json"))
-        finished = {chunk["id"] for chunk in self.chunks}
+        finished = {chunk["id"] for chunk in self._every_chunk}
         return tuple(failure for failure in map(_read_json, paths) if failure["id"] not in finished)
 
     @cached_property
@@ -126,12 +139,23 @@ class Run:
         """One row a cell of every finished chunk, in the order of ``chunks``.
 
         The columns of the parquet files and three more: ``chunk`` (its id), ``position`` (row in the chunk's arrays,
-        int64), ``source`` (row in the arrays of sources and references, int64).
+        int64), ``source`` (row in the arrays of sources and references, int64). Folders that were made before effects
+        were matched have NaN as ``effect_goal``.
         """
+        return self._cells(self.chunks)
+
+    @cached_property
+    def oracle(self) -> DataFrame:
+        """The cells of the oracle, columns like ``rows``; empty where the run has none."""
+        names = {prompt["name"]: number for number, prompt in enumerate(self.prompts)}
+        mine = [chunk for chunk in self._every_chunk if chunk["kind"] == ORACLE and chunk["prompt"] in names]
+        return self._cells(sorted(mine, key=lambda chunk: (names[chunk["prompt"]], chunk["first"])))
+
+    def _cells(self, chunks: Iterable[dict[str, Any]]) -> DataFrame:
         import pandas
 
         tables = []
-        for chunk in self.chunks:
+        for chunk in chunks:
             path = self.folder / "chunks" / f"{chunk['id']}.parquet"
             try:
                 table = pandas.read_parquet(path)
@@ -139,17 +163,19 @@ class Run:
                 raise ValueError(f"{path} cannot be read ({_first_line(error)}); {_repair(chunk)}.") from None
             if len(table) != chunk["count"]:
                 raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
+            if "effect_goal" not in table:
+                table = table.assign(effect_goal=np.nan)
             position = np.arange(len(table), dtype=np.int64)
             tables.append(table.assign(chunk=chunk["id"], position=position, source=chunk["first"] + position))
         return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame({"editor": [], "kind": []})
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """The rows of the main table, by editor, then kind, then strength."""
+        """The rows of the main table, by editor, then kind, then strength; matched ones are in ``matched``."""
         settings = []
         for editor in self.editors:
             mine = self.rows[self.rows["editor"] == editor]
-            for kind in KINDS:
+            for kind in (kind for kind in KINDS if kind != "matched"):
                 own = mine[mine["kind"] == kind]
                 if kind in PER_PROMPT_KINDS and len(own):
                     settings.append(Setting(editor, kind, "per prompt", own.index.to_numpy(np.int64)))
@@ -159,12 +185,25 @@ class Run:
         return tuple(settings)
 
     @cached_property
+    def matched(self) -> tuple[Setting, ...]:
+        """The cells at one strength for each (editor, prompt) and goal, by goal, then editor."""
+        found = self.rows[self.rows["kind"] == "matched"]
+        settings = []
+        for goal in sorted(found["effect_goal"].unique()) if len(found) else ():
+            for editor in self.editors:
+                own = found[(found["editor"] == editor) & (found["effect_goal"] == goal)]
+                if len(own):
+                    settings.append(Setting(editor, "matched", "per prompt", own.index.to_numpy(np.int64), float(goal)))
+        return tuple(settings)
+
+    @cached_property
     def headlines(self) -> tuple[Setting, ...]:
         """One setting an editor, for figures: calibrated where there is one, otherwise the default."""
         chosen = []
         for editor in self.editors:
             mine = [setting for setting in self.settings if setting.editor == editor]
-            chosen.append(min(mine, key=lambda setting: HEADLINE_ORDER.index(setting.kind)))
+            if mine:
+                chosen.append(min(mine, key=lambda setting: HEADLINE_ORDER.index(setting.kind)))
         return tuple(chosen)
 
     @cached_property

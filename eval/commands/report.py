@@ -26,13 +26,14 @@ def write_report(run: Path, figures: bool) -> None:
     """Write tables and, if asked for, figures; print the summary and where the files are."""
     from rich.console import Console
 
+    from eval import statistics
     from eval.metrics.frechet import frechet_distance
     from eval.store import storage_error
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 
     try:
-        written = list(write_tables(run, frechet_distance))
+        written = list(write_tables(run, frechet_distance, statistics))
         if figures:
             from reports.figures import write_figures
 

@@ -15,8 +15,9 @@ from eval.errors import UsageError
 if TYPE_CHECKING:
     from eval.domains.base import Domain
     from eval.editor_spec import EditorSpec
-    from eval.plan import Arguments
+    from eval.plan import Arguments, Strength
     from eval.prompts import Prompt
+    from eval.store import Store
 
 
 @click.command()
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 @click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="How many test images to edit.")
 @click.option("--limit", default=None, type=click.IntRange(1), help="At most this many images: a quick look.")
 @click.option(
-    "--strengths", default="default,calibrated", show_default=True, help="default, calibrated, or numbers from 0 up."
+    "--protocol",
+    type=click.Choice(["published", "matched"]),
+    default="published",
+    show_default=True,
+    help="published: strengths default and calibrated; matched: also compare at equal target effect.",
+)
+@click.option(
+    "--strengths", default=None, help="Instead of --protocol: default, calibrated, matched, or numbers from 0 up."
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
@@ -43,7 +51,8 @@ def run(
     prompts: str | None,
     images: int,
     limit: int | None,
-    strengths: str,
+    protocol: str,
+    strengths: str | None,
     seed: int,
     batch: int | None,
     out: Path | None,
@@ -54,11 +63,35 @@ def run(
 
     The same command again finishes what is missing and does nothing twice.
     """
+    from eval.plan import PROTOCOLS, parse_strengths
+
+    asked = parse_strengths(PROTOCOLS[protocol] if strengths is None else strengths)
+    loaded, arguments, specs = planned(methods, domain, prompts, min(images, limit or images), asked, seed, batch)
+    folder = out or default_folder(arguments)
+    if dry_run:
+        _describe(arguments, folder)
+        return 0
+    return _execute(loaded, arguments, specs, folder, not no_figures)
+
+
+def planned(
+    methods: str,
+    domain: str,
+    prompts: str | None,
+    images: int,
+    strengths: tuple[Strength, ...],
+    seed: int,
+    batch: int | None,
+) -> tuple[Domain, Arguments, tuple[EditorSpec, ...]]:
+    """What a command line asks for: the domain, what determines the cells, and the editors.
+
+    Raises:
+        UsageError: something that does not exist.
+    """
     from eval.domains import load_domain
-    from eval.plan import CHUNK, Arguments, check_prompts, parse_strengths
+    from eval.plan import CHUNK, Arguments, check_prompts
     from eval.registry import parse_methods
 
-    asked = parse_strengths(strengths)
     specs, problems = parse_methods(methods)
     for problem in problems:
         click.echo(f"Left out: {problem}", err=True)
@@ -68,13 +101,34 @@ def run(
     wanted = chosen_prompts(loaded, prompts)
     check_prompts(wanted, loaded.factors)
     labels = tuple(spec.label for spec in specs)
-    count = min(images, limit or images)
-    arguments = Arguments(domain, labels, wanted, count, asked, seed, min(batch or CHUNK, count))
-    folder = out or Path("deltabench-runs") / arguments.folder_name()
-    if dry_run:
-        _describe(arguments, folder)
-        return 0
-    return _execute(loaded, arguments, specs, folder, not no_figures)
+    arguments = Arguments(domain, labels, wanted, images, strengths, seed, min(batch or CHUNK, images))
+    return loaded, arguments, specs
+
+
+def default_folder(arguments: Arguments) -> Path:
+    """Where a run goes when no folder is named: the same arguments, the same folder."""
+    return Path("deltabench-runs") / arguments.folder_name()
+
+
+def claimed_store(folder: Path, domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...]) -> Store:
+    """The folder, made this run's; call it under the folder's lock.
+
+    Raises:
+        UsageError: the folder holds another run.
+    """
+    from dataclasses import asdict
+
+    from eval.manifest import manifest
+    from eval.recipes import recipes
+    from eval.store import Store
+
+    store = Store(folder)
+    store.claim(
+        manifest(domain, arguments, specs, recipes(domain)),
+        [asdict(prompt) for prompt in arguments.prompts],
+        {factor: list(values) for factor, values in domain.factors.items()},
+    )
+    return store
 
 
 def chosen_prompts(domain: Domain, text: str | None) -> tuple[Prompt, ...]:
@@ -120,21 +174,12 @@ def _describe(arguments: Arguments, folder: Path) -> None:
 
 
 def _execute(domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...], folder: Path, figures: bool) -> int:
-    from dataclasses import asdict
-
     from eval.commands.report import write_report
-    from eval.manifest import manifest
-    from eval.recipes import recipes
     from eval.runner import Runner, failure_lines
     from eval.store import Store
 
-    store = Store(folder)
-    with store.lock():
-        store.claim(
-            manifest(domain, arguments, specs, recipes(domain)),
-            [asdict(prompt) for prompt in arguments.prompts],
-            {factor: list(values) for factor, values in domain.factors.items()},
-        )
+    with Store(folder).lock():
+        store = claimed_store(folder, domain, arguments, specs)
         failures = Runner(domain, arguments, specs, store).run()
         if any((folder / "chunks").glob("*.parquet")):
             write_report(folder, figures)

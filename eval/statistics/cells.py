@@ -17,7 +17,7 @@ THESE_PROMPTS = "these-prompts"
 LIKE_THESE = "prompts-like-these"
 POPULATIONS = (THESE_PROMPTS, LIKE_THESE)
 
-KEYS = ("editor", "prompt", "strength", "kind", "image", "eligible", "setting")
+KEYS = ("editor", "prompt", "strength", "kind", "effect_goal", "image", "eligible", "setting")
 ELIGIBLE_ONLY = ("success", "kept")  # of cells whose reconstruction does not have the value yet
 
 
@@ -59,11 +59,14 @@ def metric_columns(cells: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[str
 def with_setting(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells with a column ``setting``: how their strength was chosen, so that equal settings may be compared.
 
-    ``default``, ``calibrated`` and ``matched`` name it by themselves; of ``given`` the strength is part of it.
+    ``default`` and ``calibrated`` name it by themselves; of ``given`` the strength is part of it, of ``matched`` the
+    effect that was the goal.
     """
-    given = cells["kind"] == "given"
-    exact = "given " + cells["strength"].map("{:g}".format)
-    return cells.assign(setting=cells["kind"].astype(object).where(~given, exact))
+    setting = cells["kind"].astype(object)
+    for kind, column in (("given", "strength"), ("matched", "effect_goal")):
+        if column in cells:
+            setting = setting.where(cells["kind"] != kind, f"{kind} " + cells[column].map("{:g}".format))
+    return cells.assign(setting=setting)
 
 
 def grid_of(cells: pd.DataFrame, metrics: Sequence[str]) -> Grid:

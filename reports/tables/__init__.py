@@ -10,6 +10,7 @@ from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
 from reports.tables.frechet import FrechetDistance
 from reports.tables.main import main_table
+from reports.tables.matched import Statistics, matched_table
 from reports.tables.prompts import prompts_table
 from reports.tables.runtime import runtime_table
 from reports.tables.strengths import strengths_table
@@ -18,17 +19,18 @@ from reports.tables.terminal import summary
 __all__ = ["build_tables", "summary", "write_tables"]
 
 
-def build_tables(run: Run, frechet: FrechetDistance) -> tuple[Table, ...]:
+def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | None = None) -> tuple[Table, ...]:
     """Every table of the run.
 
     Args:
         run: with at least one finished chunk.
         frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+        statistics: finds the editors that cannot be told apart; without it none are marked.
 
     Raises:
         ValueError: the run has no finished chunk, or a file of it cannot be read.
     """
-    if not run.chunks:
+    if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     return (
         main_table(run, frechet),
@@ -37,10 +39,11 @@ def build_tables(run: Run, frechet: FrechetDistance) -> tuple[Table, ...]:
         counterfactual_table(run),
         runtime_table(run),
         strengths_table(run),
+        *([matched_table(run, statistics)] if run.matched else []),
     )
 
 
-def write_tables(run_folder: Path, frechet: FrechetDistance) -> list[Path]:
+def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statistics | None = None) -> list[Path]:
     """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder.
 
     All but the runtime table are the same bytes whenever the cells are the same.
@@ -48,6 +51,7 @@ def write_tables(run_folder: Path, frechet: FrechetDistance) -> list[Path]:
     Args:
         run_folder: of ``deltabench run``.
         frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+        statistics: as ``build_tables`` takes it.
 
     Returns:
         The files, in the order of ``docs/tables.md``.
@@ -56,7 +60,7 @@ def write_tables(run_folder: Path, frechet: FrechetDistance) -> list[Path]:
         ValueError: as ``build_tables`` does.
     """
     run = Run(run_folder)
-    tables = build_tables(run, frechet)
+    tables = build_tables(run, frechet, statistics)
     folder = run.folder / "tables"
     folder.mkdir(exist_ok=True)
     return [path for table in tables for path in table.write(folder)]

@@ -8,11 +8,11 @@ import numpy as np
 
 from reports.intervals import Interval, interval, overlap
 from reports.layout import Block, Table, Value, interval_columns, interval_text, number
+from reports.matched import is_control
 from reports.run import Run, Setting
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, mean_of, prompt_results
 from reports.tables.frechet import Distances, FrechetDistance, Pool
 
-CONTROLS = ("identity", "random-direction")  # they show what not editing scores; best or worst is not theirs
 EXACT, INVERSION = "exact answer", "inversion"
 QUESTION = "Which editor changes what the text asks, and only that?"
 
@@ -61,7 +61,10 @@ class Line(NamedTuple):
 
 
 def main_table(run: Run, frechet: FrechetDistance) -> Table:
-    """One row an editor and kind of strength, and two references: the inversion's own error and the exact answer."""
+    """One row an editor and kind of strength, and two references: the inversion's own error and the exact answer.
+
+    Edits at matched strength have a table of their own (``reports.tables.matched``).
+    """
     pool = Pool(run, frechet)
     lines = [_editor_line(run, setting, pool) for setting in run.settings]
     references = [line for line in (_inversion_line(run, pool), _exact_line(run, pool)) if line]
@@ -192,9 +195,9 @@ def _cell(line: Line, measure: Measure, lines: list[Line]) -> str:
 def _stands_out(line: Line, measure: Measure, lines: list[Line]) -> bool:
     """Best of its kind, and its interval shares no value with any other editor's: never a rank within noise."""
     rivals = [o for o in lines if (o.kind, o.editor) != (line.kind, line.editor) and o.kind == line.kind]
-    rivals = [rival for rival in rivals if rival.editor.split("[")[0] not in CONTROLS]
+    rivals = [rival for rival in rivals if not is_control(rival.editor)]
     own = line.values[measure.column]
-    if line.editor.split("[")[0] in CONTROLS or not rivals or own.mean is None:
+    if is_control(line.editor) or not rivals or own.mean is None:
         return False
     sign = 1 if measure.more_is_better else -1
     others = [rival.values[measure.column] for rival in rivals]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from reports.layout import Block, Table, Value, number
+from reports.matched import CONTROLS
 from reports.run import Run
-from reports.tables.main import CONTROLS
 
 COLUMNS = (
     *("editor", "set_up_s", "set_up_here_s", "per_prompt_s", "per_prompt_here_s", "per_edit_s", "synthesis_s"),

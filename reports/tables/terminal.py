@@ -1,4 +1,4 @@
-"""The end of ``deltabench run`` on the screen: main table, prompts at the bar, failures."""
+"""The end of ``deltabench run`` on the screen: main table, prompts at the bar, matched strength, failures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.layout import number
 from reports.run import Run
+from reports.tables.matched_terminal import matched_summary
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,8 +39,11 @@ def summary(run_folder: Path) -> RenderableType:
     from rich.markup import escape
 
     run = Run(run_folder)
-    lines = [escape(line) for line in [*_mastered(run, _read(run, "prompts")), *_failures(run)]]
-    return Group(_main(run, _read(run, "main")), *lines)
+    mastered, failures = (
+        [escape(line) for line in lines] for lines in (_mastered(run, _read(run, "prompts")), _failures(run))
+    )
+    matched = matched_summary(_read(run, "matched")) if run.matched else []
+    return Group(_main(run, _read(run, "main")), *mastered, *matched, *failures)
 
 
 def _read(run: Run, name: str) -> list[dict[str, str]]:

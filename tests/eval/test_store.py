@@ -44,15 +44,17 @@ def test_a_chunk_is_read_back_as_written(store: Store) -> None:
     store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
     assert store.is_done(CHUNK)
     cells = pd.read_parquet(store.folder / "chunks" / f"{CHUNK.id}.parquet")
-    assert list(cells.columns) == ["editor", "prompt", "strength", "kind", "image", "success", "identity"]
+    assert list(cells.columns)[:5] == ["editor", "prompt", "strength", "kind", "effect_goal"]
+    assert list(cells.columns)[5:] == ["image", "success", "identity"]
+    assert cells["effect_goal"].isna().all()
     assert cells["identity"][0] == 0.1 + 0.2
     assert np.isnan(cells["identity"][1])
     assert cells["strength"].tolist() == [1.0, 1.0]
     with np.load(store.folder / "chunks" / f"{CHUNK.id}.npz") as arrays:
         np.testing.assert_array_equal(arrays["frechet"], ARRAYS["frechet"])
     assert store.read_json(f"chunks/{CHUNK.id}.json") == {
-        "id": CHUNK.id, "editor": "a", "prompt": "smile", "strength": 1.0, "kind": "default", "first": 0, "count": 2,
-        "edit_s": 0.5,
+        "id": CHUNK.id, "editor": "a", "prompt": "smile", "strength": 1.0, "kind": "default",
+        "effect_goal": None, "first": 0, "count": 2, "edit_s": 0.5,
     }  # fmt: skip
 
 

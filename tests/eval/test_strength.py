@@ -9,9 +9,10 @@ import torch
 
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
+from eval.matching import SweepPoint
 from eval.plan import SWEEP
 from eval.prompts import Prompt
-from eval.strength import CalibrationImages, SweepPoint, best_balance, record, sweep
+from eval.strength import CalibrationImages, best_balance, record, sweep
 from eval.timed_editor import TimedEditor
 
 NAN = float("nan")

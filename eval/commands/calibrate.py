@@ -1,0 +1,89 @@
+"""`deltabench calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from eval.plan import Arguments
+    from eval.store import Store
+
+OUT_OF_REACH = "–"
+
+
+@click.command()
+@click.option("--methods", required=True, help="Editors, as for `deltabench run`.")
+@click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
+@click.option("--prompts", default=None, help="Names with commas between them, or a TOML file; default all.")
+@click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="Test images of the run.")
+@click.option("--limit", default=None, type=click.IntRange(1), help="At most this many test images.")
+@click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
+@click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
+def calibrate(
+    methods: str,
+    domain: str,
+    prompts: str | None,
+    images: int,
+    limit: int | None,
+    seed: int,
+    batch: int | None,
+    out: Path | None,
+) -> int:
+    """Find, on the calibration images, each editor's strength for every prompt and target effect.
+
+    `deltabench run --protocol matched` with the same options goes on from here; the same command again judges nothing
+    twice.
+    """
+    from rich.console import Console
+
+    from eval.commands.run import claimed_store, default_folder, planned
+    from eval.plan import PROTOCOLS, parse_strengths
+    from eval.runner import Runner, failure_lines
+    from eval.store import Store
+
+    asked = parse_strengths(PROTOCOLS["matched"])
+    loaded, arguments, specs = planned(methods, domain, prompts, min(images, limit or images), asked, seed, batch)
+    folder = out or default_folder(arguments)
+    with Store(folder).lock():
+        store = claimed_store(folder, loaded, arguments, specs)
+        failures = Runner(loaded, arguments, specs, store).calibrate()
+    Console(width=max(Console().width, 100)).print(strengths_found(store, arguments))
+    click.echo(f"{OUT_OF_REACH}: no strength of the sweep has this effect. Kept in {folder / 'strengths'}")
+    for line in failure_lines(failures, folder):
+        click.echo(line, err=True)
+    return 1 if failures else 0
+
+
+def strengths_found(store: Store, arguments: Arguments) -> Table:
+    """The strength of every editor and prompt for each goal."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    title = "Strength by target effect on the calibration images"
+    table = Table("prompt", "editor", title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for goal in arguments.goals:
+        table.add_column(f"{goal:g} σ", justify="right")
+    table.add_column("largest effect", justify="right")
+    for prompt in arguments.prompts:
+        for editor in arguments.methods:
+            found = store.read_json(store.strength_file(editor, prompt.name)) or {}
+            matches = {match["goal"]: match for match in found.get("matched", ())}
+            cells = [_strength(matches.get(goal)) for goal in arguments.goals]
+            effects = [point["effect"] for point in found.get("sweep", ()) if point["effect"] is not None]
+            largest = f"{max(effects):.2f} σ" if effects else "n/a"
+            table.add_row(escape(prompt.name), escape(editor), *cells, largest)
+    return table
+
+
+def _strength(match: dict[str, Any] | None) -> str:
+    """The strength; with the effect behind it where that is not the goal."""
+    if match is None or not match["reached"]:
+        return OUT_OF_REACH
+    return f"{match['strength']:g}" if match["met"] else f"{match['strength']:g} ({match['effect']:.2f})"

@@ -1,0 +1,120 @@
+"""Which strength has a given effect: bisection on judged strengths, one goal after another.
+
+Everything here is a function of the points judged so far, so that a killed search goes on where it was and ends at the
+same strengths. A goal looks at the sweep and at the points that it or a smaller goal asked for, never at later ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from eval.plan import DEFAULT_STRENGTH
+
+TOLERANCE = 0.05  # σ; a mean effect over the calibration images is itself known to about 0.1 σ
+MOST_TRIES = 6  # strengths judged for one goal besides the sweep
+MARGIN = 0.1  # the next strength keeps this share of the bracket away from its ends
+DECIMALS = 4  # of a strength; finer steps change no 8-bit picture
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """What one strength does on the calibration images, over the eligible ones.
+
+    Attributes:
+        strength: tried.
+        success: share that the judge finds to have the value asked for; NaN if no image is eligible.
+        kept: mean share of the other visible factors that stay as they were.
+        effect: mean movement of the value's one-vs-rest log-odds, in σ.
+        goal: the target effect that asked for it; None for a point of the sweep.
+    """
+
+    strength: float
+    success: float
+    kept: float
+    effect: float
+    goal: float | None = None
+
+    @classmethod
+    def from_json(cls, stored: dict[str, float | None]) -> SweepPoint:
+        """As ``as_json`` gave it; null is NaN."""
+        numbers = {name: math.nan if stored[name] is None else stored[name] for name in _NUMBERS}
+        return cls(**numbers, goal=stored.get("goal"))  # type: ignore[arg-type]
+
+    def as_json(self) -> dict[str, float | None]:
+        """All numbers by name; the goal only where there is one."""
+        return {name: value for name, value in asdict(self).items() if name in _NUMBERS or value is not None}
+
+
+_NUMBERS = ("strength", "success", "kept", "effect")
+
+
+@dataclass(frozen=True)
+class Match:
+    """The strength for one goal.
+
+    Attributes:
+        goal: target effect in σ.
+        strength: the one to use; of a goal out of reach the one with the largest effect.
+        effect: of that strength on the calibration images; NaN if no image is eligible.
+        reached: some strength of the sweep has at least this effect.
+        met: the effect is within ``TOLERANCE`` of the goal.
+    """
+
+    goal: float
+    strength: float
+    effect: float
+    reached: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether the effect is the goal, so that the editor may be compared with others there."""
+        return self.reached and abs(self.effect - self.goal) <= TOLERANCE + 1e-9
+
+
+def next_strength(points: Sequence[SweepPoint], goal: float) -> float | None:
+    """The strength to judge next, or None when the goal is met, out of reach, or tried often enough.
+
+    False position inside the first bracket of the goal, kept away from the bracket's ends so that it shrinks.
+
+    >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 1.0)
+    1.25
+    >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 2.0) is None
+    True
+    """
+    low, high = _bracket(points, goal)
+    if high is None or min(abs(end.effect - goal) for end in (low, high)) <= TOLERANCE:
+        return None
+    if sum(point.goal == goal for point in points) >= MOST_TRIES:
+        return None
+    share = (goal - low.effect) / (high.effect - low.effect)
+    share = min(max(share, MARGIN), 1 - MARGIN)
+    strength = round(low.strength + share * (high.strength - low.strength), DECIMALS)
+    return strength if low.strength < strength < high.strength else None
+
+
+def match(points: Sequence[SweepPoint], goal: float) -> Match:
+    """The judged strength whose effect is nearest to the goal, next to where the goal is first reached."""
+    low, high = _bracket(points, goal)
+    if high is None:
+        known = [point for point in points if not math.isnan(point.effect) and point.goal is None]
+        best = max(known, key=lambda point: (point.effect, -point.strength), default=None)
+        return (
+            Match(goal, best.strength, best.effect, False) if best else Match(goal, DEFAULT_STRENGTH, math.nan, False)
+        )
+    ends = [end for end in (low, high) if end.strength > 0]
+    nearest = min(ends, key=lambda end: (abs(end.effect - goal), end.strength))
+    return Match(goal, nearest.strength, nearest.effect, True)
+
+
+def _bracket(points: Sequence[SweepPoint], goal: float) -> tuple[SweepPoint, SweepPoint | None]:
+    """The first point that reaches the goal and the one below it (strength 0, which changes nothing, is one)."""
+    low = SweepPoint(0.0, 0.0, 1.0, 0.0)
+    usable = [point for point in points if point.goal is None or point.goal <= goal]
+    for point in sorted(usable, key=lambda point: point.strength):
+        if point.effect >= goal:
+            return low, point
+        if not math.isnan(point.effect):
+            low = point
+    return low, None

@@ -1,0 +1,148 @@
+"""Editors at equal target effect: who reaches it, on which prompts all can be compared, and their cells there.
+
+At a goal everything is over the same cells for all editors: eligible ones of the prompts that all compared editors
+meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports.intervals import Interval, interval
+from reports.run import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CONTROLS = ("identity", "random-direction")  # floors: shown beside the editors, never compared with them
+COMPARED_SHARE = 0.25  # of the prompts an editor must reach; one that reaches fewer would decide what all are judged by
+ATTAINED_SHARE = 0.5  # of the goal: a strength whose mean effect is the goal leaves about half of the edits below it
+ERROR = "error"  # squared error to the exact answer, in thousandths of the squared pixel range
+ERROR_SCALE = 1000
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far an editor gets at one goal.
+
+    Attributes:
+        prompts: names of those that it reaches: some strength of the sweep has the effect on the calibration images.
+        met: those of them whose strength was found; an editor that cannot be dosed reaches without meeting.
+        edits: share of its eligible test edits that attain the goal, over all prompts of the run.
+    """
+
+    prompts: tuple[str, ...]
+    met: tuple[str, ...]
+    edits: Interval
+
+
+@dataclass(frozen=True)
+class Level:
+    """One goal.
+
+    Attributes:
+        goal: target effect in σ.
+        reach: of every editor with cells at this goal.
+        compared: editors that reach at least ``COMPARED_SHARE`` of the prompts, controls apart.
+        prompts: those that all compared editors meet; empty if none is compared.
+        cells: editor -> its eligible cells of these prompts.
+        oracle: the oracle's eligible cells of these prompts.
+    """
+
+    goal: float
+    reach: dict[str, Reach]
+    compared: tuple[str, ...]
+    prompts: tuple[str, ...]
+    cells: dict[str, DataFrame]
+    oracle: DataFrame
+
+    def role(self, editor: str) -> str:
+        """What an editor is here: ``compared``, ``floor`` (a control) or ``out of reach``."""
+        if editor in self.compared:
+            return "compared"
+        return "floor" if is_control(editor) else "out of reach"
+
+
+class Matched:
+    """The part of a run at matched strength.
+
+    Args:
+        run: opened.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """One for each goal, ascending; empty for a run that matched no effects."""
+        return tuple(self._level(goal) for goal in sorted({s.goal for s in self.run.matched if s.goal is not None}))
+
+    def _level(self, goal: float) -> Level:
+        cells = {s.editor: eligible_cells(self.run.rows.loc[s.rows]) for s in self.run.matched if s.goal == goal}
+        reach = {editor: self._reach(editor, goal, own) for editor, own in cells.items()}
+        fewest = COMPARED_SHARE * len(self.run.prompts)
+        compared = tuple(e for e in cells if not is_control(e) and len(reach[e].prompts) >= max(fewest, 1))
+        names = [prompt["name"] for prompt in self.run.prompts] if compared else []
+        prompts = tuple(name for name in names if all(name in reach[editor].met for editor in compared))
+        chosen = {editor: own[own["prompt"].isin(prompts)] for editor, own in cells.items()}
+        oracle = self.run.oracle
+        if len(oracle):
+            oracle = eligible_cells(oracle[oracle["prompt"].isin(prompts)])
+        return Level(goal, reach, compared, prompts, chosen, oracle)
+
+    def _reach(self, editor: str, goal: float, cells: DataFrame) -> Reach:
+        found = {
+            sweep["prompt"]: match
+            for sweep in self.run.sweeps
+            for match in sweep.get("matched", ())
+            if sweep["editor"] == editor and match["goal"] == goal
+        }
+        reached = tuple(name for name, match in found.items() if match["reached"])
+        met = tuple(name for name in reached if found[name]["met"])
+        attained = (cells["target_effect"] >= ATTAINED_SHARE * goal - ROUNDING).astype(float)
+        return Reach(reached, met, self.interval(cells.assign(attained=attained), "attained"))
+
+    def interval(self, cells: DataFrame, column: str) -> Interval:
+        """Mean of a column over cells, clustered by source image; without a number where the run has no such column."""
+        if column not in cells:
+            return Interval(None, None, None, 0, 0)
+        values, sources = cells[column].to_numpy(np.float64), cells["source"].to_numpy(np.int64)
+        return interval(values, sources, len(self.run.names))
+
+
+def is_control(editor: str) -> bool:
+    """Whether an editor is there to show a floor."""
+    return editor.split("[")[0] in CONTROLS
+
+
+def eligible_cells(cells: DataFrame) -> DataFrame:
+    """The eligible ones, with their squared error to the exact answer as ``error``."""
+    eligible = cells[cells["eligible"].astype(bool)]
+    psnr = eligible["counterfactual_psnr_db"].to_numpy(np.float64)
+    return eligible.assign(**{ERROR: ERROR_SCALE * 10 ** (-psnr / 10)})
+
+
+def known_columns(levels: Sequence[Level], columns: Sequence[str]) -> tuple[str, ...]:
+    """Those of the columns that hold a number somewhere."""
+    tables = [cells for level in levels for cells in level.cells.values()]
+    return tuple(name for name in columns if any(name in cells and cells[name].notna().any() for cells in tables))
+
+
+def at_ceiling(cells: DataFrame, oracle: DataFrame) -> bool:
+    """Whether edits are as close to the exact answer as the oracle's on the same cells, in pixels and in identity.
+
+    No honest editor of the same generator gets there: it knows the text, the oracle the answer.
+    """
+    if not len(cells) or not len(oracle):
+        return False
+    keys = ["prompt", "image"]
+    columns = ["counterfactual_psnr_db", "counterfactual_identity"]
+    pairs = cells[keys + columns].merge(oracle[keys + columns], on=keys, suffixes=("", "_oracle"))
+    return bool(len(pairs)) and all(pairs[c].mean() >= pairs[f"{c}_oracle"].mean() - ROUNDING for c in columns)

@@ -1,0 +1,211 @@
+"""What does an edit of a given strength of effect cost the rest of the picture?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from reports.layout import Block, Table, Value, interval_columns, interval_text
+from reports.matched import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
+from reports.run import ORACLE, Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+QUESTION = "At equal target effect, who keeps the rest of the picture?"
+SIGNIFICANT = 0.05
+LIKE_THESE, THESE = "prompts-like-these", "these-prompts"
+CEILING_MARK = "‡"
+
+
+class Measure(NamedTuple):
+    """A column: its name, heading, decimals, and whether more is better."""
+
+    column: str
+    heading: str
+    digits: int
+    more_is_better: bool
+
+
+EFFECT = Measure("target_effect", "effect (σ)", 2, True)
+MEASURES = (
+    Measure("identity", "identity ↑", 2, True),
+    Measure("ad_mean", "AD mean ↓ (σ)", 2, False),
+    Measure("kept", "kept ↑", 2, True),
+    Measure("counterfactual_psnr_db", "PSNR to the answer ↑ (dB)", 1, True),
+    Measure("counterfactual_identity", "identity to the answer ↑", 2, True),
+)
+COLUMNS = (
+    *("goal", "editor", "role", "prompts", "prompts_reached", "prompts_met", "reach_prompts"),
+    *("reach_edits", "reach_edits_low", "reach_edits_high", "prompts_compared", "cells", "population"),
+    *(f"{m.column}{end}" for m in (EFFECT, *MEASURES) for end in ("", "_low", "_high")),
+    *(f"{m.column}_group" for m in MEASURES),
+    "at_ceiling",
+)
+
+
+class Statistics(Protocol):
+    """What is needed of ``eval.statistics``."""
+
+    def compare_editors(self, cells: DataFrame, metrics: Sequence[str], *, population: str) -> DataFrame:
+        """Paired differences of all editors."""
+
+    def holm(self, p_values: np.ndarray) -> np.ndarray:
+        """Corrected p-values."""
+
+    def letters(self, names: Sequence[str], different: Collection[tuple[str, str]]) -> dict[str, str]:
+        """Editors that share a letter cannot be told apart."""
+
+
+class Groups(NamedTuple):
+    """Which editors cannot be told apart: (goal, metric) -> editor -> letters; and for which population, by goal."""
+
+    letters: dict[tuple[float, str], dict[str, str]]
+    population: dict[float, str]
+
+
+def matched_table(run: Run, statistics: Statistics | None) -> Table:
+    """One block a goal: reach, and collateral on the prompts that all compared editors meet.
+
+    Args:
+        run: with matched chunks.
+        statistics: finds the groups; without it none are marked.
+    """
+    matched = Matched(run)
+    groups = Groups({}, {}) if statistics is None else find_groups(matched, statistics)
+    data = [row for level in matched.levels for row in _rows(matched, level, groups)]
+    blocks = tuple(_block(matched, level, groups) for level in matched.levels)
+    return Table("matched", QUESTION, COLUMNS, tuple(data), blocks, _notes(run, groups))
+
+
+def find_groups(matched: Matched, statistics: Statistics) -> Groups:
+    """Compare all editors at every goal in pairs; Holm over all goals, pairs and metrics of the table."""
+    import pandas
+
+    metrics = known_columns(matched.levels, [measure.column for measure in MEASURES])
+    levels = [level for level in matched.levels if level.prompts and len(level.compared) > 1]
+    tests = sum(len(metrics) * len(list(combinations(level.compared, 2))) for level in levels)
+    tables, population = [], {}
+    for level in levels:
+        population[level.goal] = _population(len(level.prompts), tests)
+        cells = pandas.concat([level.cells[editor] for editor in level.compared], ignore_index=True)
+        table = statistics.compare_editors(cells, metrics, population=population[level.goal])
+        if len(table):
+            tables.append(table.assign(goal=level.goal))
+    if not tables:
+        return Groups({}, population)
+    joined = pandas.concat(tables, ignore_index=True)
+    joined = joined.assign(p_holm=statistics.holm(joined["p"].to_numpy()))
+    letters = {
+        (level.goal, measure.column): statistics.letters(
+            _best_first(matched, level, measure), _different(joined, level.goal, measure.column)
+        )
+        for level in levels
+        for measure in MEASURES
+        if measure.column in metrics
+    }
+    return Groups(letters, population)
+
+
+def _population(prompts: int, tests: int) -> str:
+    """Prompts like these, unless so few prompts could never show a difference.
+
+    Flipping P prompts has 2^(P-1) outcomes, so that the smallest p is 2^(1-P); Holm multiplies it by the tests.
+    """
+    return LIKE_THESE if 2.0 ** (1 - prompts) * tests < SIGNIFICANT else THESE
+
+
+def _best_first(matched: Matched, level: Level, measure: Measure) -> list[str]:
+    sign = -1 if measure.more_is_better else 1
+    means = {editor: matched.interval(level.cells[editor], measure.column).mean for editor in level.compared}
+    return sorted(level.compared, key=lambda editor: sign * (means[editor] or 0.0))
+
+
+def _different(table: DataFrame, goal: float, metric: str) -> list[tuple[str, str]]:
+    rows = table[(table["goal"] == goal) & (table["metric"] == metric) & (table["p_holm"] < SIGNIFICANT)]
+    return list(zip(rows["editor_a"], rows["editor_b"], strict=True))
+
+
+def _rows(matched: Matched, level: Level, groups: Groups) -> list[dict[str, Value]]:
+    rows = []
+    for editor, cells in [*level.cells.items(), *([(ORACLE, level.oracle)] if len(level.oracle) else [])]:
+        role = ORACLE if editor == ORACLE else level.role(editor)
+        row: dict[str, Value] = {"goal": level.goal, "editor": editor, "role": role}
+        row |= {"prompts": len(matched.run.prompts), "prompts_compared": len(level.prompts)}
+        row["population"] = groups.population.get(level.goal)
+        if role != ORACLE:
+            reach = level.reach[editor]
+            row |= {"prompts_reached": len(reach.prompts), "prompts_met": len(reach.met)}
+            row["reach_prompts"] = len(reach.prompts) / len(matched.run.prompts)
+            row |= interval_columns("reach_edits", reach.edits)
+        if role != "out of reach" and len(cells):
+            row["cells"] = len(cells)
+            for measure in (EFFECT, *MEASURES):
+                row |= interval_columns(measure.column, matched.interval(cells, measure.column))
+            for measure in MEASURES:
+                row[f"{measure.column}_group"] = groups.letters.get((level.goal, measure.column), {}).get(editor)
+            row["at_ceiling"] = None if role == ORACLE else at_ceiling(cells, level.oracle)
+        rows.append(row)
+    return rows
+
+
+def _block(matched: Matched, level: Level, groups: Groups) -> Block:
+    measures = [m for m in MEASURES if m.column in known_columns([level], [m.column])]
+    count = len(matched.run.prompts)
+    reach = (f"prompts reached ↑ (of {count})", "edits that attain it ↑")
+    header = ("editor", "role", *reach, EFFECT.heading, *(measure.heading for measure in measures))
+    rows = tuple(_printed(matched, level, row, groups, measures) for row in _rows(matched, level, groups))
+    return Block(_title(level), header, rows, texts=2)
+
+
+def _title(level: Level) -> str:
+    if not level.prompts:
+        return f"Effect {level.goal:g} σ: no prompt that all compared editors meet"
+    noun = "prompt" if len(level.prompts) == 1 else "prompts"
+    who = "the only editor that gets there meets" if len(level.compared) == 1 else "all compared editors meet"
+    return f"Effect {level.goal:g} σ, over the {len(level.prompts)} {noun} that {who}: {', '.join(level.prompts)}"
+
+
+def _printed(
+    matched: Matched, level: Level, row: dict[str, Value], groups: Groups, measures: Sequence[Measure]
+) -> tuple[str, ...]:
+    editor, role = str(row["editor"]), str(row["role"])
+    mark = f" {CEILING_MARK}" if row.get("at_ceiling") else ""
+    if role == ORACLE:
+        cells, reach = level.oracle, ("", "")
+    else:
+        cells, found = level.cells[editor], level.reach[editor]
+        reach = (str(len(found.prompts)), interval_text(found.edits, 2))
+    if role == "out of reach" or not len(cells):
+        return (editor, role, *reach, *[""] * (1 + len(measures)))
+    texts = [interval_text(matched.interval(cells, EFFECT.column), EFFECT.digits)]
+    for measure in measures:
+        letters = groups.letters.get((level.goal, measure.column), {}).get(editor, "")
+        texts.append(f"{interval_text(matched.interval(cells, measure.column), measure.digits)} {letters}".strip())
+    return (editor + mark, role if role != "compared" else "", *reach, *texts)
+
+
+def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
+    notes = [
+        "Strengths: one for each editor, prompt and effect, found on the calibration images; out of reach, the one "
+        "with the largest effect. All columns but the reach are over the eligible cells of the prompts named, the same "
+        "for all editors. ±: half of the 95 % bootstrap interval over source images.",
+        "Prompts reached: some strength up to 3 has this mean effect on the calibration images. Edits that attain it: "
+        f"share of eligible test edits, over all prompts, with at least {ATTAINED_SHARE:g} times the effect (a "
+        "strength whose mean is the effect leaves about half of the edits below it).",
+        f"Compared are editors that reach at least {COMPARED_SHARE:.0%} of the prompts; the others are out of reach. "
+        "Floors are controls, at their strongest where they do not get there. Oracle: the exact answer through the "
+        f"inversion, whatever its effect, the ceiling; {CEILING_MARK} marks an editor that is not below it.",
+    ]
+    if groups.letters:
+        words = {LIKE_THESE: "prompts like these", THESE: "exactly these prompts, as they are too few for more"}
+        said = "; ".join(f"{goal:g} σ: {words[name]}" for goal, name in groups.population.items())
+        notes.append(
+            "Letters: editors that share a letter in a column cannot be told apart, and their order means nothing; a "
+            "holds the best. Paired differences, sign flips by image and prompt, Holm over all columns, effects and "
+            f"pairs. The verdict is about {said}."
+        )
+    return tuple(notes)
