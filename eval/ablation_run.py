@@ -1,0 +1,210 @@
+"""Trains, calibrates, edits and judges what is missing of an ablation; one file for each arm, seed and prompt.
+
+A file is there whole or not at all, and trained mappers are artefacts, so the same command goes on after a kill.
+Seeds are the outer loop: after the first one every arm has been tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+
+from deltaedit.editor import DeltaEdit, trained_mapper
+from deltaedit.latents import Latents
+from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
+from eval.domains.base import Domain
+from eval.editor_spec import EditorSpec
+from eval.errors import UsageError
+from eval.judging import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.manifest import commit
+from eval.plan import CALIBRATION_IMAGES, SWEEP, file_name
+from eval.progress import Progress
+from eval.prompts import Prompt
+from eval.recipes import recipes
+from eval.store import StorageError, Store
+from eval.strength import CalibrationImages, calibrate, usable
+from eval.timed_editor import TimedEditor
+
+SCHEMA = 1  # of the folder
+RECORD = "ablation.json"
+COLUMNS = (  # of the cells that are kept
+    *("eligible", "success", "target_effect", "ad_mean", "kept", "identity", "directional_judge"),
+    *("counterfactual_psnr_db", "counterfactual_ssim", "outside_l1", "edit_l1"),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One prompt with one trained arm."""
+
+    arm: Arm
+    seed: int
+    prompt: Prompt
+
+    @property
+    def file(self) -> str:
+        """Where its result is, in the folder."""
+        return f"cells/{file_name(self.arm.label)}--seed{self.seed}--{file_name(self.prompt.name)}.json"
+
+
+def jobs(ablation: Ablation, prompts: Sequence[Prompt]) -> Iterator[Job]:
+    """Everything that an ablation holds, in the order in which it is done."""
+    for seed in ablation.seeds:
+        for arm in ablation.arms:
+            for prompt in prompts:
+                yield Job(arm, seed, prompt)
+
+
+def record(domain: Domain, ablation: Ablation) -> dict[str, Any]:
+    """What the folder says about itself; all but the commit must be the same for a run to go on."""
+    return {
+        "schema": SCHEMA,
+        "domain": domain.name,
+        "ablation": ablation.as_json(),
+        "fingerprints": dict(domain.fingerprints),
+        "recipes": recipes(domain),
+        "commit": commit(),
+    }
+
+
+def claim(store: Store, wanted: Mapping[str, Any]) -> None:
+    """Make the folder this ablation's, or check that it is.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+    if not store.has(RECORD):
+        if any(path for path in store.folder.glob("*") if not path.name.startswith(".")):
+            raise UsageError(f"{store.folder} is not empty and holds no ablation; choose another --out.")
+        store.write_json(RECORD, wanted)
+        return
+    there = store.read_json(RECORD)
+    differing = [name for name in wanted if name != "commit" and there.get(name) != wanted[name]]
+    if differing:
+        raise UsageError(
+            f"{store.folder} holds another ablation ({', '.join(differing)} differ); choose another --out."
+        )
+    for leftover in store.folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+class AblationRunner:
+    """Finishes what is missing.
+
+    Args:
+        domain: networks, images and prompts.
+        ablation: checked.
+        store: its folder, claimed.
+        calibration_images: on which strengths are chosen.
+    """
+
+    def __init__(
+        self, domain: Domain, ablation: Ablation, store: Store, calibration_images: int = CALIBRATION_IMAGES
+    ) -> None:
+        self.domain = domain
+        self.ablation = ablation
+        self.store = store
+        self.prompts = chosen(domain.prompts, ablation)
+        # All trainings read the same images; making them takes longer than some trainings.
+        self._editing = replace(domain.editing, training_set=cache(domain.editing.training_set))
+        self._calibration = CalibrationImages(domain, calibration_images)
+        self._answers: dict[str, Answers] = {}
+
+    def run(self, quiet: bool = False) -> list[str]:
+        """Finish the ablation.
+
+        Returns:
+            One sentence for every arm and seed that failed; the others are stored.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        missing = [job for job in jobs(self.ablation, self.prompts) if not self.store.has(job.file)]
+        groups: dict[tuple[int, str], list[Job]] = {}
+        for job in missing:
+            groups.setdefault((job.seed, job.arm.label), []).append(job)
+        failures = []
+        edits = len(SWEEP) * self._calibration.count + self.ablation.images
+        with Progress(len(missing) * edits, quiet) as progress:
+            for group in groups.values():
+                try:
+                    self._work(group, edits, progress)
+                except StorageError:
+                    raise
+                except Exception as error:
+                    sentence = " ".join(f"{type(error).__name__}: {error}".split())
+                    failures.append(f"The arm '{group[0].arm.label}' with seed {group[0].seed} failed: {sentence}")
+        return failures
+
+    def _work(self, group: Sequence[Job], edits: int, progress: Progress) -> None:
+        """All missing prompts of an arm and a seed."""
+        editor = self._editor(group[0].arm, group[0].seed, progress)
+        for job in group:
+            done = progress.done
+            progress.describe(f"{job.arm.label}, seed {job.seed}, {job.prompt.name}")
+            self.store.write_json(job.file, self._result(job, editor))
+            progress.advance(done + edits - progress.done)
+
+    def _editor(self, arm: Arm, seed: int, progress: Progress) -> TimedEditor:
+        """The editor of an arm, its mapper trained."""
+        name = f"{arm.label}, seed {seed}"
+        progress.describe(f"{name}, training")
+        settings = self.ablation.editor(arm, seed).settings()
+        trained_mapper(
+            self._editing,
+            settings,
+            lambda step, steps, losses: progress.describe(f"{name}, training: step {step} of {steps}"),
+        )
+        parameters = {**self.ablation.settings, **arm.settings, FORBIDDEN: seed}
+        return TimedEditor(EditorSpec(DeltaEdit.name, DeltaEdit, parameters, arm.label), self._editing, 0, None)
+
+    def _result(self, job: Job, editor: TimedEditor) -> dict[str, Any]:
+        """Strengths and cells of a job; no cells where no strength has the effect that is compared at."""
+        asked = job.arm.prompt(job.prompt)  # judges look at the attribute and its value, which are the same
+        editor.fit(asked)
+        found: dict[str, Any] = {}
+        calibrate(editor, asked, self._calibration, (float(self.ablation.effect),), None, found.update)
+        match = found["matched"][0]
+        result = {
+            "arm": job.arm.label,
+            "seed": job.seed,
+            "prompt": job.prompt.name,
+            "asked": asdict(asked),
+            "sweep": found["sweep"],
+            "match": match,
+            "images": list(self._judged.names),
+            "cells": {},
+        }
+        if match["met"]:
+            edited, _ = editor.edit(self._latents, asked, float(match["strength"]))
+            result["cells"] = self._cells(job.prompt, edited)
+        return result
+
+    def _cells(self, prompt: Prompt, edited: Latents) -> dict[str, list[float]]:
+        rows: list[dict[str, Any]] = []
+        for start in range(0, self.ablation.images, BATCH):
+            block = slice(start, min(start + BATCH, self.ablation.images))
+            with torch.inference_mode():
+                pictures = self.domain.editing.images(edited[block])
+                rows += judge_edits(self.domain, self._judged, self._right_answers(prompt), prompt, block, pictures)[0]
+        return {name: [float(row[name]) for row in rows] for name in COLUMNS}
+
+    def _right_answers(self, prompt: Prompt) -> Answers:
+        if prompt.name not in self._answers:
+            with torch.inference_mode():
+                answers = judge_answers(self.domain, "test", self.ablation.images, prompt, BATCH)
+            self._answers[prompt.name] = answers
+        return self._answers[prompt.name]
+
+    @cached_property
+    def _judged(self) -> JudgedSources:
+        with torch.inference_mode():
+            return judge_sources(self.domain, self.domain.test_sources(self.ablation.images), BATCH)
+
+    @cached_property
+    def _latents(self) -> Latents:
+        return usable(self.domain.test_sources(self.ablation.images).latents)

@@ -1,0 +1,158 @@
+"""`deltabench ablate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eval.errors import UsageError
+
+if TYPE_CHECKING:
+    from eval.ablation import Ablation
+    from eval.domains.base import Domain
+    from eval.store import Store
+    from reports.layout import Table
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the ablations and their questions.")
+@click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
+@click.option("--seeds", default=None, type=click.IntRange(1), help="How many trainings of each arm; default 3.")
+@click.option("--steps", default=None, type=click.IntRange(1), help="Of each training; default that of the ablation.")
+@click.option("--prompts", default=None, help="Names with commas between them; default those of the ablation.")
+@click.option("--images", default=None, type=click.IntRange(2), help="How many test images; default 50.")
+@click.option("--effect", default=None, type=float, help="In σ, at which arms are compared; default 1.")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Folder; default deltabench-runs/ablation-…")
+def ablate(
+    name: str | None,
+    listed: bool,
+    domain: str,
+    seeds: int | None,
+    steps: int | None,
+    prompts: str | None,
+    images: int | None,
+    effect: float | None,
+    out: Path | None,
+) -> int:
+    """Change one part of DeltaEdit at a time and compare at equal effect.
+
+    NAME is one of `deltabench ablate --list`, or a TOML file of your own. The same command again finishes what is
+    missing and does nothing twice.
+
+    Example: deltabench ablate conditioning
+    """
+    from eval.ablation import check, find
+
+    if listed or name is None:
+        show_list()
+        return 0
+    ablation = _overridden(find(name), seeds, steps, prompts, images, effect)
+    check(ablation, name)
+    return _execute(ablation, domain, out)
+
+
+def show_list() -> None:
+    """Print the ablations of the package."""
+    from eval.ablation import load, shipped
+
+    known = {name: load(path) for name, path in shipped().items()}
+    width = max(map(len, known))
+    for name, ablation in known.items():
+        arms = ", ".join(arm.label for arm in ablation.arms)
+        click.echo(f"{name:{width}}  {ablation.question}\n{'':{width}}  {arms}")
+    click.echo("Run one with `deltabench ablate NAME`.")
+
+
+def _overridden(
+    ablation: Ablation,
+    seeds: int | None,
+    steps: int | None,
+    prompts: str | None,
+    images: int | None,
+    effect: float | None,
+) -> Ablation:
+    if seeds is not None:
+        ablation = replace(ablation, seeds=tuple(range(seeds)))
+    if steps is not None:
+        ablation = replace(ablation, settings={**ablation.settings, "steps": steps})
+    if images is not None:
+        ablation = replace(ablation, images=images)
+    if effect is not None:
+        ablation = replace(ablation, effect=effect)
+    if prompts is not None:
+        names = tuple(dict.fromkeys(name.strip() for name in prompts.split(",") if name.strip()))
+        if not names:
+            raise UsageError("--prompts is empty; leave it out for those of the ablation, or see `deltabench prompts`.")
+        ablation = replace(ablation, prompts=names)
+    return ablation
+
+
+def _execute(ablation: Ablation, domain: str, out: Path | None) -> int:
+    from eval.ablation_run import AblationRunner, claim, record
+    from eval.domains import load_domain
+    from eval.store import Store
+
+    loaded = load_domain(domain)
+    folder = out or Path("deltabench-runs") / ablation.folder_name(domain)
+    store = Store(folder)
+    with store.lock():
+        runner = AblationRunner(loaded, ablation, store)
+        claim(store, record(loaded, ablation))
+        failures = runner.run()
+        write_ablation(store, ablation, loaded)
+    for failure in failures:
+        click.echo(failure, err=True)
+    return 1 if failures else 0
+
+
+def write_ablation(store: Store, ablation: Ablation, domain: Domain) -> None:
+    """Write and print the table, write the figure."""
+    from eval.ablation import chosen
+    from eval.ablation_results import read_results
+    from eval.store import storage_error
+    from reports.figures.ablation import ablation_figure
+    from reports.style import house_style, save
+    from reports.tables.ablation import ablation_table
+
+    arms = read_results(store, ablation, chosen(domain.prompts, ablation))
+    if not arms:
+        return
+    table = ablation_table(ablation.name, ablation.question, ablation.effect, ablation.baseline, arms)
+    try:
+        for folder in ("tables", "figures"):
+            (store.folder / folder).mkdir(exist_ok=True)
+        files = table.write(store.folder / "tables")
+        with house_style():
+            figure = ablation_figure(ablation.effect, ablation.baseline, arms)
+            files += save(figure, store.folder / "figures", table.name)
+    except OSError as error:
+        raise storage_error(store.folder, error) from error
+    show(table)
+    for path in files:
+        click.echo(f"  {path}")
+
+
+def show(table: Table) -> None:
+    """Print the blocks of the table and its notes; what is bold in the files is bold on a terminal."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    console.print(table.question, style="bold", highlight=False, markup=False)
+    for block in table.blocks:
+        printed = RichTable(title=Text(block.title), title_justify="left", box=SIMPLE_HEAD)
+        for place, heading in enumerate(block.header):
+            printed.add_column(heading, justify="left" if place < block.texts else "right")
+        for row in block.rows:
+            printed.add_row(*(Text(cell.strip("*"), style="bold" if cell.startswith("**") else "") for cell in row))
+        console.print(printed)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False)

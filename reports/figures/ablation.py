@@ -1,0 +1,105 @@
+"""One ablation at a glance: what every strength costs, and every arm's difference from the baseline at equal effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reports.style import FAINT, INK, SPARE_COLOURS, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
+from reports.tables.ablation import SIGNIFICANT, ArmResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS = (
+    # measure, title, whether more is better
+    ("success", "success", True),
+    ("kept", "kept", True),
+    ("identity", "identity", True),
+    ("ad_mean", "others moved (σ)", False),
+)
+CURVE_IN, LEFT_IN, TOP_IN, BOTTOM_IN, RIGHT_IN = 1.75, 0.48, 0.3, 0.42, 0.1
+GAP_IN, NAMES_GAP_IN, LETTER_IN = 0.2, 0.3, 0.064
+ROW_IN, LOWEST_IN = 0.24, 1.35  # height of an arm in the panels, of the figure's panels at least
+DIRECTION_IN = 0.36  # below the panels, where they say which side is better
+
+
+def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> Figure:
+    """Left: kept against effect over the strengths; right: paired differences from the baseline with intervals.
+
+    Args:
+        effect: in σ, at which the arms are compared.
+        baseline: label of the arm that the others are compared with.
+        arms: in the order of the ablation.
+    """
+    palette = arm_colours(baseline, arms)
+    others = [arm for arm in arms if arm.label != baseline]
+    height = max(LOWEST_IN, ROW_IN * (len(others) + 0.5), 0.15 * len(arms) + 0.2)
+    names = LETTER_IN * max(len(arm.label) for arm in others)
+    figure = new_figure(TWO_COLUMNS_IN, TOP_IN + height + BOTTOM_IN)
+    _draw_curves(axes_at(figure, LEFT_IN, TOP_IN, CURVE_IN, height), effect, arms, palette)
+    start = LEFT_IN + CURVE_IN + NAMES_GAP_IN + names
+    width = (TWO_COLUMNS_IN - start - RIGHT_IN - GAP_IN * (len(PANELS) - 1)) / len(PANELS)
+    for place, (measure, title, more) in enumerate(PANELS):
+        axes = axes_at(figure, start + place * (width + GAP_IN), TOP_IN, width, height)
+        _draw_differences(axes, measure, others, palette)
+        axes.set_title(title, loc="center")
+        axes.set_xlabel("better →" if more else "← better")
+        if place == 0:
+            axes.set_yticks(range(len(others)), [arm.label for arm in others])
+            for label, arm in zip(axes.get_yticklabels(), others, strict=True):
+                label.set_color(palette[arm.label])
+    figure.text(
+        (start - names) / TWO_COLUMNS_IN,
+        1 - 0.1 / (TOP_IN + height + BOTTOM_IN),
+        f"minus {baseline}",
+        ha="left",
+        va="center",
+        fontsize=TITLE_PT,
+        weight="bold",
+    )
+    return figure
+
+
+def arm_colours(baseline: str, arms: Sequence[ArmResult]) -> dict[str, str]:
+    """The baseline in the ink of the text, the others in colours; from the seventh on they repeat."""
+    others = [arm.label for arm in arms if arm.label != baseline]
+    spare = {label: SPARE_COLOURS[place % len(SPARE_COLOURS)] for place, label in enumerate(others)}
+    return {baseline: INK, **spare}
+
+
+def _draw_curves(axes: Axes, effect: float, arms: Sequence[ArmResult], palette: dict[str, str]) -> None:
+    for arm in arms:
+        colour = palette[arm.label]
+        x, y = (0.0, *arm.curve.effect), (1.0, *arm.curve.kept)  # strength 0 changes nothing
+        axes.plot(x, y, color=colour, linewidth=1, marker="o", markersize=2, label=arm.label)
+    axes.axvline(effect, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+    axes.set_xlim(left=0)
+    axes.set_ylim(top=1)
+    axes.set_xlabel("effect (σ)")
+    axes.set_ylabel("kept")
+    axes.set_title("every strength", loc="left")
+    legend = axes.legend(loc="lower left", frameon=False, handlelength=0, handletextpad=0.2, borderaxespad=0)
+    for line, text in zip(legend.get_lines(), legend.get_texts(), strict=True):
+        text.set_color(line.get_color())
+
+
+def _draw_differences(axes: Axes, measure: str, arms: Sequence[ArmResult], palette: dict[str, str]) -> None:
+    """Filled where the corrected test finds a difference, hollow where it does not."""
+    axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
+    for row, arm in enumerate(arms):
+        value = arm.differences.get(measure)
+        if value is None or value.mean != value.mean:
+            continue
+        colour = palette[arm.label]
+        if value.low == value.low:
+            axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1, solid_capstyle="butt")
+        face = colour if value.p_holm < SIGNIFICANT else "white"
+        axes.plot(value.mean, row, "o", color=colour, markersize=3.5, markerfacecolor=face, markeredgewidth=0.8)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -0.1 * (high - low)), max(high, 0.1 * (high - low)))
+    axes.set_ylim(len(arms) - 0.4, -0.6)
+    axes.set_yticks([])
+    axes.locator_params(axis="x", nbins=3)
+    axes.spines["left"].set_visible(False)
