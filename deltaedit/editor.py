@@ -234,7 +234,7 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
         the artefact ``delta-mapper``: the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
         of step, training loss and validation loss.
     """
-    key = {"domain": domain.fingerprint, **settings.key()}
+    key = mapper_key(domain, settings)
     state_file = domain.artefacts.cache / domain.artefacts.address("delta-mapper", key).replace(".safetensors", ".pt")
 
     def build() -> dict[str, Tensor]:
@@ -246,6 +246,11 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
     artefact = domain.artefacts.get("delta-mapper", key, build)
     state_file.unlink(missing_ok=True)
     return artefact
+
+
+def mapper_key(domain: EditingDomain, settings: TrainMapper) -> dict[str, object]:
+    """Everything that determines a trained mapper: the key of its artefact."""
+    return {"domain": domain.fingerprint, **settings.key()}
 
 
 def mapper_layout(domain: EditingDomain, output: str) -> Sequence[StyleLayer]:
