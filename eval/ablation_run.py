@@ -6,6 +6,8 @@ Seeds are the outer loop: after the first one every arm has been tried.
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
@@ -13,7 +15,7 @@ from typing import Any
 
 import torch
 
-from deltaedit.editor import DeltaEdit, trained_mapper
+from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
 from deltaedit.latents import Latents
 from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
 from eval.domains.base import Domain
@@ -25,7 +27,7 @@ from eval.plan import CALIBRATION_IMAGES, SWEEP, file_name
 from eval.progress import Progress
 from eval.prompts import Prompt
 from eval.recipes import recipes
-from eval.store import StorageError, Store
+from eval.store import StorageError, Store, first_difference
 from eval.strength import CalibrationImages, calibrate, usable
 from eval.timed_editor import TimedEditor
 
@@ -83,11 +85,10 @@ def claim(store: Store, wanted: Mapping[str, Any]) -> None:
         store.write_json(RECORD, wanted)
         return
     there = store.read_json(RECORD)
-    differing = [name for name in wanted if name != "commit" and there.get(name) != wanted[name]]
-    if differing:
-        raise UsageError(
-            f"{store.folder} holds another ablation ({', '.join(differing)} differ); choose another --out."
-        )
+    for name in wanted:
+        difference = first_difference(name, there.get(name), json.loads(json.dumps(wanted[name])))
+        if difference and name != "commit":
+            raise UsageError(f"{store.folder} holds another ablation: {difference}; choose another --out.")
     for leftover in store.folder.rglob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
@@ -128,6 +129,8 @@ class AblationRunner:
         for job in missing:
             groups.setdefault((job.seed, job.arm.label), []).append(job)
         failures = []
+        if any(self._is_untrained(group[0]) for group in groups.values()):
+            self._make_training_set(quiet)
         edits = len(SWEEP) * self._calibration.count + self.ablation.images
         with Progress(len(missing) * edits, quiet) as progress:
             for group in groups.values():
@@ -139,6 +142,16 @@ class AblationRunner:
                     sentence = " ".join(f"{type(error).__name__}: {error}".split())
                     failures.append(f"The arm '{group[0].arm.label}' with seed {group[0].seed} failed: {sentence}")
         return failures
+
+    def _is_untrained(self, job: Job) -> bool:
+        key = mapper_key(self._editing, self.ablation.editor(job.arm, job.seed).settings())
+        return self._editing.artefacts.find("delta-mapper", key) is None
+
+    def _make_training_set(self, quiet: bool) -> None:
+        """Once for all trainings, and before the clock starts by which the remaining time is estimated."""
+        if not quiet:
+            print("making the training set", file=sys.stderr, flush=True)
+        self._editing.training_set()
 
     def _work(self, group: Sequence[Job], edits: int, progress: Progress) -> None:
         """All missing prompts of an arm and a seed."""

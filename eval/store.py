@@ -122,7 +122,7 @@ class Store:
         """Both as JSON, so that tuples equal lists."""
         here = json.loads(json.dumps(here))
         for part in _IDENTITY:
-            difference = _first_difference(part, there.get(part), here.get(part))
+            difference = first_difference(part, there.get(part), here.get(part))
             if difference:
                 raise UsageError(f"{self.folder} holds another run: {difference}; choose another --out.")
 
@@ -266,14 +266,14 @@ def _is_parquet(path: Path) -> bool:
         return head == file.read(4) == b"PAR1"
 
 
-def _first_difference(name: str, there: Any, here: Any) -> str:
+def first_difference(name: str, there: Any, here: Any) -> str:
     """The first part that differs, in words; '' if none does.
 
-    >>> _first_difference("arguments", {"images": 200}, {"images": 50})
+    >>> first_difference("arguments", {"images": 200}, {"images": 50})
     'images is 200 there, 50 here'
     """
     if isinstance(there, Mapping) and isinstance(here, Mapping):
-        parts = (_first_difference(str(key), there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here]))
+        parts = (first_difference(str(key), there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here]))
         return next((part for part in parts if part), "")
     return "" if there == here else f"{name} is {_shown(there)} there, {_shown(here)} here"
 

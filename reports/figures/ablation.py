@@ -1,4 +1,4 @@
-"""One ablation at a glance: what every strength costs, and every arm's difference from the baseline at equal effect."""
+"""One ablation at a glance: what every strength costs, and how the arms differ from the baseline at equal effect."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PANELS = (
     ("identity", "identity", True),
     ("ad_mean", "others moved (σ)", False),
 )
-CURVE_IN, LEFT_IN, TOP_IN, BOTTOM_IN, RIGHT_IN = 1.75, 0.48, 0.3, 0.42, 0.1
+CURVE_IN, LEFT_IN, TOP_IN, BOTTOM_IN, RIGHT_IN = 1.75, 0.48, 0.44, 0.42, 0.12
 GAP_IN, NAMES_GAP_IN, LETTER_IN = 0.2, 0.3, 0.064
 ROW_IN, LOWEST_IN = 0.24, 1.35  # height of an arm in the panels, of the figure's panels at least
-DIRECTION_IN = 0.36  # below the panels, where they say which side is better
+HEADING_IN = 0.1  # from the upper edge to the middle of the headings
 
 
 def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> Figure:
@@ -34,32 +34,30 @@ def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> 
         arms: in the order of the ablation.
     """
     palette = arm_colours(baseline, arms)
-    others = [arm for arm in arms if arm.label != baseline]
-    height = max(LOWEST_IN, ROW_IN * (len(others) + 0.5), 0.15 * len(arms) + 0.2)
-    names = LETTER_IN * max(len(arm.label) for arm in others)
+    height = max(LOWEST_IN, ROW_IN * (len(arms) + 0.5))
+    names = LETTER_IN * max(len(arm.label) for arm in arms)
     figure = new_figure(TWO_COLUMNS_IN, TOP_IN + height + BOTTOM_IN)
     _draw_curves(axes_at(figure, LEFT_IN, TOP_IN, CURVE_IN, height), effect, arms, palette)
     start = LEFT_IN + CURVE_IN + NAMES_GAP_IN + names
     width = (TWO_COLUMNS_IN - start - RIGHT_IN - GAP_IN * (len(PANELS) - 1)) / len(PANELS)
     for place, (measure, title, more) in enumerate(PANELS):
         axes = axes_at(figure, start + place * (width + GAP_IN), TOP_IN, width, height)
-        _draw_differences(axes, measure, others, palette)
+        _draw_differences(axes, measure, arms, palette)
         axes.set_title(title, loc="center")
         axes.set_xlabel("better →" if more else "← better")
         if place == 0:
-            axes.set_yticks(range(len(others)), [arm.label for arm in others])
-            for label, arm in zip(axes.get_yticklabels(), others, strict=True):
+            axes.set_yticks(range(len(arms)), [arm.label for arm in arms])
+            axes.tick_params(axis="y", length=0)
+            for label, arm in zip(axes.get_yticklabels(), arms, strict=True):
                 label.set_color(palette[arm.label])
-    figure.text(
-        (start - names) / TWO_COLUMNS_IN,
-        1 - 0.1 / (TOP_IN + height + BOTTOM_IN),
-        f"minus {baseline}",
-        ha="left",
-        va="center",
-        fontsize=TITLE_PT,
-        weight="bold",
-    )
+    _head(figure, LEFT_IN, "at every strength")
+    _head(figure, start, f"difference from '{baseline}' at an effect of {effect:g} σ")
     return figure
+
+
+def _head(figure: Figure, left_in: float, text: str) -> None:
+    width, height = figure.get_size_inches()
+    figure.text(left_in / width, 1 - HEADING_IN / height, text, va="center", fontsize=TITLE_PT, weight="bold")
 
 
 def arm_colours(baseline: str, arms: Sequence[ArmResult]) -> dict[str, str]:
@@ -73,21 +71,17 @@ def _draw_curves(axes: Axes, effect: float, arms: Sequence[ArmResult], palette: 
     for arm in arms:
         colour = palette[arm.label]
         x, y = (0.0, *arm.curve.effect), (1.0, *arm.curve.kept)  # strength 0 changes nothing
-        axes.plot(x, y, color=colour, linewidth=1, marker="o", markersize=2, label=arm.label)
+        axes.plot(x, y, color=colour, linewidth=1, marker="o", markersize=2)
     axes.axvline(effect, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-    axes.set_xlim(left=0)
-    axes.set_ylim(top=1)
+    axes.set_xlim(left=min(0, axes.get_xlim()[0]) if any(min(arm.curve.effect, default=0) < 0 for arm in arms) else 0)
+    axes.set_ylim(top=1.0 + 0.02 * (1 - axes.get_ylim()[0]))
     axes.set_xlabel("effect (σ)")
     axes.set_ylabel("kept")
-    axes.set_title("every strength", loc="left")
-    legend = axes.legend(loc="lower left", frameon=False, handlelength=0, handletextpad=0.2, borderaxespad=0)
-    for line, text in zip(legend.get_lines(), legend.get_texts(), strict=True):
-        text.set_color(line.get_color())
 
 
 def _draw_differences(axes: Axes, measure: str, arms: Sequence[ArmResult], palette: dict[str, str]) -> None:
-    """Filled where the corrected test finds a difference, hollow where it does not."""
-    axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
+    """Filled where the corrected test finds a difference, hollow where it does not; the baseline is the line at 0."""
+    axes.axvline(0, color=INK, linewidth=0.8, zorder=0)
     for row, arm in enumerate(arms):
         value = arm.differences.get(measure)
         if value is None or value.mean != value.mean:
