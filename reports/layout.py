@@ -29,6 +29,7 @@ LATEX = {
     "✓": r"$\checkmark$",
     "±": r"$\pm$",
     "σ": r"$\sigma$",
+    "τ": r"$\tau$",
     "Δ": r"$\Delta$",
     "×": r"$\times$",
     "≥": r"$\geq$",

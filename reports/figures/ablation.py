@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = (
-    # measure, title, whether more is better
+    # measure, title, whether more is better; AD is in σ
     ("success", "success", True),
     ("kept", "kept", True),
     ("identity", "identity", True),
-    ("ad_mean", "others moved (σ)", False),
+    ("ad_mean", "AD mean", False),
 )
 CURVE_IN, LEFT_IN, TOP_IN, BOTTOM_IN, RIGHT_IN = 1.75, 0.48, 0.44, 0.42, 0.12
 GAP_IN, NAMES_GAP_IN, LETTER_IN = 0.2, 0.3, 0.064
@@ -44,7 +44,7 @@ def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> 
         axes = axes_at(figure, start + place * (width + GAP_IN), TOP_IN, width, height)
         _draw_differences(axes, measure, arms, palette)
         axes.set_title(title, loc="center")
-        axes.set_xlabel("better →" if more else "← better")
+        axes.set_xlabel("better →" if more else "← better (σ)")
         if place == 0:
             axes.set_yticks(range(len(arms)), [arm.label for arm in arms])
             axes.tick_params(axis="y", length=0)

@@ -13,7 +13,7 @@ MEASURES = {
     # column -> heading, decimals
     "success": ("success ↑", 2),
     "kept": ("kept ↑", 3),
-    "ad_mean": ("other attributes moved ↓ (σ)", 3),
+    "ad_mean": ("AD mean ↓ (σ)", 3),
     "identity": ("identity ↑", 3),
     "counterfactual_ssim": ("SSIM to exact edit ↑", 3),
     "target_effect": ("effect (σ)", 2),
@@ -124,7 +124,7 @@ def _notes(effect: float) -> tuple[str, ...]:
     return (
         f"Every arm edits each prompt with the strength whose mean effect on the calibration images is {effect:g} σ "
         "(within 0.05 σ); matched: prompts times seeds that have such a strength, others have no cells. Success and "
-        "kept are over eligible cells.",
+        "kept are over eligible cells; AD mean: Attribute Dependency, how far the other attributes moved.",
         "±: half of the 95 % interval for other trainings, images and prompts like these. Bold: p < 0.05 after Holm's "
         "correction over all arms and measures of this table.",
     )
