@@ -101,6 +101,13 @@ def test_mistakes_are_one_sentence(write, old, new, words):
     assert "\n" not in str(error.value)
 
 
+def test_the_example_of_the_documentation_can_run(write):
+    text = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text(encoding="utf-8")
+    ablation = load(write(text.split("```toml\n")[1].split("```")[0]))
+    check(ablation, "mine.toml")
+    assert ablation.arms == (Arm("falling"), Arm("constant rate", {"schedule": "constant"}))
+
+
 def test_unknown_names(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'conditioning'"):
         find("conditionin")
