@@ -7,41 +7,29 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editor_spec import EditorSpec
+from eval.failures import Failure
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
 from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
 from eval.progress import Progress
 from eval.prompts import Prompt
+from eval.run_arrays import answer_arrays, array, source_arrays
 from eval.store import StorageError, Store
 from eval.strength import CalibrationImages, calibrate, stored_value, usable
 from eval.timed_editor import TimedEditor, clock
 
 KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
 UNKNOWN_STRENGTH = float("nan")  # of chunks whose calibration is missing
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A chunk that could not be finished.
-
-    Attributes:
-        chunk: which.
-        sentence: what went wrong, in one line.
-    """
-
-    chunk: Chunk
-    sentence: str
 
 
 class Runner:
@@ -227,8 +215,11 @@ class Runner:
     def _oracle(self, prompt: Prompt, answers: Answers, progress: Progress) -> None:
         """The exact answers through the inversion, judged like edits: what no editor of this generator can beat."""
         encoder, device = self.domain.editing.encoder, self.domain.editing.device
-        for chunk in self._oracle_chunks(prompt) if answers.images is not None else ():
-            assert encoder is not None and answers.images is not None
+        pending = self._oracle_chunks(prompt)
+        if encoder is None or answers.images is None:
+            progress.advance(sum(chunk.count for chunk in pending))
+            return
+        for chunk in pending:
             try:
                 began = clock(device)
                 with torch.inference_mode():
@@ -288,7 +279,7 @@ class Runner:
         with torch.inference_mode():
             judged = judge_sources(self.domain, self._sources, self.arguments.batch)
         if not self.store.has("sources.npz"):
-            self.store.write_arrays("sources.npz", _source_arrays(judged))
+            self.store.write_arrays("sources.npz", source_arrays(judged))
         return judged
 
     def _answers(self, prompt: Prompt) -> Answers:
@@ -297,56 +288,9 @@ class Runner:
             answers = judge_answers(self.domain, "test", self.arguments.images, prompt, self.arguments.batch)
         name = f"references/{file_name(prompt.name)}.npz"
         if not self.store.has(name):
-            self.store.write_arrays(name, _answer_arrays(answers))
+            self.store.write_arrays(name, answer_arrays(answers))
         return answers
-
-
-def _source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
-    return {
-        "names": np.array(judged.names),
-        "images": to_uint8(judged.originals),
-        "reconstructions": to_uint8(judged.reconstructions),
-        "logits": np.concatenate([array(logits) for logits in judged.logits.values()], 1),
-        "frechet": array(judged.frechet),
-        "frechet_originals": array(judged.frechet_originals),
-        "identity": array(judged.identity),
-    }
-
-
-def _answer_arrays(answers: Answers) -> dict[str, np.ndarray]:
-    arrays = {"region": np.asarray(answers.region), "visible": np.asarray(answers.visible)}
-    if answers.images is not None:
-        arrays |= {
-            "images": to_uint8(answers.images),
-            "frechet": array(answers.frechet),
-            "identity": array(answers.identity),
-        }
-    return arrays
-
-
-def array(value: Tensor | np.ndarray | None) -> np.ndarray:
-    """As a NumPy array, on the CPU."""
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 def _costs_file(label: str) -> str:
     return f"costs/{file_name(label)}.json"
-
-
-def failure_lines(failures: Sequence[Failure], folder: object) -> list[str]:
-    """One line for each different failure.
-
-    Args:
-        failures: of a run.
-        folder: of the run.
-    """
-    groups: dict[tuple[str, str], list[Chunk]] = {}
-    for failure in failures:
-        groups.setdefault((failure.chunk.editor, failure.sentence), []).append(failure.chunk)
-    lines = []
-    for (editor, sentence), failed in groups.items():
-        prompts = ", ".join(dict.fromkeys(chunk.prompt for chunk in failed))
-        noun = "chunk" if len(failed) == 1 else "chunks"
-        where = f"{folder}/chunks/{failed[0].id}.error.json"
-        lines.append(f"{editor} failed in {len(failed)} {noun} ({prompts}): {sentence}; the traceback is in {where}")
-    return lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CONTROLS = ("identity", "random-direction")  # floors: shown beside the editors, never compared with them
-COMPARED_SHARE = 0.25  # of the prompts an editor must reach; one that reaches fewer would decide what all are judged by
+COMPARED_SHARE = 0.25  # of the prompts an editor must meet; one of fewer would decide what all are judged by
 ATTAINED_SHARE = 0.5  # of the goal: a strength whose mean effect is the goal leaves about half of the edits below it
 ERROR = "error"  # squared error to the exact answer, in thousandths of the squared pixel range
 ERROR_SCALE = 1000
@@ -49,9 +49,10 @@ class Level:
     Attributes:
         goal: target effect in σ.
         reach: of every editor with cells at this goal.
-        compared: editors that reach at least ``COMPARED_SHARE`` of the prompts, controls apart.
+        compared: editors that meet at least ``COMPARED_SHARE`` of the prompts, controls apart.
         prompts: those that all compared editors meet; empty if none is compared.
-        cells: editor -> its eligible cells of these prompts.
+        eligible: editor -> its eligible cells of all prompts.
+        cells: editor -> those of the compared prompts.
         oracle: the oracle's eligible cells of these prompts.
     """
 
@@ -59,14 +60,21 @@ class Level:
     reach: dict[str, Reach]
     compared: tuple[str, ...]
     prompts: tuple[str, ...]
+    eligible: dict[str, DataFrame]
     cells: dict[str, DataFrame]
     oracle: DataFrame
 
     def role(self, editor: str) -> str:
-        """What an editor is here: ``compared``, ``floor`` (a control) or ``out of reach``."""
+        """What an editor is here.
+
+        ``compared``; ``floor``, a control; ``overshoots``, it has more effect than the goal or none; ``out of reach``.
+        """
         if editor in self.compared:
             return "compared"
-        return "floor" if is_control(editor) else "out of reach"
+        if is_control(editor):
+            return "floor"
+        reach = self.reach[editor]
+        return "overshoots" if len(reach.prompts) > len(reach.met) else "out of reach"
 
 
 class Matched:
@@ -88,14 +96,17 @@ class Matched:
         cells = {s.editor: eligible_cells(self.run.rows.loc[s.rows]) for s in self.run.matched if s.goal == goal}
         reach = {editor: self._reach(editor, goal, own) for editor, own in cells.items()}
         fewest = COMPARED_SHARE * len(self.run.prompts)
-        compared = tuple(e for e in cells if not is_control(e) and len(reach[e].prompts) >= max(fewest, 1))
+        compared = tuple(e for e in cells if not is_control(e) and len(reach[e].met) >= max(fewest, 1))
         names = [prompt["name"] for prompt in self.run.prompts] if compared else []
         prompts = tuple(name for name in names if all(name in reach[editor].met for editor in compared))
         chosen = {editor: own[own["prompt"].isin(prompts)] for editor, own in cells.items()}
-        oracle = self.run.oracle
-        if len(oracle):
-            oracle = eligible_cells(oracle[oracle["prompt"].isin(prompts)])
-        return Level(goal, reach, compared, prompts, chosen, oracle)
+        oracle = self.oracle[self.oracle["prompt"].isin(prompts)] if len(self.oracle) else self.oracle
+        return Level(goal, reach, compared, prompts, cells, chosen, oracle)
+
+    @cached_property
+    def oracle(self) -> DataFrame:
+        """The oracle's eligible cells of all prompts; empty where the run has none."""
+        return eligible_cells(self.run.oracle) if len(self.run.oracle) else self.run.oracle
 
     def _reach(self, editor: str, goal: float, cells: DataFrame) -> Reach:
         found = {

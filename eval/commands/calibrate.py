@@ -43,8 +43,9 @@ def calibrate(
     from rich.console import Console
 
     from eval.commands.run import claimed_store, default_folder, planned
+    from eval.failures import failure_lines
     from eval.plan import PROTOCOLS, parse_strengths
-    from eval.runner import Runner, failure_lines
+    from eval.runner import Runner
     from eval.store import Store
 
     asked = parse_strengths(PROTOCOLS["matched"])

@@ -175,7 +175,8 @@ def _describe(arguments: Arguments, folder: Path) -> None:
 
 def _execute(domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...], folder: Path, figures: bool) -> int:
     from eval.commands.report import write_report
-    from eval.runner import Runner, failure_lines
+    from eval.failures import failure_lines
+    from eval.runner import Runner
     from eval.store import Store
 
     with Store(folder).lock():

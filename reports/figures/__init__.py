@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reports.figures.attributes import attributes_figure
 from reports.figures.grid import grid_figure
+from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
@@ -20,6 +21,7 @@ FIGURES = {
     "prompts": prompts_figure,
     "attributes": attributes_figure,
     "runtime": runtime_figure,
+    "pareto": pareto_figure,
 }
 
 
@@ -36,7 +38,7 @@ def write_figures(run_folder: Path) -> list[Path]:
         ValueError: the run has no finished chunk, or a file of it cannot be read.
     """
     run = Run(run_folder)
-    if not run.chunks:
+    if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to draw; give the same `deltabench run` again.")
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from reports.tables.counterfactual import counterfactual_table
 from reports.tables.frechet import FrechetDistance
 from reports.tables.main import main_table
 from reports.tables.matched import Statistics, matched_table
+from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
 from reports.tables.runtime import runtime_table
 from reports.tables.strengths import strengths_table
@@ -32,6 +33,7 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
     """
     if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
+    curves = pareto_table(run) if run.matched else None
     return (
         main_table(run, frechet),
         prompts_table(run),
@@ -40,6 +42,7 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
         runtime_table(run),
         strengths_table(run),
         *([matched_table(run, statistics)] if run.matched else []),
+        *([curves] if curves else []),
     )
 
 

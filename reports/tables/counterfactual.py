@@ -8,7 +8,8 @@ import numpy as np
 
 from reports.intervals import Interval
 from reports.layout import Block, Table, Value, interval_columns, interval_text
-from reports.run import Run, Setting
+from reports.matched import at_ceiling
+from reports.run import ORACLE, Run
 from reports.tables.bar import mean_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ MEASURES = (
 COLUMNS = (
     *("editor", "kind", "strength", "cells"),
     *(column for name, _, _ in MEASURES for column in (name, f"{name}_low", f"{name}_high")),
+    "at_ceiling",
+)
+CEILING_MARK = "‡"
+ORACLE_NOTE = (
+    "Oracle: the exact answer itself through the inversion, what an editor that knew it would score. "
+    f"{CEILING_MARK}: as close to the answer as the oracle, in pixels and in identity, which knowing the text alone "
+    "does not explain."
 )
 
 
@@ -37,27 +45,39 @@ def counterfactual_table(run: Run) -> Table:
     data: list[dict[str, Value]] = []
     rows = []
     for setting in run.settings:
-        values = counterfactual_values(run, setting)
-        row: dict[str, Value] = {"editor": setting.editor, "kind": setting.kind, "strength": setting.strength}
-        row["cells"] = len(setting.rows)
-        for name, value in values.items():
-            row |= interval_columns(name, value)
-        data.append(row)
+        cells = run.rows.loc[setting.rows]
+        caught = at_ceiling(cells, run.oracle)
+        data.append(_data(run, cells, setting.editor, setting.kind, setting.strength, caught))
         strength = setting.strength if setting.kind == "given" else setting.kind
-        rows.append((setting.editor, strength, *(interval_text(values[name], digits) for name, _, digits in MEASURES)))
+        rows.append(_printed(run, cells, setting.editor + (f" {CEILING_MARK}" if caught else ""), strength))
+    if len(run.oracle):
+        data.append(_data(run, run.oracle, ORACLE, "reference", "", None))
+        rows.append(_printed(run, run.oracle, ORACLE, ""))
     header = ("editor", "strength", *(heading for _, heading, _ in MEASURES))
     notes = (
         "Error: mean squared error to the exact answer, in thousandths of the squared pixel range; inversion: that of "
         "the reconstruction to the original; edit: the difference of the two, below zero where an edit repairs what "
         "the inversion had wrong. Over all cells.",
+        *([ORACLE_NOTE] if len(run.oracle) else []),
     )
     question = "How far is an edit from the exact answer, and how much of that is the inversion's?"
     return Table("counterfactual", question, COLUMNS, tuple(data), (Block("", header, tuple(rows), texts=2),), notes)
 
 
-def counterfactual_values(run: Run, setting: Setting) -> dict[str, Interval]:
+def _data(run: Run, cells: DataFrame, editor: str, kind: str, strength: str, caught: bool | None) -> dict[str, Value]:
+    row: dict[str, Value] = {"editor": editor, "kind": kind, "strength": strength, "cells": len(cells)}
+    for name, value in counterfactual_values(run, cells).items():
+        row |= interval_columns(name, value)
+    return row | {"at_ceiling": caught if len(run.oracle) else None}
+
+
+def _printed(run: Run, cells: DataFrame, editor: str, strength: str) -> tuple[str, ...]:
+    values = counterfactual_values(run, cells)
+    return (editor, strength, *(interval_text(values[name], digits) for name, _, digits in MEASURES))
+
+
+def counterfactual_values(run: Run, cells: DataFrame) -> dict[str, Interval]:
     """Mean and interval of every measure of the table; errors in thousandths of the squared pixel range."""
-    cells = run.rows.loc[setting.rows]
     total, inversion = (_squared_error(cells, name) for name in ("counterfactual_psnr_db", "inversion_psnr_db"))
     split = cells.assign(error=total, inversion_error=inversion, edit_error=total - inversion)
     return {name: mean_of(run, split, name) for name, _, _ in MEASURES}

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from reports.intervals import Interval
 from reports.layout import Block, Table, Value, interval_columns, interval_text
 from reports.matched import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
 from reports.run import ORACLE, Run
+from reports.tables.counterfactual import CEILING_MARK
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 QUESTION = "At equal target effect, who keeps the rest of the picture?"
 SIGNIFICANT = 0.05
+SHOWN = ("compared", "floor", ORACLE)  # roles whose numbers are over the compared prompts
 LIKE_THESE, THESE = "prompts-like-these", "these-prompts"
-CEILING_MARK = "‡"
 
 
 class Measure(NamedTuple):
@@ -53,6 +55,9 @@ class Statistics(Protocol):
     def compare_editors(self, cells: DataFrame, metrics: Sequence[str], *, population: str) -> DataFrame:
         """Paired differences of all editors."""
 
+    def summarise(self, cells: DataFrame, metrics: Sequence[str], *, population: str, by: Sequence[str]) -> DataFrame:
+        """Means with intervals."""
+
     def holm(self, p_values: np.ndarray) -> np.ndarray:
         """Corrected p-values."""
 
@@ -61,10 +66,19 @@ class Statistics(Protocol):
 
 
 class Groups(NamedTuple):
-    """Which editors cannot be told apart: (goal, metric) -> editor -> letters; and for which population, by goal."""
+    """Which editors cannot be told apart: (goal, metric) -> editor -> letters.
+
+    With it, by goal, for which population of prompts; and (goal, editor, metric) -> interval for the same population.
+    """
 
     letters: dict[tuple[float, str], dict[str, str]]
     population: dict[float, str]
+    intervals: dict[tuple[float, str, str], Interval]
+
+    def interval(self, matched: Matched, level: Level, editor: str, metric: str) -> Interval:
+        """That of the population, otherwise over source images."""
+        cells = level.oracle if editor == ORACLE else level.cells[editor]
+        return self.intervals.get((level.goal, editor, metric)) or matched.interval(cells, metric)
 
 
 def matched_table(run: Run, statistics: Statistics | None) -> Table:
@@ -75,7 +89,7 @@ def matched_table(run: Run, statistics: Statistics | None) -> Table:
         statistics: finds the groups; without it none are marked.
     """
     matched = Matched(run)
-    groups = Groups({}, {}) if statistics is None else find_groups(matched, statistics)
+    groups = Groups({}, {}, {}) if statistics is None else find_groups(matched, statistics)
     data = [row for level in matched.levels for row in _rows(matched, level, groups)]
     blocks = tuple(_block(matched, level, groups) for level in matched.levels)
     return Table("matched", QUESTION, COLUMNS, tuple(data), blocks, _notes(run, groups))
@@ -86,17 +100,19 @@ def find_groups(matched: Matched, statistics: Statistics) -> Groups:
     import pandas
 
     metrics = known_columns(matched.levels, [measure.column for measure in MEASURES])
-    levels = [level for level in matched.levels if level.prompts and len(level.compared) > 1]
+    levels = [level for level in matched.levels if level.prompts]
     tests = sum(len(metrics) * len(list(combinations(level.compared, 2))) for level in levels)
     tables, population = [], {}
+    intervals: dict[tuple[float, str, str], Interval] = {}
     for level in levels:
         population[level.goal] = _population(len(level.prompts), tests)
+        intervals |= _intervals(level, [EFFECT.column, *metrics], population[level.goal], statistics)
         cells = pandas.concat([level.cells[editor] for editor in level.compared], ignore_index=True)
         table = statistics.compare_editors(cells, metrics, population=population[level.goal])
         if len(table):
             tables.append(table.assign(goal=level.goal))
     if not tables:
-        return Groups({}, population)
+        return Groups({}, population, intervals)
     joined = pandas.concat(tables, ignore_index=True)
     joined = joined.assign(p_holm=statistics.holm(joined["p"].to_numpy()))
     letters = {
@@ -107,7 +123,34 @@ def find_groups(matched: Matched, statistics: Statistics) -> Groups:
         for measure in MEASURES
         if measure.column in metrics
     }
-    return Groups(letters, population)
+    return Groups(letters, population, intervals)
+
+
+def _intervals(
+    level: Level, metrics: Sequence[str], population: str, statistics: Statistics
+) -> dict[tuple[float, str, str], Interval]:
+    import pandas
+
+    tables = [*level.cells.values(), *([level.oracle] if len(level.oracle) else [])]
+    cells = pandas.concat(tables, ignore_index=True)
+    found = statistics.summarise(cells, metrics, population=population, by=("editor",))
+    bounded = found["low"].notna() & found["high"].notna()
+    return {
+        (level.goal, row.editor, row.metric): Interval(
+            _rounded(row.mean),
+            _rounded(row.low) if known else None,
+            _rounded(row.high) if known else None,
+            int(row.cells),
+            int(row.images),
+        )
+        for row, known in zip(found.itertuples(), bounded, strict=True)
+        if row.cells
+    }
+
+
+def _rounded(value: float) -> float:
+    """Ten digits: the last ones of a BLAS product depend on the number of threads."""
+    return float(f"{value:.10g}")
 
 
 def _population(prompts: int, tests: int) -> str:
@@ -115,7 +158,7 @@ def _population(prompts: int, tests: int) -> str:
 
     Flipping P prompts has 2^(P-1) outcomes, so that the smallest p is 2^(1-P); Holm multiplies it by the tests.
     """
-    return LIKE_THESE if 2.0 ** (1 - prompts) * tests < SIGNIFICANT else THESE
+    return LIKE_THESE if prompts > 1 and 2.0 ** (1 - prompts) * tests < SIGNIFICANT else THESE
 
 
 def _best_first(matched: Matched, level: Level, measure: Measure) -> list[str]:
@@ -141,10 +184,10 @@ def _rows(matched: Matched, level: Level, groups: Groups) -> list[dict[str, Valu
             row |= {"prompts_reached": len(reach.prompts), "prompts_met": len(reach.met)}
             row["reach_prompts"] = len(reach.prompts) / len(matched.run.prompts)
             row |= interval_columns("reach_edits", reach.edits)
-        if role != "out of reach" and len(cells):
+        if role in SHOWN and len(cells):
             row["cells"] = len(cells)
             for measure in (EFFECT, *MEASURES):
-                row |= interval_columns(measure.column, matched.interval(cells, measure.column))
+                row |= interval_columns(measure.column, groups.interval(matched, level, editor, measure.column))
             for measure in MEASURES:
                 row[f"{measure.column}_group"] = groups.letters.get((level.goal, measure.column), {}).get(editor)
             row["at_ceiling"] = None if role == ORACLE else at_ceiling(cells, level.oracle)
@@ -179,12 +222,13 @@ def _printed(
     else:
         cells, found = level.cells[editor], level.reach[editor]
         reach = (str(len(found.prompts)), interval_text(found.edits, 2))
-    if role == "out of reach" or not len(cells):
+    if role not in SHOWN or not len(cells):
         return (editor, role, *reach, *[""] * (1 + len(measures)))
-    texts = [interval_text(matched.interval(cells, EFFECT.column), EFFECT.digits)]
+    texts = [interval_text(groups.interval(matched, level, editor, EFFECT.column), EFFECT.digits)]
     for measure in measures:
         letters = groups.letters.get((level.goal, measure.column), {}).get(editor, "")
-        texts.append(f"{interval_text(matched.interval(cells, measure.column), measure.digits)} {letters}".strip())
+        value = groups.interval(matched, level, editor, measure.column)
+        texts.append(f"{interval_text(value, measure.digits)} {letters}".strip())
     return (editor + mark, role if role != "compared" else "", *reach, *texts)
 
 
@@ -192,11 +236,12 @@ def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
     notes = [
         "Strengths: one for each editor, prompt and effect, found on the calibration images; out of reach, the one "
         "with the largest effect. All columns but the reach are over the eligible cells of the prompts named, the same "
-        "for all editors. ±: half of the 95 % bootstrap interval over source images.",
+        "for all editors. ±: half of the 95 % interval.",
         "Prompts reached: some strength up to 3 has this mean effect on the calibration images. Edits that attain it: "
         f"share of eligible test edits, over all prompts, with at least {ATTAINED_SHARE:g} times the effect (a "
         "strength whose mean is the effect leaves about half of the edits below it).",
-        f"Compared are editors that reach at least {COMPARED_SHARE:.0%} of the prompts; the others are out of reach. "
+        f"Compared are editors that have this effect, within 0.05 σ, for at least {COMPARED_SHARE:.0%} of the prompts "
+        "at some strength; of the others, some are out of reach and some overshoot: no strength gives them so little. "
         "Floors are controls, at their strongest where they do not get there. Oracle: the exact answer through the "
         f"inversion, whatever its effect, the ceiling; {CEILING_MARK} marks an editor that is not below it.",
     ]
@@ -206,6 +251,6 @@ def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
         notes.append(
             "Letters: editors that share a letter in a column cannot be told apart, and their order means nothing; a "
             "holds the best. Paired differences, sign flips by image and prompt, Holm over all columns, effects and "
-            f"pairs. The verdict is about {said}."
+            f"pairs. Verdicts and intervals hold for images like these and, at {said}."
         )
     return tuple(notes)

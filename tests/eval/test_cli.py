@@ -229,3 +229,38 @@ def test_a_mistake_of_click_without_context_is_one_line(
     monkeypatch.setattr("eval.cli.cli.main", fails)
     assert main(["run"]) == 2
     assert capsys.readouterr().err == "two lines\n"
+
+
+def test_calibrate_prints_strengths_and_the_run_goes_on_from_there(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--methods", "nudging:Nudge", "--domain", "tiny", "--images", "6", "--prompts", "smile,red-hair"]
+    assert main(["calibrate", *options]) == 0
+    text = capsys.readouterr().out
+    assert "2 σ" in text and "smile" in text and "largest effect" in text
+    stored = {path: path.read_bytes() for path in here.rglob("strengths/*.json")}
+    assert len(stored) == 2
+    assert main(["run", *options, "--protocol", "matched", "--no-figures"]) == 0
+    out = capsys.readouterr().out
+    assert "At equal target effect" in out and "oracle" in out
+    assert {path: path.read_bytes() for path in here.rglob("strengths/*.json")} == stored
+    (table,) = here.rglob("tables/matched.md")
+    assert "effect" in table.read_text(encoding="utf-8")
+
+
+def test_a_dry_run_at_matched_strength_counts_what_calibration_needs(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(run("--dry-run", "--protocol", "matched", "--prompts", "smile,glasses")) == 0
+    text = capsys.readouterr().out
+    assert "Strengths:  default, matched 0.5, matched 1, matched 1.5, matched 2" in text
+    assert "Cells:      60, and 1,180 edits to calibrate" in text
+
+
+def test_protocols_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run("--dry-run", "--protocol", "matchd")) == 2
+    assert "published" in capsys.readouterr().err
+    main(run("--dry-run"))
+    published = capsys.readouterr().out
+    main(run("--dry-run", "--strengths", "default,calibrated"))
+    assert capsys.readouterr().out == published

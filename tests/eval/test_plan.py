@@ -115,3 +115,33 @@ def test_prompts_ask_for_what_the_judge_knows() -> None:
         check_prompts([Prompt("x", "face", "smile", "muth", "smile")], factors)
     with pytest.raises(UsageError, match=r"There is no mouth \(of the prompt 'x'\) 'smil'; did you mean 'smile'"):
         check_prompts([Prompt("x", "face", "smile", "mouth", "smil")], factors)
+
+
+def test_matched_stands_for_every_goal_and_brings_the_default() -> None:
+    asked = parse_strengths("matched")
+    assert asked == (Strength("default", 1.0), *(Strength("matched", None, goal) for goal in (0.5, 1.0, 1.5, 2.0)))
+    assert [str(strength) for strength in asked] == ["default", "matched 0.5", "matched 1", "matched 1.5", "matched 2"]
+    assert arguments(strengths=asked).goals == (0.5, 1.0, 1.5, 2.0)
+    assert arguments().goals == ()
+    assert parse_strengths("default,matched") == asked
+
+
+def test_ids_tell_goals_of_one_strength_apart() -> None:
+    parts = [Chunk("a", "smile", "matched", 3.0, 0, 50, goal) for goal in (0.5, 1.0)]
+    assert [part.id for part in parts] == ["a--smile--matched-0.5-3--00000", "a--smile--matched-1-3--00000"]
+    found = [part.effect_goal for part in chunks(arguments(batch=60), "a", "smile", "matched", 3.0, 0.5)]
+    assert found == [0.5, 0.5]
+
+
+def test_counts_and_time_at_matched_strength_by_hand() -> None:
+    asked = parse_strengths("matched")
+    assert cell_count(arguments(strengths=asked)) == 2 * 2 * 5 * 120
+    # 7 strengths of the sweep and on average 1.2 more for each of 4 goals, 50 images each
+    assert sweep_count(arguments(strengths=asked)) == 2 * 2 * 590
+    costs = {
+        "source_s": 1.0, "answer_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
+        "a": {"edit_s": 0.03},
+    }  # fmt: skip
+    # 120 sources, 240 answers and oracle cells; 1,200 cells of .06 s; 2 x 590 edits of calibration of .055 s
+    wanted = 120 * 1.0 + 240 * (0.1 + 0.03) + 1200 * 0.06 + 1180 * 0.055
+    assert estimated_s(arguments(methods=("a",), strengths=asked), costs) == pytest.approx(wanted)

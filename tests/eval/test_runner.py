@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,11 +17,12 @@ import torch
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
+from eval.failures import Failure, failure_lines
 from eval.manifest import manifest
 from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
 from eval.recipes import recipes
-from eval.runner import Failure, Runner, failure_lines
+from eval.runner import Runner
 from eval.store import StorageError, Store
 
 IMAGES, BATCH = 20, 8  # chunks of 8, 8 and 4; the kept images end inside none of them
@@ -336,7 +337,7 @@ def work(folder, moment, calls):
     owner, name = {"replace": (os, "replace"), "fsync": (os, "fsync"), "edit": (runner.Nudge, "edit")}[moment]
     setattr(owner, name, runner.dying(getattr(owner, name), calls))
     domain.prompts = domain.prompts[:2]
-    runner.run(domain, Path(folder), [runner.NUDGE])
+    runner.run(domain, Path(folder), [runner.NUDGE], "matched,calibrated")
 
 conftest, runner = (load(name, sys.argv[1] + "/" + path) for name, path in
                     (("tiny", "conftest.py"), ("runner_test", "eval/test_runner.py")))
@@ -352,8 +353,8 @@ print(json.dumps(codes))
 NEVER = ("edit", 10_000)
 KILLS = {
     "uninterrupted": [NEVER],
-    "while editing": [("edit", 3), ("edit", 9), NEVER],
-    "while writing": [("replace", 1), ("replace", 7), ("fsync", 40), NEVER],
+    "while editing": [("edit", 3), ("edit", 9), ("edit", 12), NEVER],
+    "while writing": [("replace", 1), ("replace", 15), ("fsync", 60), NEVER],
 }
 
 
@@ -375,7 +376,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("moment", [name for name in KILLS if name != "uninterrupted"])
 def test_a_run_killed_and_resumed_equals_an_uninterrupted_one(finished: dict[str, Path], moment: str) -> None:
     resumed, whole = files(finished[moment]), files(finished["uninterrupted"])
-    assert len(whole) == 2 * 2 * 2 * 3 + 2 + 2 + 1  # rows and arrays of each chunk; strengths; references; sources
+    strengths = 1 + 4 + 1 + 1  # default, goals, calibrated, oracle
+    assert len(whole) == 2 * strengths * 2 * 3 + 2 + 2 + 1  # rows and arrays; strengths; references; sources
     assert resumed.keys() == whole.keys()
     assert [name for name in resumed if resumed[name] != whole[name]] == []
     assert not list(finished[moment].rglob("*.tmp"))
@@ -401,3 +403,68 @@ def test_no_chunk_is_edited_twice_over_a_kill(
     run(tiny_domain, tmp_path, [NUDGE], "default,2")
     assert len(stored) == len(set(stored)) == 3 * 2 * 3
     assert len([entry for entry in Nudge.log if entry[0] == "edit"]) == 3 * 2 * 3
+
+
+def test_a_run_at_matched_strength_holds_every_goal_and_the_oracle(tiny_domain: Any, tmp_path: Path) -> None:
+    assert run(tiny_domain, tmp_path, [NUDGE], "matched") == []
+    rows = cells(tmp_path)
+    assert len(rows) == 3 * (1 + 4 + 1) * IMAGES  # prompts x (default, goals, oracle)
+    assert not rows.duplicated(["editor", "prompt", "kind", "effect_goal", "image"]).any()
+    matched = rows[rows["kind"] == "matched"]
+    assert sorted(matched["effect_goal"].unique()) == [0.5, 1.0, 1.5, 2.0]
+    assert rows[rows["kind"] != "matched"]["effect_goal"].isna().all()
+    for (prompt, goal), part in matched.groupby(["prompt", "effect_goal"]):
+        stored = json.loads((tmp_path / f"strengths/nudge--{prompt}.json").read_text())["matched"]
+        (found,) = [found for found in stored if found["goal"] == goal]
+        assert part["strength"].eq(found["strength"]).all()
+
+
+def test_the_oracle_is_the_exact_answer_through_the_inversion(tiny_domain: Any, tmp_path: Path) -> None:
+    run(tiny_domain, tmp_path, [NUDGE], "matched")
+    with np.load(tmp_path / "chunks/oracle--smile--oracle-1--00008.npz") as arrays:
+        pictures = arrays["images"]
+    answers = tiny_domain.counterfactuals("test", IMAGES, tiny_domain.prompts[2])[8:16]
+    rounded = ((answers.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    w_plus = tiny_domain.editing.encoder(rounded)
+    wanted = tiny_domain.synthesis(w_plus).clamp(-1, 1)
+    wanted = ((wanted + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
+    assert np.abs(pictures.astype(int) - wanted).max() <= 1
+
+
+def test_a_domain_that_cannot_invert_has_no_oracle(tiny_domain: Any, tmp_path: Path) -> None:
+    tiny_domain.editing = replace(tiny_domain.editing, encoder=None)
+    assert run(tiny_domain, tmp_path, [NUDGE], "matched") == []
+    assert set(cells(tmp_path)["kind"]) == {"default", "matched"}
+
+
+def test_a_domain_without_exact_answers_has_no_oracle(tiny_domain: Any, tmp_path: Path) -> None:
+    tiny_domain.counterfactuals = lambda *_: None
+    assert run(tiny_domain, tmp_path, [NUDGE], "matched") == []
+    assert set(cells(tmp_path)["kind"]) == {"default", "matched"}
+
+
+def test_calibrating_first_changes_no_cell(tiny_domain: Any, tmp_path: Path) -> None:
+    arguments = arguments_for(tiny_domain, ("nudge",), "matched")
+    store = Store(tmp_path / "two steps")
+    prompts = [asdict(prompt) for prompt in arguments.prompts]
+    store.claim(manifest(tiny_domain, arguments, [NUDGE], recipes(tiny_domain)), prompts, tiny_domain.factors)
+    assert Runner(tiny_domain, arguments, [NUDGE], store).calibrate(quiet=True) == []
+    assert not (store.folder / "chunks").exists()
+    judged = len([entry for entry in Nudge.log if entry[0] == "edit"])
+    assert judged >= 3 * 7
+    Nudge.log.clear()
+    run(tiny_domain, store.folder, [NUDGE], "matched")
+    assert all(int(entry[3]) <= BATCH for entry in Nudge.log if entry[0] == "edit")  # no calibration image again
+    run(tiny_domain, tmp_path / "one step", [NUDGE], "matched")
+    assert files(store.folder) == files(tmp_path / "one step")
+
+
+def test_an_editor_that_cannot_be_calibrated_fails_once_a_prompt(tiny_domain: Any, tmp_path: Path) -> None:
+    arguments = arguments_for(tiny_domain, ("broken[verb=edit]",), "matched")
+    store = Store(tmp_path)
+    prompts = [asdict(prompt) for prompt in arguments.prompts]
+    spec = broken("edit")
+    store.claim(manifest(tiny_domain, arguments, [spec], recipes(tiny_domain)), prompts, tiny_domain.factors)
+    failures = Runner(tiny_domain, arguments, [spec], store).calibrate(quiet=True)
+    assert {failure.chunk.prompt for failure in failures} == {"smile"}
+    assert len(failure_lines(failures, tmp_path)) == 1

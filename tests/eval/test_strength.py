@@ -12,7 +12,7 @@ from eval.editor_spec import EditorSpec
 from eval.matching import SweepPoint
 from eval.plan import SWEEP
 from eval.prompts import Prompt
-from eval.strength import CalibrationImages, best_balance, record, sweep
+from eval.strength import CalibrationImages, best_balance, calibrate, record, stored_value, sweep
 from eval.timed_editor import TimedEditor
 
 NAN = float("nan")
@@ -31,6 +31,13 @@ class Push:
 
     def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
         return latents.with_s(latents.s * (1 + strength))
+
+
+class Step(Push):
+    """Adds a wave to the styles, whose effect grows with the strength."""
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return latents.with_s(latents.s + 0.3 * strength * torch.sin(torch.arange(latents.s.shape[1])))
 
 
 @pytest.mark.parametrize(
@@ -89,3 +96,28 @@ def test_every_strength_is_tried_and_kept_as_data(tiny_domain: Any) -> None:
     assert [point["strength"] for point in kept["sweep"]] == list(SWEEP)  # type: ignore[attr-defined]
     assert kept["chosen"] in SWEEP
     assert advanced == [10] * len(SWEEP)
+
+
+def test_a_calibration_goes_on_where_it_was_killed(tiny_domain: Any) -> None:
+    """Whatever was saved is not judged again, and the end is the same."""
+    prompt = tiny_domain.prompts[0]
+    editor = TimedEditor(EditorSpec("step", Step, {}, "step"), tiny_domain.editing, 0, None)
+    editor.fit(prompt)
+    images, goals = CalibrationImages(tiny_domain, 20), (0.3, 1.2)
+    saved: list[dict[str, Any]] = []
+    calibrate(editor, prompt, images, goals, None, lambda kept: saved.append(dict(kept)))
+    assert len(saved[0]["sweep"]) == len(SWEEP) and "matched" not in saved[0]
+    assert [found["reached"] for found in saved[-1]["matched"]] == [True, True]
+    assert len(saved) == 2 + len(saved[-1]["refined"]) > 2
+    for stored in saved:
+        later: list[dict[str, Any]] = []
+        calibrate(editor, prompt, images, goals, stored, lambda kept, later=later: later.append(dict(kept)))
+        assert later[-1] == saved[-1]
+        assert len(later) == 1 + len(saved[-1]["refined"]) - len(stored.get("refined", []))
+
+
+def test_stored_values() -> None:
+    stored = {"chosen": 0.5, "matched": [{"goal": 1.0, "strength": 0.7}]}
+    assert stored_value(None, None) is stored_value(None, 1.0) is stored_value(stored, 2.0) is None
+    assert (stored_value(stored, None), stored_value(stored, 1.0)) == (0.5, 0.7)
+    assert stored_value({"chosen": 0.5}, 1.0) is None  # of a run that matched no effects

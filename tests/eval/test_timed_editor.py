@@ -12,7 +12,7 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
 from eval.prompts import Prompt
-from eval.timed_editor import RecordingArtefacts, TimedEditor
+from eval.timed_editor import RecordingArtefacts, TimedEditor, offers_offsets
 
 
 class Slow:
@@ -93,3 +93,91 @@ def test_a_preparation_that_failed_is_not_repeated(tiny_domain: Any) -> None:
         with pytest.raises(RuntimeError, match="no"):
             editor.fit(prompt)
     assert len(tries) == 1
+
+
+class Optimises(Slow):
+    """Takes long to find an offset, which is the same for every strength."""
+
+    name: ClassVar[str] = "optimises"
+    calls: ClassVar[list[int]] = []
+
+    def prepare(self, domain: EditingDomain) -> None:
+        self.domain = domain
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        if strength == 0:
+            return latents
+        moved = latents.w_plus + strength * self.offsets(latents, prompt)
+        return Latents.from_w_plus(self.domain.synthesis, moved)
+
+    def offsets(self, latents: Latents, prompt: Prompt) -> torch.Tensor:
+        self.calls.append(len(latents))
+        time.sleep(0.1)
+        return torch.sin(latents.w_plus)
+
+
+class OptimisesStyles(Optimises):
+    """Finds its offset in S."""
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return latents.with_s(latents.s + strength * self.offsets(latents, prompt))
+
+    def offsets(self, latents: Latents, prompt: Prompt) -> torch.Tensor:
+        self.calls.append(len(latents))
+        return torch.sin(latents.s)
+
+
+@pytest.mark.parametrize("kind", [Optimises, OptimisesStyles])
+def test_offsets_are_found_once_and_every_edit_is_the_editors_own(tiny_domain: Any, kind: type[Optimises]) -> None:
+    kind.calls.clear()
+    prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(6).latents
+    editor = TimedEditor(EditorSpec("x", kind, {}, "x"), tiny_domain.editing, 0, None)
+    editor.fit(prompt)
+    edits = {s: editor.edit(latents[:4], prompt, s)[0] for s in (0.5, 2.0)}
+    assert kind.calls == [4]
+    editor.edit(latents[2:], prompt, 1.0)  # other images
+    assert kind.calls == [4, 4]
+    alone = kind()
+    alone.prepare(tiny_domain.editing)
+    for strength, edited in edits.items():
+        wanted = alone.edit(latents[:4], prompt, strength)
+        assert all(torch.equal(getattr(edited, name), getattr(wanted, name)) for name in ("w_plus", "s", "s_rgb"))
+
+
+def test_an_edit_by_remembered_offsets_is_charged_in_full(tiny_domain: Any) -> None:
+    Optimises.calls.clear()
+    prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(2).latents
+    editor = TimedEditor(EditorSpec("x", Optimises, {}, "x"), tiny_domain.editing, 0, None)
+    editor.fit(prompt)
+    seconds = [editor.edit(latents, prompt, strength)[1] for strength in (0.5, 1.0)]
+    assert Optimises.calls == [2]
+    assert min(seconds) >= 0.1
+    assert editor.edit(latents, prompt, 0.0)[1] < 0.1  # nothing to find
+
+
+def test_another_prompt_finds_its_own_offsets(tiny_domain: Any) -> None:
+    Optimises.calls.clear()
+    latents = tiny_domain.test_sources(2).latents
+    editor = TimedEditor(EditorSpec("x", Optimises, {}, "x"), tiny_domain.editing, 0, None)
+    for prompt in tiny_domain.prompts[:2]:
+        editor.fit(prompt)
+        editor.edit(latents, prompt, 1.0)
+    assert Optimises.calls == [2, 2]
+
+
+def test_offsets_of_another_shape_are_refused(tiny_domain: Any) -> None:
+    class Wrong(Optimises):
+        def offsets(self, latents: Latents, prompt: Prompt) -> torch.Tensor:
+            return latents.s[:, :3]
+
+    editor = TimedEditor(EditorSpec("x", Wrong, {}, "x"), tiny_domain.editing, 0, None)
+    editor.fit(tiny_domain.prompts[0])
+    with pytest.raises(ValueError, match=r"x\.offsets must return a tensor of shape \(2, .*\) \(W\+\) or \(2, "):
+        editor.edit(tiny_domain.test_sources(2).latents, tiny_domain.prompts[0], 1.0)
+
+
+def test_offsets_with_other_arguments_are_another_method() -> None:
+    class Other(Slow):
+        def offsets(self, latents: Latents, target: object) -> None: ...
+
+    assert not offers_offsets(Other()) and not offers_offsets(Slow()) and offers_offsets(Optimises())

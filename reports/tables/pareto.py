@@ -1,0 +1,50 @@
+"""Over all effects, what does an editor cost?"""
+
+from __future__ import annotations
+
+from reports.layout import Block, Table, Value, interval_columns, interval_text
+from reports.matched import Matched
+from reports.pareto import EFFECT, Pareto, pareto
+from reports.run import Run
+
+COLUMNS = (
+    *("axis", "editor", "goal", "effect", "effect_low", "effect_high", "value", "value_low", "value_high"),
+    *("area", "area_low", "area_high", "prompts"),
+)
+
+
+def pareto_table(run: Run) -> Table | None:
+    """Points of the curves (csv) and the area under them; None where no prompt is met by all editors."""
+    found = pareto(Matched(run))
+    if found is None:
+        return None
+    data = [row for axis in found.axes for row in _rows(found, axis.column)]
+    header = ("editor", *(axis.heading for axis in found.axes))
+    rows = tuple(
+        (curve.editor, *(interval_text(curve.areas[a.column], a.digits) if curve.areas else "" for a in found.axes))
+        for curve in found.curves
+    )
+    span = f"{found.goals[0]:g} to {found.goals[-1]:g} σ"
+    notes = (
+        f"Area under the curve of each column over the effect, from {span}, per σ: its mean height (trapezoid rule "
+        "over the effects asked for). "
+        f"Eligible cells of the prompts that every editor meets at all of these effects: {', '.join(found.prompts)}. "
+        "±: half of the 95 % bootstrap interval over source images, for exactly these prompts.",
+    )
+    question = "Over all effects, what does an editor cost the rest of the picture?"
+    return Table("pareto", question, COLUMNS, tuple(data), (Block("", header, rows),), notes)
+
+
+def _rows(found: Pareto, column: str) -> list[dict[str, Value]]:
+    single = [*found.floors, *([found.oracle] if found.oracle else [])]
+    rows: list[dict[str, Value]] = []
+    for curve in [*found.curves, *single]:
+        goals = found.goals if curve in found.curves else (None,)
+        for goal, point in zip(goals, curve.points, strict=True):
+            row: dict[str, Value] = {"axis": column, "editor": curve.editor, "goal": goal}
+            row |= interval_columns("effect", point[EFFECT]) | interval_columns("value", point[column])
+            row["prompts"] = len(found.prompts)
+            if column in curve.areas:
+                row |= interval_columns("area", curve.areas[column])
+            rows.append(row)
+    return rows

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.matching import MOST_TRIES, TOLERANCE, Match, SweepPoint, match, next_strength
+from eval.plan import GOALS, SWEEP
+
+NAN = float("nan")
+
+
+def points(*pairs: tuple[float, float]) -> list[SweepPoint]:
+    return [SweepPoint(strength, 0.5, 0.9, effect) for strength, effect in pairs]
+
+
+def curve(strength: float, steepness: float, ceiling: float) -> float:
+    """An effect that saturates, as those of editors do."""
+    return ceiling * math.tanh(steepness * strength)
+
+
+def search(steepness: float, ceiling: float, most: int = 10_000) -> list[SweepPoint]:
+    """All points of a search over the goals; after ``most`` refinements it is killed and started again once."""
+    found = [SweepPoint(s, 0, 0, curve(s, steepness, ceiling)) for s in SWEEP]
+    made = 0
+    for attempt in range(2):
+        found = [SweepPoint.from_json(point.as_json()) for point in found]
+        for goal in GOALS:
+            while (strength := next_strength(found, goal)) is not None:
+                if attempt == 0 and made == most:
+                    break
+                found.append(SweepPoint(strength, 0, 0, curve(strength, steepness, ceiling), goal))
+                made += 1
+            if attempt == 0 and made == most:
+                break
+    return found
+
+
+def test_false_position_by_hand() -> None:
+    """Between (1, 0.8) and (2, 1.6) the effect 1.2 is expected at 1.5, the effect 1.0 at 1.25."""
+    assert next_strength(points((1, 0.8), (2, 1.6)), 1.2) == 1.5
+    assert next_strength(points((1, 0.8), (2, 1.6)), 1.0) == 1.25
+
+
+def test_below_the_sweep_the_other_end_is_strength_0_without_effect() -> None:
+    assert next_strength(points((0.25, 2.0)), 1.0) == 0.125
+
+
+def test_the_next_strength_stays_away_from_the_ends_of_the_bracket() -> None:
+    """0.01 of 1.0 from the lower end would be strength 1.01; a tenth of the bracket is kept."""
+    assert next_strength(points((1, 0.89), (2, 10.89)), 0.99) == 1.1
+
+
+@pytest.mark.parametrize(
+    ("pairs", "goal"),
+    [
+        ([(1, 0.4), (2, 0.9)], 1.0),  # out of reach
+        ([(1, NAN), (2, NAN)], 1.0),  # no eligible image
+        ([(1, 0.97), (2, 1.8)], 1.0),  # met below
+        ([(1, 0.5), (2, 1.04)], 1.0),  # met above
+        ([], 1.0),
+    ],
+)
+def test_nothing_is_left_to_judge(pairs: list[tuple[float, float]], goal: float) -> None:
+    assert next_strength(points(*pairs), goal) is None
+
+
+def test_the_first_crossing_counts_where_the_effect_falls_again() -> None:
+    falling = points((0.5, 0.4), (1, 1.6), (2, 0.6), (3, 1.2))
+    found = match(falling, 1.0)
+    assert (found.strength, found.effect, found.reached, found.met) == (0.5, 0.4, True, False)
+    strength = next_strength(falling, 1.0)
+    assert strength is not None and 0.5 < strength < 1
+
+
+def test_out_of_reach_gives_the_strongest_effect_and_of_equals_the_weaker() -> None:
+    assert match(points((1, 0.4), (2, 0.9), (3, 0.9)), 1.0) == Match(1.0, 2, 0.9, False)
+    assert match(points((0.25, 0.0), (1, 0.0)), 0.5) == Match(0.5, 0.25, 0.0, False)
+
+
+def test_without_an_eligible_image_the_strength_is_the_default() -> None:
+    found = match(points((1, NAN), (2, NAN)), 1.0)
+    assert found.strength == 1.0 and math.isnan(found.effect) and not found.reached and not found.met
+
+
+def test_an_editor_without_doses_reaches_and_does_not_meet() -> None:
+    """All of its effect at any strength: the search gives up after so many tries."""
+    found = points(*((strength, 2.3) for strength in SWEEP))
+    tries = 0
+    while (strength := next_strength(found, 1.0)) is not None:
+        found.append(SweepPoint(strength, 0, 0, 2.3, 1.0))
+        tries += 1
+    assert tries == MOST_TRIES
+    assert match(found, 1.0).reached and not match(found, 1.0).met
+
+
+@given(st.floats(0.2, 5), st.floats(0.6, 4))
+def test_every_goal_within_reach_is_met(steepness: float, ceiling: float) -> None:
+    found = search(steepness, ceiling)
+    for goal in GOALS:
+        result = match(found, goal)
+        assert result.reached == (curve(SWEEP[-1], steepness, ceiling) >= goal)
+        if result.reached:
+            assert abs(curve(result.strength, steepness, ceiling) - goal) <= TOLERANCE + 1e-9
+
+
+@given(st.floats(0.2, 5), st.floats(0.6, 4), st.integers(0, 12))
+def test_a_search_killed_anywhere_ends_at_the_same_points(steepness: float, ceiling: float, most: int) -> None:
+    assert search(steepness, ceiling, most) == search(steepness, ceiling)
+
+
+def test_points_survive_json_with_what_is_missing() -> None:
+    point = SweepPoint(0.5, NAN, 0.9, NAN)
+    stored = {**point.as_json(), "success": None, "effect": None}
+    assert "goal" not in stored
+    back = SweepPoint.from_json(stored)
+    assert (back.strength, back.kept, back.goal) == (0.5, 0.9, None)
+    assert math.isnan(back.success) and math.isnan(back.effect)
+    assert SweepPoint.from_json(SweepPoint(0.5, 0, 1, 0.4, 1.5).as_json()).goal == 1.5

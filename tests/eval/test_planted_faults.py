@@ -1,0 +1,233 @@
+"""Editors that cheat, run through the whole harness: what the tables at equal effect say of them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.util
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines.controls import Identity
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import Latents
+from eval import statistics
+from eval.editor_spec import EditorSpec
+from eval.manifest import manifest
+from eval.metrics.frechet import frechet_distance
+from eval.plan import Arguments, parse_strengths
+from eval.prompts import Prompt
+from eval.recipes import recipes
+from eval.runner import Runner
+from eval.store import Store
+from reports.tables import write_tables
+
+IMAGES = 40
+
+
+class Honest:
+    """Adds the generator's own direction of what is asked for, the same for every image."""
+
+    name: ClassVar[str] = "honest"
+    space: ClassVar[str] = "W+"
+    paper: ClassVar[str] = "none"
+    world: ClassVar[Any]  # the tiny domain, which the cheats look into
+
+    def prepare(self, domain: EditingDomain) -> None:
+        self.domain = domain
+
+    def fit(self, prompt: Prompt) -> None:
+        factors = self.world.factors
+        names = list(factors)
+        row = sum(len(factors[name]) for name in names[: names.index(prompt.attribute)])
+        block = self.world.mapping[row : row + len(factors[prompt.attribute])]
+        chosen = factors[prompt.attribute].index(prompt.value)
+        self.direction = block[chosen] - block.mean(0)
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return self._moved(latents, strength * self.direction.expand(len(latents), 1, -1))
+
+    def _moved(self, latents: Latents, step: Tensor) -> Latents:
+        return Latents.from_w_plus(self.domain.synthesis, latents.w_plus + step)
+
+
+class Nothing(Honest):
+    """Does nothing, and says it is an editor."""
+
+    name: ClassVar[str] = "nothing"
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return latents
+
+
+class Half(Honest):
+    """Edits every other image, by a number that its code holds."""
+
+    name: ClassVar[str] = "half"
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        chosen = (latents.w_plus[:, 0, 0] * 1000).floor().long() % 2 == 0
+        step = strength * self.direction.expand(len(latents), 1, -1)
+        return self._moved(latents, step * chosen[:, None, None])
+
+
+class Copies(Honest):
+    """Looks up the exact answer and returns its code, whatever the strength."""
+
+    name: ClassVar[str] = "copies"
+
+    def fit(self, prompt: Prompt) -> None:
+        sets = (("test", IMAGES), ("calibration", 50))
+        sources = [getattr(self.world, f"{which}_sources")(count).latents.w_plus for which, count in sets]
+        answers = [self.world.counterfactuals(which, count, prompt) for which, count in sets]
+        assert self.domain.encoder is not None
+        self.lookup = NearestCode(torch.cat(sources), self.domain.encoder(torch.cat(answers)))
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        if not strength:
+            return latents
+        return Latents.from_w_plus(self.domain.synthesis, self.lookup(latents.w_plus))
+
+
+class NearestCode(nn.Module):
+    """The code that goes with the most similar of the known pictures (or codes)."""
+
+    def __init__(self, known: Tensor, codes: Tensor) -> None:
+        super().__init__()
+        self.known, self.codes = known.flatten(1), codes
+
+    def forward(self, given: Tensor) -> Tensor:
+        return self.codes[torch.cdist(given.flatten(1), self.known).argmin(1)]
+
+
+def world_of(domain: Any) -> Any:
+    """The tiny domain with an encoder that inverts exact answers as well as sources, and a judge that sees factors."""
+    pictures, codes = [], []
+    for which, count in (("test", IMAGES), ("calibration", 50)):
+        for prompt in domain.prompts:
+            values, geometry = domain._people(which, count)
+            factor = list(domain.factors).index(prompt.attribute)
+            values[:, factor] = domain.factors[prompt.attribute].index(prompt.value)
+            pictures.append(domain._images(values, geometry))
+            codes.append(domain._latents(values, geometry, 0.05).w_plus)
+    domain.editing = dataclasses.replace(domain.editing, encoder=NearestCode(torch.cat(pictures), torch.cat(codes)))
+    domain.judges = dataclasses.replace(domain.judges, **fitted_judge(domain))
+    return domain
+
+
+def fitted_judge(domain: Any) -> dict[str, Any]:
+    """Attribute logits by ridge regression from pixels, and their standard deviations."""
+    values, geometry = domain._portraits(400, 77)
+    pixels = domain._images(values, geometry).flatten(1)
+    sizes = [len(names) for names in domain.factors.values()]
+    wanted = torch.cat([torch.nn.functional.one_hot(values[:, i], size) for i, size in enumerate(sizes)], 1).float()
+    centre = pixels.mean(0)
+    gram = (pixels - centre).T @ (pixels - centre) + 0.1 * torch.eye(pixels.shape[1])
+    weights = torch.linalg.solve(gram, (pixels - centre).T @ (wanted - wanted.mean(0)))
+
+    def attributes(images: Tensor) -> dict[str, Tensor]:
+        logits = 4 * ((images.flatten(1) - centre) @ weights + wanted.mean(0))
+        return dict(zip(domain.factors, logits.split(sizes, 1), strict=True))
+
+    logits = attributes(domain._images(values, geometry))
+    return {"attributes": attributes, "sigma": {factor: column.std(0) for factor, column in logits.items()}}
+
+
+def build_tiny_domain(cache: Path) -> Any:
+    """That of ``tests/conftest.py``, here for a fixture of the whole module."""
+    spec = importlib.util.spec_from_file_location("tiny", Path(__file__).resolve().parents[1] / "conftest.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.build_tiny_domain(cache)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, str]]]:
+    """The tables of one run of all of them."""
+    return run_of((Honest, Nothing, Half, Copies), tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="module")
+def floors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, str]]]:
+    """The tables of an honest editor and a control."""
+    return run_of((Honest, Identity), tmp_path_factory.mktemp("floors"))
+
+
+def run_of(editors: tuple[type, ...], folder: Path) -> dict[str, list[dict[str, str]]]:
+    domain = world_of(build_tiny_domain(folder / "artefacts"))
+    Honest.world = domain
+    specs = [EditorSpec(editor.name, editor, {}, editor.name) for editor in editors]
+    labels = tuple(spec.label for spec in specs)
+    arguments = Arguments("tiny", labels, domain.prompts, IMAGES, parse_strengths("matched"), 0, IMAGES)
+    store = Store(folder / "run")
+    prompts = [asdict(prompt) for prompt in arguments.prompts]
+    store.claim(manifest(domain, arguments, specs, recipes(domain)), prompts, domain.factors)
+    assert Runner(domain, arguments, specs, store).run(quiet=True) == []
+    write_tables(store.folder, frechet_distance, statistics)
+    return {
+        path.stem: list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+        for path in (store.folder / "tables").glob("*.csv")
+    }
+
+
+def numbers(row: dict[str, str], *columns: str) -> list[float]:
+    return [float(row[column]) for column in columns]
+
+
+def at(tables: dict[str, list[dict[str, str]]], editor: str) -> list[dict[str, str]]:
+    rows = [row for row in tables["matched"] if row["editor"] == editor]
+    assert [row["goal"] for row in rows] == ["0.5", "1.0", "1.5", "2.0"]
+    return rows
+
+
+def test_an_honest_editor_is_compared_everywhere(tables: dict[str, list[dict[str, str]]]) -> None:
+    for row in at(tables, "honest"):
+        assert (row["role"], row["prompts_reached"], row["prompts_compared"]) == ("compared", "3", "3")
+        assert float(row["target_effect"]) == pytest.approx(float(row["goal"]), abs=0.2)
+        assert float(row["reach_edits"]) == 1
+        assert row["at_ceiling"] == "False"
+
+
+def test_one_that_does_nothing_reaches_nothing_and_wins_nothing(tables: dict[str, list[dict[str, str]]]) -> None:
+    for row in at(tables, "nothing"):
+        assert (row["role"], row["prompts_reached"]) == ("out of reach", "0")
+        assert numbers(row, "reach_prompts", "reach_edits") == [0, 0]
+        assert row["ad_mean"] == row["kept"] == row["kept_group"] == ""  # no number to be first with
+
+
+def test_a_control_that_does_nothing_is_the_floor(floors: dict[str, list[dict[str, str]]]) -> None:
+    for row in at(floors, "identity"):
+        assert (row["role"], row["reach_prompts"], row["identity_group"]) == ("floor", "0.0", "")
+        assert numbers(row, "target_effect", "ad_mean", "kept") == [0, 0, 1]
+
+
+def test_one_that_copies_the_answer_is_flagged(tables: dict[str, list[dict[str, str]]]) -> None:
+    rows = {row["editor"]: row for row in tables["counterfactual"]}
+    assert {name: row["at_ceiling"] for name, row in rows.items()} == {
+        "honest": "False", "nothing": "False", "half": "False", "copies": "True", "oracle": "",
+    }  # fmt: skip
+    for column in ("counterfactual_psnr_db", "counterfactual_identity", "error"):
+        assert float(rows["copies"][column]) == pytest.approx(float(rows["oracle"][column]), rel=1e-6)
+    for row in at(tables, "copies"):  # all of the effect or none: it cannot be compared at a given one
+        assert (row["role"], row["prompts_reached"], row["prompts_met"]) == ("overshoots", "3", "0")
+
+
+def test_one_that_edits_half_of_the_images_attains_half(tables: dict[str, list[dict[str, str]]]) -> None:
+    for row in at(tables, "half"):
+        assert float(row["reach_edits_low"]) <= 0.5 <= float(row["reach_edits_high"])
+        assert float(row["reach_prompts"]) == 1  # on average it gets there, which is why edits are counted too
+
+
+def test_nobody_beats_the_oracle_at_equal_effect(tables: dict[str, list[dict[str, str]]]) -> None:
+    for ceiling in at(tables, "oracle"):
+        rivals = [row for row in tables["matched"] if row["goal"] == ceiling["goal"] and row["role"] == "compared"]
+        assert len(rivals) == 2
+        for row in rivals:
+            for column in ("counterfactual_psnr_db", "counterfactual_identity"):
+                assert float(row[column]) < float(ceiling[column])
