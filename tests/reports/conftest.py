@@ -115,19 +115,21 @@ def make_row(rng, editor, prompt, strength, kind, name, success, prompt_number):
     return row
 
 
-def write_chunk(folder, editor, prompt_number, strength, kind, first, count, sources, rng):
+def write_chunk(folder, editor, prompt_number, strength, kind, first, count, sources, rng, goal=None):
     prompt, names = PROMPTS[prompt_number], sources["names"][first : first + count]
-    label = EDITORS[editor]
-    stem = (
-        f"{label.replace('[', '_').replace(']', '').replace('=', '_')}--{prompt[0]}--{kind}-{strength:g}--{first:05d}"
-    )
+    label = "oracle" if kind == "oracle" else EDITORS[editor]
+    plain = label.replace("[", "_").replace("]", "").replace("=", "_")
+    stem = f"{plain}--{prompt[0]}--{kind}-{'' if goal is None else f'{goal:g}-'}{strength:g}--{first:05d}"
     rate = success_rate(editor, prompt_number, strength)
     hits = rng.random(count) < rate
     rows = [
         make_row(rng, editor, prompt, strength, kind, str(name), bool(hit), prompt_number)
         for name, hit in zip(names, hits, strict=True)
     ]
-    pandas.DataFrame(rows).to_parquet(folder / "chunks" / f"{stem}.parquet", index=False)
+    added = (
+        {} if kind in ("default", "calibrated") else {"editor": label, "effect_goal": np.nan if goal is None else goal}
+    )
+    pandas.DataFrame(rows).assign(**added).to_parquet(folder / "chunks" / f"{stem}.parquet", index=False)
     originals = sources["reconstructions"][first : first + count]
     amounts = np.where(hits, strength, 0.3 * strength) * (editor != 3)
     np.savez(
@@ -147,6 +149,7 @@ def write_chunk(folder, editor, prompt_number, strength, kind, first, count, sou
         "prompt": prompt[0],
         "strength": strength,
         "kind": kind,
+        "effect_goal": goal,
         "first": first,
         "count": count,
         "edit_s": 0.002 * count * (1 + 20 * (editor == 1)),
@@ -251,6 +254,44 @@ def make_run(folder, editors=3, prompts=3, images=12):
         }
         (folder / "costs" / f"{editor}.json").write_text(json.dumps(cost))
     return folder
+
+
+def dose(editor, goal):
+    """The strength whose mean effect is the goal, by the formula of ``make_row``."""
+    return goal / (0.6 + 0.3 * editor)
+
+
+def make_matched_run(folder):
+    """Four editors (the last: identity), three prompts, twelve images, goals 0.5, 1 and 2, and the oracle.
+
+    At goal 2 the second editor reaches only the first two prompts; the third editor overshoots the third prompt at 1.
+    """
+    folder = make_run(folder, editors=4)
+    rng = np.random.default_rng(8)
+    with np.load(folder / "sources.npz") as arrays:
+        sources = dict(arrays)
+    for prompt_number in range(3):
+        for editor in range(4):
+            path = folder / "strengths" / f"{editor}--{prompt_number}.json"
+            matched = []
+            for goal in (0.5, 1.0, 2.0):
+                reached = editor != 3 and (editor, prompt_number, goal) != (1, 2, 2.0)
+                met = reached and (editor, prompt_number, goal) != (2, 2, 1.0)
+                strength = dose(editor, goal) if reached else 3.0
+                effect = goal if met else 0.1
+                matched.append({"goal": goal, "strength": strength, "effect": effect, "reached": reached, "met": met})
+                for first in range(0, 12, BATCH):
+                    count = min(BATCH, 12 - first)
+                    write_chunk(folder, editor, prompt_number, strength, "matched", first, count, sources, rng, goal)
+            path.write_text(json.dumps({**json.loads(path.read_text()), "refined": [], "matched": matched}))
+        write_chunk(folder, 0, prompt_number, 1.0, "oracle", 0, 12, sources, rng)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def matched_run(tmp_path_factory):
+    """A run at matched strength: read only."""
+    return make_matched_run(tmp_path_factory.mktemp("runs") / "matched")
 
 
 @pytest.fixture(scope="session")

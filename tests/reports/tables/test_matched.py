@@ -1,0 +1,110 @@
+"""The table at equal effect: whose numbers are shown, and which letters mark them."""
+
+import csv
+import shutil
+
+import numpy as np
+import pandas
+
+from eval import statistics
+from reports.run import Run
+from reports.tables import summary, write_tables
+from reports.tables.matched import COLUMNS, matched_table
+
+DELTAEDIT, GLOBAL, VARIANT = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]"
+
+
+def gap(first, second):
+    return float(np.abs(first.mean(0) - second.mean(0)).sum())
+
+
+class KnownTests:
+    """Statistics with p-values that are known: deltaedit differs from both others in AD at 1 σ, nowhere else."""
+
+    def __init__(self):
+        self.asked = []
+
+    def compare_editors(self, cells, metrics, *, population):
+        goal = cells["effect_goal"].iloc[0]
+        self.asked.append((goal, tuple(cells["editor"].unique()), tuple(cells["prompt"].unique()), population))
+        pairs = [(DELTAEDIT, GLOBAL), (DELTAEDIT, VARIANT), (GLOBAL, VARIANT)]
+        return pandas.DataFrame(
+            {"editor_a": a, "editor_b": b, "metric": m, "p": 1e-6 if (goal, m, a) == (1.0, "ad_mean", DELTAEDIT) else 1}
+            for a, b in pairs
+            for m in metrics
+        )
+
+    summarise = staticmethod(statistics.summarise)
+    letters = staticmethod(statistics.letters)
+    holm = staticmethod(statistics.holm)
+
+
+def rows_of(table):
+    return {(row["goal"], row["editor"]): row for row in table.data}
+
+
+def test_letters_follow_the_tests_and_a_is_the_best(matched_run):
+    known = KnownTests()
+    rows = rows_of(matched_table(Run(matched_run), known))
+    means = {editor: rows[1.0, editor]["ad_mean"] for editor in (DELTAEDIT, GLOBAL, VARIANT)}
+    alone, shared = ("a", "b") if means[DELTAEDIT] == min(means.values()) else ("b", "a")
+    assert rows[1.0, DELTAEDIT]["ad_mean_group"] == alone
+    assert rows[1.0, GLOBAL]["ad_mean_group"] == rows[1.0, VARIANT]["ad_mean_group"] == shared
+    assert {rows[g, e]["ad_mean_group"] for g in (0.5, 2.0) for e in (DELTAEDIT, GLOBAL, VARIANT)} == {"a"}
+    assert rows[1.0, "identity"].get("ad_mean_group") is rows[1.0, "oracle"].get("ad_mean_group") is None
+
+
+def test_editors_are_compared_on_common_prompts_for_a_population_that_can_show_a_difference(matched_run):
+    """2 or 3 prompts: the smallest p of flipping them is 1/4 or 1/2, so that only these prompts can be spoken of."""
+    known = KnownTests()
+    matched_table(Run(matched_run), known)
+    editors = (DELTAEDIT, GLOBAL, VARIANT)
+    assert known.asked == [
+        (0.5, editors, ("glasses", "smile", "blond-hair"), "these-prompts"),
+        (1.0, editors, ("glasses", "smile"), "these-prompts"),
+        (2.0, editors, ("glasses", "smile"), "these-prompts"),
+    ]
+
+
+def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means(matched_run):
+    first, second = (matched_table(Run(matched_run), statistics) for _ in range(2))
+    assert first.csv() == second.csv() and first.markdown() == second.markdown()
+    for row in first.data:
+        assert row["target_effect_low"] <= row["target_effect"] <= row["target_effect_high"]
+        if row["role"] == "compared":
+            assert set(row["kept_group"]) <= set("abc") and row["kept_group"]
+
+
+def test_the_md_has_a_block_a_goal_and_names_the_prompts(matched_run):
+    text = matched_table(Run(matched_run), statistics).markdown()
+    assert "## Effect 0.5 σ, over the 3 prompts that all compared editors meet: glasses, smile, blond-hair" in text
+    assert "## Effect 1 σ, over the 2 prompts that all compared editors meet: glasses, smile" in text
+    assert "| identity | floor | 0 |" in text and "| oracle | oracle |" in text
+    assert "exactly these prompts" in text
+
+
+def test_without_statistics_nobody_is_ranked(matched_run):
+    table = matched_table(Run(matched_run), None)
+    assert all(row.get("ad_mean_group") is None for row in table.data)
+    assert set(table.data[0]) <= set(COLUMNS)
+
+
+def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, tmp_path):
+    from rich.console import Console
+
+    folder = shutil.copytree(matched_run, tmp_path / "run")
+    names = {path.stem for path in write_tables(folder, gap, statistics)}
+    assert {"matched", "pareto"} < names
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(summary(folder))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 120
+    assert "At equal target effect" in text and "2/3" in text and "oracle" in text
+    with (folder / "tables" / "pareto.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * (3 * 3 + 2)  # axes x (editors x goals, identity and oracle)
+    assert {row["prompts"] for row in rows} == {"2"}
+    with (folder / "tables" / "counterfactual.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["editor"] for row in csv.DictReader(file)][-1] == "oracle"
+    main = (folder / "tables" / "main.csv").read_text(encoding="utf-8")
+    assert "matched" not in main and "oracle" not in main
