@@ -11,26 +11,30 @@ from eval.ablation import Ablation
 from eval.ablation_run import COLUMNS, RECORD, jobs
 from eval.prompts import Prompt
 from eval.statistics import holm
-from eval.statistics.cells import ELIGIBLE_ONLY
-from eval.statistics.crossed import crossed_estimate
+from eval.statistics.cells import ELIGIBLE_ONLY, LIKE_THESE
+from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
 from eval.store import Store
-from reports.tables.ablation import MEASURES, ArmResult, Curve, Difference, Mean
+from reports.tables.ablation import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
 SWEEP_NUMBERS = ("strength", "success", "kept", "effect")
 
 
-def read_results(store: Store, ablation: Ablation, prompts: Sequence[Prompt]) -> list[ArmResult]:
+def read_results(
+    store: Store, ablation: Ablation, prompts: Sequence[Prompt], population: str = LIKE_THESE
+) -> list[ArmResult]:
     """One result an arm, in the order of the ablation; an arm without a stored prompt is left out.
 
     Args:
         store: the ablation's folder.
         ablation: what it holds.
         prompts: those of the ablation.
+        population: of the intervals: ``prompts-like-these``, or ``these-prompts``.
     """
+    random = EVERYTHING if population == LIKE_THESE else THESE_PROMPTS
     stored = _stored(store, ablation, prompts)
     cells = {arm: _cells(ablation, prompts, results) for arm, results in stored.items() if results}
     baseline = cells.get(ablation.baseline)
-    found = [_arm(arm, ablation, stored[arm], cells[arm], baseline) for arm in cells]
+    found = [_arm(arm, ablation, stored[arm], cells[arm], baseline, random) for arm in cells]
     return _with_holm(found)
 
 
@@ -43,7 +47,7 @@ def _stored(store: Store, ablation: Ablation, prompts: Sequence[Prompt]) -> dict
 
 
 def _cells(ablation: Ablation, prompts: Sequence[Prompt], results: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Every kept column as float64 [seeds, images, prompts]; success and kept of eligible cells only."""
+    """Every kept column as float64 [seeds, images, prompts]; success, kept and effect of eligible cells only."""
     names = [prompt.name for prompt in prompts]
     shape = len(ablation.seeds), ablation.images, len(names)
     columns = {name: np.full(shape, np.nan) for name in COLUMNS}
@@ -54,7 +58,7 @@ def _cells(ablation: Ablation, prompts: Sequence[Prompt], results: list[dict[str
         eligible = np.array(result["cells"]["eligible"], dtype=bool)
         for name, array in columns.items():
             values = np.array([np.nan if value is None else value for value in result["cells"][name]], dtype=float)
-            array[at] = np.where(eligible, values, np.nan) if name in ELIGIBLE_ONLY else values
+            array[at] = np.where(eligible, values, np.nan) if name in (*ELIGIBLE_ONLY, "target_effect") else values
     return columns
 
 
@@ -64,15 +68,16 @@ def _arm(
     results: list[dict[str, Any]],
     cells: dict[str, np.ndarray],
     baseline: dict[str, np.ndarray] | None,
+    random: tuple[int, ...],
 ) -> ArmResult:
     matched = [result for result in results if result["match"]["met"]]
     at_one = [_number(point["effect"]) for result in results for point in result["sweep"] if point["strength"] == 1]
     means, differences = {}, {}
     for name in MEASURES:
-        estimate = crossed_estimate(cells[name])
+        estimate = crossed_estimate(cells[name], random)
         means[name] = Mean(estimate.mean, estimate.low, estimate.high)
-        if baseline is not None and label != ablation.baseline:
-            paired = crossed_estimate(cells[name] - baseline[name])
+        if name in COMPARED and baseline is not None and label != ablation.baseline:
+            paired = crossed_estimate(cells[name] - baseline[name], random)
             differences[name] = Difference(paired.mean, paired.low, paired.high, paired.p, float("nan"), paired.cells)
     return ArmResult(
         label=label,

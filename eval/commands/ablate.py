@@ -11,10 +11,14 @@ import click
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from eval.ablation import Ablation
     from eval.domains.base import Domain
     from eval.store import Store
     from reports.layout import Table
+
+POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, which the help must not import
 
 
 @click.command()
@@ -26,6 +30,13 @@ if TYPE_CHECKING:
 @click.option("--prompts", default=None, help="Names with commas between them; default those of the ablation.")
 @click.option("--images", default=None, type=click.IntRange(2), help="How many test images; default 50.")
 @click.option("--effect", default=None, type=float, help="In σ, at which arms are compared; default 1.")
+@click.option(
+    "--population",
+    type=click.Choice(POPULATIONS),
+    default=POPULATIONS[0],
+    show_default=True,
+    help="Intervals for which prompts; a finished ablation is only tabulated anew.",
+)
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Folder; default deltabench-runs/ablation-…")
 def ablate(
     name: str | None,
@@ -36,6 +47,7 @@ def ablate(
     prompts: str | None,
     images: int | None,
     effect: float | None,
+    population: str,
     out: Path | None,
 ) -> int:
     """Change one part of DeltaEdit at a time and compare at equal effect.
@@ -52,7 +64,7 @@ def ablate(
         return 0
     ablation = _overridden(find(name), seeds, steps, prompts, images, effect)
     check(ablation, name)
-    return _execute(ablation, domain, out)
+    return _execute(ablation, domain, population, out)
 
 
 def show_list() -> None:
@@ -91,7 +103,7 @@ def _overridden(
     return ablation
 
 
-def _execute(ablation: Ablation, domain: str, out: Path | None) -> int:
+def _execute(ablation: Ablation, domain: str, population: str, out: Path | None) -> int:
     from eval.ablation_run import AblationRunner, claim, record
     from eval.domains import load_domain
     from eval.store import Store
@@ -103,13 +115,13 @@ def _execute(ablation: Ablation, domain: str, out: Path | None) -> int:
         runner = AblationRunner(loaded, ablation, store)
         claim(store, record(loaded, ablation))
         failures = runner.run()
-        write_ablation(store, ablation, loaded)
+        write_ablation(store, ablation, loaded, population)
     for failure in failures:
         click.echo(failure, err=True)
     return 1 if failures else 0
 
 
-def write_ablation(store: Store, ablation: Ablation, domain: Domain) -> None:
+def write_ablation(store: Store, ablation: Ablation, domain: Domain, population: str) -> None:
     """Write and print the table, write the figure."""
     from eval.ablation import chosen
     from eval.ablation_results import read_results
@@ -118,10 +130,10 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain) -> None:
     from reports.style import house_style, save
     from reports.tables.ablation import ablation_table
 
-    arms = read_results(store, ablation, chosen(domain.prompts, ablation))
+    arms = read_results(store, ablation, chosen(domain.prompts, ablation), population)
     if not arms:
         return
-    table = ablation_table(ablation.name, ablation.question, ablation.effect, ablation.baseline, arms)
+    table = ablation_table(ablation.name, ablation.question, ablation.effect, ablation.baseline, arms, population)
     try:
         for folder in ("tables", "figures"):
             (store.folder / folder).mkdir(exist_ok=True)
@@ -137,7 +149,7 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain) -> None:
 
 
 def show(table: Table) -> None:
-    """Print the blocks of the table and its notes; what is bold in the files is bold on a terminal."""
+    """Print the blocks of the table and its notes; what is bold in the files is bold on a terminal, else ``**so**``."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -152,7 +164,14 @@ def show(table: Table) -> None:
         for place, heading in enumerate(block.header):
             printed.add_column(heading, justify="left" if place < block.texts else "right")
         for row in block.rows:
-            printed.add_row(*(Text(cell.strip("*"), style="bold" if cell.startswith("**") else "") for cell in row))
+            printed.add_row(*(_cell(cell, console.is_terminal) for cell in row))
         console.print(printed)
     for note in table.notes:
         console.print(note, highlight=False, markup=False)
+
+
+def _cell(text: str, terminal: bool) -> Text:
+    from rich.text import Text
+
+    bold = terminal and text.startswith("**")
+    return Text(text.strip("*") if bold else text, style="bold" if bold else "")

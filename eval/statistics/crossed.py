@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 
 AXES = 3
+EVERYTHING = (0, 1, 2)  # other trainings, images and prompts
+THESE_PROMPTS = (0, 1)  # other trainings and images, exactly these prompts
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ class CrossedEstimate:
     cells: int
 
 
-def crossed_estimate(values: np.ndarray, confidence: float = 0.95) -> CrossedEstimate:
+def crossed_estimate(
+    values: np.ndarray, random: tuple[int, ...] = EVERYTHING, confidence: float = 0.95
+) -> CrossedEstimate:
     """Mean of the cells with an interval for other trainings, images and prompts like these.
 
     Args:
         values: float64 [S, I, P], NaN where missing.
+        random: axes whose entries could have been others; at least one.
         confidence: share of intervals that shall cover, in (0, 1).
     """
     from scipy.special import stdtr, stdtrit
@@ -55,7 +60,7 @@ def crossed_estimate(values: np.ndarray, confidence: float = 0.95) -> CrossedEst
     if not cells:
         return CrossedEstimate(nan, nan, nan, nan, nan, nan, 0)
     mean = float(values[present].mean())
-    variance, freedom = crossed_variance(values)
+    variance, freedom = crossed_variance(values, random)
     if np.isnan(variance):
         return CrossedEstimate(mean, nan, nan, nan, nan, nan, cells)
     error = float(np.sqrt(variance))
@@ -66,7 +71,7 @@ def crossed_estimate(values: np.ndarray, confidence: float = 0.95) -> CrossedEst
     return CrossedEstimate(mean, mean - half, mean + half, error, freedom, p, cells)
 
 
-def crossed_variance(values: np.ndarray) -> tuple[float, float]:
+def crossed_variance(values: np.ndarray, random: tuple[int, ...] = EVERYTHING) -> tuple[float, float]:
     """Variance of the mean of cells and its degrees of freedom.
 
     Each part is ``G/(G-1) Σ_g (Σ_{cells of g} residual)² / N²`` over the G groups of one, two or three kinds; parts of
@@ -74,18 +79,23 @@ def crossed_variance(values: np.ndarray) -> tuple[float, float]:
 
     Args:
         values: float64 [S, I, P], NaN where missing.
+        random: axes whose entries could have been others.
 
     Returns:
         both NaN where a kind of cluster has fewer than two.
     """
     present = ~np.isnan(values)
     residuals = np.where(present, values - values[present].mean() if present.any() else 0.0, 0.0)
-    single = [_part(residuals, present, (axis,)) for axis in range(AXES)]
-    groups = [_groups(present, (axis,)) for axis in range(AXES)]
+    groups = [_groups(present, (axis,)) for axis in random]
     if min(groups) < 2:
         return float("nan"), float("nan")
-    pairs = sum(_part(residuals, present, axes) for axes in combinations(range(AXES), 2))
-    variance = max(*single, sum(single) - pairs + _part(residuals, present, tuple(range(AXES))))
+    single = [_part(residuals, present, (axis,)) for axis in random]
+    signed = sum(
+        (1 if kinds % 2 else -1) * _part(residuals, present, axes)
+        for kinds in range(1, len(random) + 1)
+        for axes in combinations(random, kinds)
+    )
+    variance = max(*single, signed)
     if not sum(single):
         return 0.0, float(min(groups) - 1)
     freedom = sum(single) ** 2 / sum(part**2 / (count - 1) for part, count in zip(single, groups, strict=True))
@@ -95,8 +105,6 @@ def crossed_variance(values: np.ndarray) -> tuple[float, float]:
 def _part(residuals: np.ndarray, present: np.ndarray, axes: tuple[int, ...]) -> float:
     """Variance of the mean if exactly the groups of these axes were independent."""
     count = _groups(present, axes)
-    if count < 2:
-        return float("nan")
     sums = residuals.sum(_others(axes))
     return float((sums**2).sum() / present.sum() ** 2 * count / (count - 1))
 

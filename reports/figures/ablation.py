@@ -95,5 +95,5 @@ def _draw_differences(axes: Axes, measure: str, arms: Sequence[ArmResult], palet
     axes.set_xlim(min(low, -0.1 * (high - low)), max(high, 0.1 * (high - low)))
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_yticks([])
-    axes.locator_params(axis="x", nbins=3)
+    axes.locator_params(axis="x", nbins=2)
     axes.spines["left"].set_visible(False)

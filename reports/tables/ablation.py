@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reports.intervals import Interval
 from reports.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
+LIKE_THESE = "prompts-like-these"
 SIGNIFICANT = 0.05  # level of the corrected test
 MEASURES = {
     # column -> heading, decimals
@@ -87,7 +88,9 @@ COLUMNS = (
 )
 
 
-def ablation_table(name: str, question: str, effect: float, baseline: str, arms: Sequence[ArmResult]) -> Table:
+def ablation_table(
+    name: str, question: str, effect: float, baseline: str, arms: Sequence[ArmResult], population: str = LIKE_THESE
+) -> Table:
     """Means of every arm and its differences from the baseline.
 
     Args:
@@ -96,6 +99,7 @@ def ablation_table(name: str, question: str, effect: float, baseline: str, arms:
         effect: in σ, at which the arms are compared.
         baseline: label of the arm that the others are compared with.
         arms: in the order of the ablation.
+        population: of the intervals: ``prompts-like-these`` or ``these-prompts``.
     """
     measures = [name for name in MEASURES if any(_known(arm.means[name].mean) for arm in arms)]
     header = ("arm", "matched", "strength", "effect at strength 1 (σ)", *(MEASURES[name][0] for name in measures))
@@ -117,15 +121,17 @@ def ablation_table(name: str, question: str, effect: float, baseline: str, arms:
         rows = tuple((arm.label, _cells(arm), *(_difference(arm, name) for name in compared)) for arm in others)
         blocks.append(Block(f"Differences from {baseline}, on the cells that both have", header, rows))
     data = tuple(_data(arm, baseline) for arm in arms)
-    return Table(f"ablation_{name}", question, COLUMNS, data, tuple(blocks), _notes(effect))
+    return Table(f"ablation_{name}", question, COLUMNS, data, tuple(blocks), _notes(effect, population))
 
 
-def _notes(effect: float) -> tuple[str, ...]:
+def _notes(effect: float, population: str) -> tuple[str, ...]:
+    wide = "other trainings, images and prompts like these"
+    chance = wide if population == LIKE_THESE else "other trainings and images like these and exactly these prompts"
     return (
         f"Every arm edits each prompt with the strength whose mean effect on the calibration images is {effect:g} σ "
-        "(within 0.05 σ); matched: prompts times seeds that have such a strength, others have no cells. Success and "
-        "kept are over eligible cells; AD mean: Attribute Dependency, how far the other attributes moved.",
-        "±: half of the 95 % interval for other trainings, images and prompts like these. Bold: p < 0.05 after Holm's "
+        "(within 0.05 σ); matched: prompts times seeds that have such a strength, others have no cells. Success, "
+        "kept and effect are over eligible cells; AD mean: Attribute Dependency, how far the other attributes moved.",
+        f"±: half of the 95 % interval for {chance}. Bold: p < 0.05 after Holm's "
         "correction over all arms and measures of this table.",
     )
 

@@ -47,7 +47,7 @@ def test_every_shipped_ablation_can_run_on_avatars(name):
     ablation = find(name)
     check(ablation, name)
     assert len(ablation.seeds) >= 3 and ablation.question.endswith("?")
-    assert len(chosen(load_prompts(PROMPTS), ablation)) == 8
+    assert chosen(load_prompts(PROMPTS), ablation) == load_prompts(PROMPTS)  # and on any other domain
     editors = [vars(ablation.editor(arm, 0)) | {"texts": arm.prompt(SMILE)} for arm in ablation.arms]
     assert all(one != other for i, one in enumerate(editors) for other in editors[:i])  # no arm is there twice
 

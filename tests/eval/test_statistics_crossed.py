@@ -9,12 +9,13 @@ from scipy import stats
 from eval.statistics.crossed import crossed_estimate, crossed_variance
 
 
-def by_loops(values):
+def by_loops(values, axes=(0, 1, 2)):
     """Variance and Satterthwaite's degrees of freedom with a dictionary of groups for each set of kinds."""
     cells = [(index, values[index]) for index in product(*map(range, values.shape)) if not np.isnan(values[index])]
     mean = sum(value for _, value in cells) / len(cells)
     parts, sizes = {}, {}
-    for kinds in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
+    every = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    for kinds in [kinds for kinds in every if set(kinds) <= set(axes)]:
         groups = {}
         for index, value in cells:
             key = tuple(index[kind] for kind in kinds)
@@ -23,19 +24,20 @@ def by_loops(values):
         parts[kinds] = sum(total**2 for total in groups.values()) / len(cells) ** 2 * size / (size - 1)
         sizes[kinds] = size
     signed = sum(part * (1 if len(kinds) % 2 else -1) for kinds, part in parts.items())
-    singles = [parts[(kind,)] for kind in range(3)]
-    freedom = sum(singles) ** 2 / sum(parts[(kind,)] ** 2 / (sizes[(kind,)] - 1) for kind in range(3))
+    singles = [parts[(kind,)] for kind in axes]
+    freedom = sum(singles) ** 2 / sum(parts[(kind,)] ** 2 / (sizes[(kind,)] - 1) for kind in axes)
     return mean, max(signed, *singles), freedom
 
 
+@pytest.mark.parametrize("axes", [(0, 1, 2), (0, 1)])
 @pytest.mark.parametrize("missing", [0.0, 0.3])
-def test_variance_and_interval_are_the_formula(missing):
+def test_variance_and_interval_are_the_formula(missing, axes):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(3, 7, 4)) + rng.normal(size=(3, 1, 1)) + rng.normal(size=(1, 7, 1))
     values[rng.random(values.shape) < missing] = np.nan
-    mean, variance, freedom = by_loops(values)
-    assert crossed_variance(values) == pytest.approx((variance, freedom))
-    found = crossed_estimate(values)
+    mean, variance, freedom = by_loops(values, axes)
+    assert crossed_variance(values, axes) == pytest.approx((variance, freedom))
+    found = crossed_estimate(values, axes)
     low, high = stats.t.interval(0.95, freedom, mean, np.sqrt(variance))
     assert (found.mean, found.low, found.high) == pytest.approx((mean, low, high))
     assert found.p == pytest.approx(2 * stats.t.sf(abs(mean) / np.sqrt(variance), freedom))

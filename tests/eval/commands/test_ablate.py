@@ -60,6 +60,16 @@ def test_a_file_of_ones_own_ends_with_table_and_figure(mine, tmp_path, capsys):
     assert {name: (tmp_path / "run" / name).read_bytes() for name in names} == before
 
 
+def test_intervals_for_exactly_these_prompts(mine, tmp_path, capsys):
+    assert main(["ablate", "mine.toml", "--out", "run"]) == 0  # one prompt: nothing is known of others
+    assert "other trainings, images and prompts like these" in " ".join(capsys.readouterr().out.split())
+    table = tmp_path / "run" / "tables" / "ablation_mine.csv"
+    assert next(csv.DictReader(table.open(encoding="utf-8")))["success_low"] == "n/a"
+    assert main(["ablate", "mine.toml", "--out", "run", "--population", "these-prompts"]) == 0
+    assert "exactly these prompts" in " ".join(capsys.readouterr().out.split())
+    assert next(csv.DictReader(table.open(encoding="utf-8")))["success_low"] != "n/a"
+
+
 def test_options_make_another_ablation(mine, tmp_path, capsys):
     options = ["--seeds", "1", "--steps", "4", "--images", "5", "--effect", "0.2", "--prompts", "glasses"]
     assert main(["ablate", "mine.toml", *options]) == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from reports.figures.ablation import ablation_figure, arm_colours
@@ -57,6 +59,17 @@ def test_nothing_is_cut_off_and_names_do_not_meet_the_curve(figure, tmp_path):
     for axes in figure.axes:
         box = axes.get_tightbbox(renderer)
         assert box.x0 >= 0 and box.x1 <= frame.x1 and box.y0 >= 0 and box.y1 <= frame.y1
+
+
+def test_numbers_of_the_axes_stay_apart(figure):
+    renderer = figure.canvas.get_renderer()
+    for axes in figure.axes[1:]:
+        low, high = axes.get_xlim()
+        labels = [
+            label for at, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True) if low <= at <= high
+        ]
+        boxes = [label.get_window_extent(renderer) for label in labels]
+        assert all(right.x0 > left.x1 for left, right in pairwise(boxes))
 
 
 def test_the_same_results_give_the_same_files(tmp_path):
