@@ -121,7 +121,7 @@ def find_groups(matched: Matched, statistics: Statistics) -> Groups:
         )
         for level in levels
         for measure in MEASURES
-        if measure.column in metrics
+        if measure.column in metrics and len(level.compared) > 1
     }
     return Groups(letters, population, intervals)
 

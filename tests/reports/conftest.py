@@ -126,10 +126,10 @@ def write_chunk(folder, editor, prompt_number, strength, kind, first, count, sou
         make_row(rng, editor, prompt, strength, kind, str(name), bool(hit), prompt_number)
         for name, hit in zip(names, hits, strict=True)
     ]
-    added = (
-        {} if kind in ("default", "calibrated") else {"editor": label, "effect_goal": np.nan if goal is None else goal}
-    )
-    pandas.DataFrame(rows).assign(**added).to_parquet(folder / "chunks" / f"{stem}.parquet", index=False)
+    table = pandas.DataFrame(rows).assign(editor=label)
+    if kind in ("matched", "oracle"):  # the others as they were written before there were goals
+        table = table.assign(effect_goal=np.nan if goal is None else goal)
+    table.to_parquet(folder / "chunks" / f"{stem}.parquet", index=False)
     originals = sources["reconstructions"][first : first + count]
     amounts = np.where(hits, strength, 0.3 * strength) * (editor != 3)
     np.savez(
