@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editors import Editor
 from eval.prompts import Prompt
-from eval.timed_editor import clock
+from eval.timed_editor import clock, moved, offers_offsets
 
 CODES = ("w_plus", "s", "s_rgb")
 KEEPS = {"S": ("w_plus", "s_rgb"), "W+": ()}  # codes that an editor of this space leaves alone
@@ -94,6 +95,8 @@ def _checks(
     again = editor.edit(_copy(latents), prompt, strength)
     yield Check("the same edit twice gives the same codes", _same(edited, again), _largest(edited, again))
     yield _apart(editor, edited, latents, prompt, strength)
+    if offers_offsets(editor):
+        yield _offsets(editor, domain, edited, latents, prompt, strength)
     with torch.inference_mode():
         inside = editor.edit(_copy(latents), prompt, strength)
     yield Check("works in inference mode, too", _same(edited, _copy(inside)), _largest(edited, _copy(inside)))
@@ -149,6 +152,15 @@ def _apart(editor: Editor, edited: Latents, latents: Latents, prompt: Prompt, st
     allowed = TOLERANCE * max(_difference(edited, latents), 1e-2)
     difference = _difference(edited, single)
     return Check("a batch of n equals n batches of one", difference <= allowed, _largest(edited, single))
+
+
+def _offsets(
+    editor: Any, domain: EditingDomain, edited: Latents, latents: Latents, prompt: Prompt, strength: float
+) -> Check:
+    """The harness finds offsets once and uses them for every strength."""
+    step = strength * editor.offsets(_copy(latents), prompt)
+    added = moved(domain, _copy(latents), step)
+    return Check("an edit is strength times the offsets", _same(edited, added), _largest(edited, added))
 
 
 class _Networks:

@@ -105,7 +105,7 @@ class TimedEditor:
         if offsets is None:
             edited = self._editor.edit(given, prompt, strength)
         else:
-            edited = self._moved(given, strength * offsets)
+            edited = moved(self._domain, given, strength * offsets)
         edit_s = offsets_s + clock(self._domain.device) - began
         return _checked(self.label, edited, latents), edit_s
 
@@ -127,12 +127,6 @@ class TimedEditor:
             self._offsets[key] = offsets.detach(), offsets_s
         return self._offsets[key]
 
-    def _moved(self, latents: Latents, step: Tensor) -> Latents:
-        with torch.no_grad():
-            if step.shape == latents.w_plus.shape:
-                return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + step)
-            return latents.with_s(latents.s + step)
-
     def _timed(self, work: Callable[[], object]) -> tuple[float, float | None]:
         """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""
         self._artefacts.loaded_cost_s = 0.0
@@ -151,6 +145,14 @@ def offers_offsets(editor: object) -> bool:
     """
     method = getattr(editor, "offsets", None)
     return callable(method) and list(inspect.signature(method).parameters) == ["latents", "prompt"]
+
+
+def moved(domain: EditingDomain, latents: Latents, step: Tensor) -> Latents:
+    """Codes after a step of the shape of ``w_plus`` or of ``s``."""
+    with torch.no_grad():
+        if step.shape == latents.w_plus.shape:
+            return Latents.from_w_plus(domain.synthesis, latents.w_plus + step)
+        return latents.with_s(latents.s + step)
 
 
 def _copy(latents: Latents) -> Latents:

@@ -23,6 +23,9 @@ GOOD = {
 }
 
 
+OFFER_OFFSETS = ("optimization", "tedigan", "tedigan demo")
+
+
 class Plain:
     """Adds one to the first style; the broken ones below differ from it in one thing."""
 
@@ -112,6 +115,11 @@ class WrongSpace(Plain):
         return Latents(latents.w_plus + strength, latents.s, latents.s_rgb)
 
 
+class OtherOffsets(Plain):
+    def offsets(self, latents, prompt):
+        return torch.full_like(latents.s, 2.0)
+
+
 class Raising(Plain):
     def fit(self, prompt):
         raise RuntimeError("no such prompt")
@@ -131,6 +139,7 @@ BROKEN = {
     Global: "the global random state is left alone",
     WrongSpace: "changes only codes of its space",
     Raising: "works without an error",
+    OtherOffsets: "an edit is strength times the offsets",
 }
 
 
@@ -142,7 +151,7 @@ def run(make, domain):
 def test_the_projects_editors_conform(tiny_domain, name):
     checks = run(GOOD[name], tiny_domain)
     assert [str(check) for check in checks if not check.passed] == []
-    assert len(checks) == 14
+    assert len(checks) == 14 + (name in OFFER_OFFSETS)
     assert checks[-1].name == "times"
     assert all(
         f"{verb} 0." in checks[-1].found or f"{verb} " in checks[-1].found for verb in ("prepare", "fit", "edit")
