@@ -16,7 +16,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -156,8 +156,8 @@ class StyleClipMapper:
         self._validate()
         automatic = "published" if domain.synthesis.resolution >= SMALL_PX else "small"
         published = PRESETS[automatic if self.preset == "auto" else self.preset]
-        given = {field.name: getattr(self, field.name, None) for field in fields(Training)}
-        given = {name: value for name, value in given.items() if value is not None}
+        own: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Training)}
+        given = {name: value for name, value in own.items() if value is not None}
         self.training: Training = replace(published, **given)
         require(self.training.images >= self.training.batch, self.training, "images", "at least the batch")
         self._identity = needed_identity(domain, self.name, self.lambda_id)
