@@ -23,8 +23,8 @@ BUILT_IN = {
     "identity": "baselines.controls:Identity",
     "random-direction": "baselines.controls:RandomDirection",
 }
-# styleclip-mapper joins the alias when the mappers of the default prompts are shipped: training them takes half an hour
-ALIASES: dict[str, tuple[str, ...]] = {"styleclip": ("styleclip-global",)}
+# of StyleCLIP's three, those whose edits take no optimisation per image
+ALIASES: dict[str, tuple[str, ...]] = {"styleclip": ("styleclip-global", "styleclip-mapper")}
 GUIDE = "see docs/adding_an_editor.md"
 
 

@@ -214,7 +214,7 @@ def test_lists(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "face with red hair" in told("prompts", "--domain", "tiny")
     methods = told("methods")
     assert "deltaedit" in methods
-    assert "'styleclip' means styleclip-global" in methods
+    assert "'styleclip' means styleclip-global,styleclip-mapper." in methods
     shown = told("methods", "show", "nudging:Nudge")
     assert "gain=1.0 (float)" in shown
     assert "Moves every style by a fixed number." in shown
