@@ -82,8 +82,8 @@ def in_blocks(work: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tens
 
 
 def block_size(synthesis: Synthesis) -> int:
-    """Images to optimise at a time: one at the published sizes, for memory; four of small ones, which is faster."""
-    return 1 if synthesis.resolution >= 256 else 4
+    """Images to optimise at a time: one at the published sizes, for memory; ten of small ones, which is faster."""
+    return 1 if synthesis.resolution >= 256 else 10
 
 
 def ramped_rate(t: float, rate: float, ramp_down: float = 0.25, ramp_up: float = 0.05) -> float:

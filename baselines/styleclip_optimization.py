@@ -17,18 +17,14 @@ import torch
 from torch import Tensor
 
 from baselines.objectives import (
-    block_size,
     clip_distance,
-    gradients,
     identity_distance,
-    in_blocks,
     needed_identity,
     ramped_rate,
 )
+from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
 from deltaedit.parameters import is_count, is_number, require
-from deltaedit.text import TextPrompt
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Setting:
 PRESETS = {"cli": Setting(300, 0.008, 0.0), "colab": Setting(40, 0.008, 0.005)}
 
 
-class StyleClipOptimization:
+class StyleClipOptimization(PerImageOptimizer):
     """Optimises the W+ code of every image apart.
 
     Args:
@@ -92,29 +88,9 @@ class StyleClipOptimization:
             published.lambda_id if self.lambda_id is None else self.lambda_id,
         )
         self._identity = needed_identity(domain, self.name, self._setting.lambda_id)
-        self._domain = domain
-        self._texts: dict[str, Tensor] = {}
+        self.start_with(domain)
 
-    def fit(self, prompt: TextPrompt) -> None:
-        """Encode the text, one sentence without templates, as the released code does."""
-        with gradients():
-            self._texts[prompt.target] = self._domain.clip.encode_texts([prompt.target])[0]
-
-    def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
-        """Codes w_s + strength (w* - w_s)."""
-        if strength == 0:
-            return latents
-        offsets = self.offsets(latents, prompt)
-        with torch.no_grad():
-            return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offsets)
-
-    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
-        """w* - w_s of every image, float32 [N, L, D]: the whole cost of an edit, the same for every strength."""
-        text, size = self._texts[prompt.target], block_size(self._domain.synthesis)
-        with gradients():
-            return in_blocks(lambda start: self._optimise(start, text) - start, latents.w_plus.clone(), size)
-
-    def _optimise(self, start: Tensor, text: Tensor) -> Tensor:
+    def optimise(self, start: Tensor, text: Tensor) -> Tensor:
         """w* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
         sources = self._source_identities(start)
         w_plus = start.clone().requires_grad_()

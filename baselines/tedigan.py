@@ -22,11 +22,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from baselines.objectives import block_size, clip_distance, gradients, in_blocks, ramped_rate
+from baselines.objectives import clip_distance, gradients, ramped_rate
+from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
 from deltaedit.parameters import is_count, is_number, require
-from deltaedit.text import TextPrompt
 
 MEAN_SAMPLES = 4096  # images that the mean latent is taken over
 
@@ -49,7 +48,7 @@ class Setting:
 PRESETS = {"instance": Setting(200, 0.01, 2.0), "demo": Setting(200, 0.1, 1.0)}
 
 
-class TediGan:
+class TediGan(PerImageOptimizer):
     """Optimises the W+ code of every image apart, held to the image by reconstruction terms.
 
     Args:
@@ -98,32 +97,12 @@ class TediGan:
             published.learning_rate if self.learning_rate is None else self.learning_rate,
             published.clip_weight if self.clip_weight is None else self.clip_weight,
         )
-        self._domain = domain
+        self.start_with(domain)
         self._encoder, self._perceptual = self._networks(domain)
-        self._texts: dict[str, Tensor] = {}
         with gradients():
             self._mean = domain.sample(MEAN_SAMPLES, 0).w_plus.clone().mean(0) if self.preset == "demo" else None
 
-    def fit(self, prompt: TextPrompt) -> None:
-        """Encode the text, one sentence without templates, as the released code does."""
-        with gradients():
-            self._texts[prompt.target] = self._domain.clip.encode_texts([prompt.target])[0]
-
-    def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
-        """Codes z_x + strength (z* - z_x)."""
-        if strength == 0:
-            return latents
-        offsets = self.offsets(latents, prompt)
-        with torch.no_grad():
-            return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offsets)
-
-    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
-        """z* - z_x of every image, float32 [N, L, D]: the whole cost of an edit, the same for every strength."""
-        text, size = self._texts[prompt.target], block_size(self._domain.synthesis)
-        with gradients():
-            return in_blocks(lambda code: self._optimise(code, text) - code, latents.w_plus.clone(), size)
-
-    def _optimise(self, code: Tensor, text: Tensor) -> Tensor:
+    def optimise(self, code: Tensor, text: Tensor) -> Tensor:
         """z* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
         setting = self._setting
         # The release compares with the photograph in ``instance``; an editor here is given its code, so x = G(z_x).
