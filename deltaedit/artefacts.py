@@ -52,17 +52,32 @@ class Artefact:
     built_here: bool
 
 
+@dataclass(frozen=True)
+class GivenFile:
+    """A file of the user's that takes the place of an artefact, such as a published R_s.
+
+    Attributes:
+        path: the file.
+        read: the key of the artefact -> its tensors; checks that they fit.
+    """
+
+    path: Path
+    read: Callable[[Mapping[str, object]], dict[str, Tensor]]
+
+
 class Artefacts:
-    """Finds artefacts among the shipped ones, then in the cache; computes and caches what is missing.
+    """Finds artefacts among the given files, the shipped ones, then in the cache; computes and caches what is missing.
 
     Args:
         cache: folder to write to.
         shipped: folder of the package to look in first.
+        given: name of an artefact -> the file that is used instead, whatever the key; its cost is not known.
     """
 
-    def __init__(self, cache: Path, shipped: Path | None = None) -> None:
+    def __init__(self, cache: Path, shipped: Path | None = None, given: Mapping[str, GivenFile] | None = None) -> None:
         self.cache = cache
         self.shipped = shipped
+        self.given = dict(given or {})
 
     @staticmethod
     def address(name: str, key: Mapping[str, object]) -> str:
@@ -90,12 +105,15 @@ class Artefacts:
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import save_file
 
+        if name in self.given:
+            file = self.given[name]
+            return Artefact(file.read(key), float("nan"), "", file.path, False)
         path = self.find(name, key)
         if path is not None:
             try:
-                with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
-                    meta = file.metadata() or {}
-                    tensors = {tensor: file.get_tensor(tensor) for tensor in file.keys()}  # noqa: SIM118
+                with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
+                    meta = stored.metadata() or {}
+                    tensors = {tensor: stored.get_tensor(tensor) for tensor in stored.keys()}  # noqa: SIM118
             except SafetensorError as error:
                 raise ValueError(f"{path} is damaged ({error}); delete it and run the command again.") from None
             return Artefact(tensors, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)

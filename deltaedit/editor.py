@@ -12,7 +12,7 @@ with τ = 0.03, although R_s was made for unit directions; ``normalise_threshold
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -26,38 +26,12 @@ from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper, w_plus_layout
 from deltaedit.parameters import is_count, is_number, require
 from deltaedit.relevance import domain_relevance
+from deltaedit.targets import Target, relevance_mask
 from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
 from deltaedit.train import Report, TrainMapper, train_mapper
 
 ORIGINS = ("both", "inverted", "sampled")
 OUTPUTS = ("S", "W+")
-
-
-def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
-    """Channels that an edit may change: bool [C], |R_s Δt| >= τ.
-
-    Args:
-        relevance: float [C, E], rows of unit norm.
-        delta: float [E].
-        threshold: τ; 0 lets every channel pass.
-
-    >>> relevance_mask(torch.eye(2), torch.tensor([0.5, -0.01]), 0.03)
-    tensor([ True, False])
-    """
-    return (relevance @ delta).abs() >= threshold
-
-
-@dataclass(frozen=True)
-class Target:
-    """A prompt as the mapper understands it.
-
-    Attributes:
-        towards: float32 [E], second half of the condition.
-        mask: bool [C], channels that may change.
-    """
-
-    towards: Tensor
-    mask: Tensor
 
 
 class DeltaEdit:
@@ -154,21 +128,51 @@ class DeltaEdit:
 
     def fit(self, prompt: TextPrompt) -> None:
         """Encode the texts of the prompt and find the channels that it may change."""
-        clip, patterns = self._domain.clip, None if self.templates else ("{}",)
-        with torch.no_grad():
-            source, target = (text_feature(clip, text, patterns) for text in (prompt.source, prompt.target))
-            if self.arm == "centred" and prompt.source not in self._centres:
-                self._centres[prompt.source] = text_centre(clip, prompt.source, patterns)
-            towards = direction(self.arm, source, target, self._centres.get(prompt.source, source))
-            delta = F.normalize(target - source, dim=0) if self.normalise_threshold_delta else target - source
-            mask = relevance_mask(self._relevance, delta, self.threshold)
-            if self.output == "W+":
-                mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
-        self._targets[prompt.source, prompt.target] = Target(towards, mask)
+        self._targets[prompt.source, prompt.target] = self.text_target([prompt])
 
     def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
         """Edited codes of a batch; strength 1 is the paper's."""
-        target = self._targets[prompt.source, prompt.target]
+        return self.edit_towards(latents, self._targets[prompt.source, prompt.target], strength)
+
+    def text_target(self, prompts: Sequence[TextPrompt]) -> Target:
+        """Where one prompt leads, or several at once: Δt = Σ (t_target - t_source), each with its own source text.
+
+        Raises:
+            ValueError: several prompts with another arm than ``delta``: only differences add up.
+        """
+        require(len(prompts) == 1 or self.arm == "delta", self, "arm", "delta for several prompts at once")
+        clip, patterns = self._domain.clip, None if self.templates else ("{}",)
+        with torch.no_grad():
+            texts = dict.fromkeys(text for prompt in prompts for text in (prompt.source, prompt.target))
+            features = {text: text_feature(clip, text, patterns) for text in texts}
+            delta = torch.stack([features[prompt.target] - features[prompt.source] for prompt in prompts]).sum(0)
+            if self.arm == "delta":
+                return self._target(F.normalize(delta, dim=0, eps=1e-5), delta)
+            source, target = prompts[0].source, prompts[0].target
+            if self.arm == "centred" and source not in self._centres:
+                self._centres[source] = text_centre(clip, source, patterns)
+            centre = self._centres.get(source, features[source])
+            return self._target(direction(self.arm, features[source], features[target], centre), delta)
+
+    def image_target(self, before: Tensor, after: Tensor) -> Target:
+        """Where the difference of two reference images leads: Δi = i(after) - i(before) in the place of Δt.
+
+        The mapper learnt from such differences, so this is what a prompt stands in for.
+
+        Args:
+            before: float [1, 3, H, W] in [-1, 1].
+            after: likewise, of any size; several images of each are averaged.
+
+        Raises:
+            ValueError: another arm than ``delta``.
+        """
+        require(self.arm == "delta", self, "arm", "delta for the difference of two images")
+        with torch.no_grad():
+            first, last = (self._domain.clip.encode_images(images).mean(0) for images in (before, after))
+            return self._target(F.normalize(last - first, dim=0, eps=1e-5), last - first)
+
+    def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
+        """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
         with torch.inference_mode():
             offset = self.offsets(latents, target)
             if self.output == "W+":
@@ -176,11 +180,16 @@ class DeltaEdit:
                 return Latents.from_w_plus(self._domain.synthesis, w_plus)
             return latents.with_s(latents.s + strength * offset)
 
-    def offsets(self, latents: Latents, target: Target) -> Tensor:
-        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L · D].
+    def _target(self, towards: Tensor, delta: Tensor) -> Target:
+        """A direction with the channels that τ lets pass for its difference Δ, which is not normalised."""
+        delta = F.normalize(delta, dim=0) if self.normalise_threshold_delta else delta
+        mask = relevance_mask(self._relevance, delta, self.threshold)
+        if self.output == "W+":
+            mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
+        return Target(towards, mask)
 
-        ``target`` may come from anything with a CLIP direction, such as the difference of two reference images.
-        """
+    def offsets(self, latents: Latents, target: Target) -> Tensor:
+        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L · D]."""
         features = self._domain.image_features(latents)
         codes = latents.w_plus.flatten(1) if self.output == "W+" else latents.s
         offset: Tensor = self.mapper(codes, condition(features, target.towards))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,3 +48,19 @@ class Latents:
     def to(self, device: torch.device | str) -> Latents:
         """On another device."""
         return Latents(self.w_plus.to(device), self.s.to(device), self.s_rgb.to(device))
+
+
+def interpolation(start: Latents, end: Latents, frames: int) -> Iterator[Latents]:
+    """Codes on the straight way from one batch to another, both ends included: ``frames`` batches.
+
+    All spaces move together, which is consistent because styles are linear in W+.
+
+    Raises:
+        ValueError: fewer than 2 frames.
+    """
+    if frames < 2:
+        raise ValueError(f"The 'frames' parameter of interpolation must be 2 or more. Got {frames} instead.")
+    for share in (number / (frames - 1) for number in range(frames)):
+        yield Latents(
+            *(torch.lerp(getattr(start, name), getattr(end, name), share) for name in ("w_plus", "s", "s_rgb"))
+        )

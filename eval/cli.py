@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from deltaedit.errors import CheckpointError
 from eval.commands import LazyGroup
 from eval.errors import UsageError, unknown
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
-    except UsageError as error:
+    except (UsageError, CheckpointError) as error:
         click.echo(str(error), err=True)
         return 2
     except click.ClickException as error:

@@ -29,7 +29,7 @@ class RecordingArtefacts(Artefacts):
     """Artefacts that remember what the loaded ones cost where they were computed."""
 
     def __init__(self, artefacts: Artefacts) -> None:
-        super().__init__(artefacts.cache, artefacts.shipped)
+        super().__init__(artefacts.cache, artefacts.shipped, artefacts.given)
         self.loaded_cost_s = 0.0
 
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:

@@ -13,9 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deltaedit.errors import CheckpointError
 
-class CheckpointError(ValueError):
-    """A weight file that cannot be used; one sentence that says which part of it, and what was expected."""
+__all__ = [
+    "CheckpointError",
+    "check_names",
+    "describe_file",
+    "describe_names",
+    "existing",
+    "load_array",
+    "load_safetensors",
+    "load_torch",
+    "tensors_of",
+]
 
 
 ZIP, PICKLE = "a zip archive (torch.save writes such)", "a pickle"
@@ -96,7 +106,8 @@ def load_torch(path: Path | str) -> Any:
     safe = getattr(torch.serialization, "safe_globals", None)  # torch 2.5; without it such files are refused
     try:
         with safe([argparse.Namespace]) if safe else nullcontext():
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # Mapped, so that what is not used of a file (a second generator, a discriminator) takes no memory.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=kind == ZIP)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found:
