@@ -27,6 +27,7 @@ from baselines.ranger import Ranger
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from deltaedit.parameters import is_count, is_number, require
+from deltaedit.precision import autocast
 from deltaedit.text import TextPrompt
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Training:
         schedule: ``constant`` or ``cosine`` (down to 0 at the last step).
         images: codes to learn from.
         validate_every: steps between two validations, whose best weights are kept; 0 keeps the last weights.
-        precision: of generator, CLIP and identity network: ``float32`` or ``bfloat16``.
+        precision: of generator, CLIP and identity network: ``float32``, or ``bfloat16`` where the hardware has it.
         normalise: what PixelNorm averages over in W+: ``rows`` of a level or ``channels`` of a row.
         lambda_l2: weight of the mean squared offset.
     """
@@ -98,7 +99,7 @@ class StyleClipMapper:
         learning_rate: at the start.
         schedule: ``constant`` or ``cosine``.
         images: codes to learn from.
-        precision: ``float32`` or ``bfloat16``.
+        precision: ``float32``, or ``bfloat16`` where the hardware has it.
         normalise: PixelNorm over the ``rows`` of a level as released, or over the ``channels`` of a row.
         lambda_l2: of the mean squared offset (in S: the sum over the convolutions of their means, as released).
         seed: of the first weights, the codes and their order.
@@ -219,7 +220,7 @@ class StyleClipMapper:
         else:
             l2 = (moved.w_plus - latents.w_plus).square().mean()
         half = self.training.precision == "bfloat16"
-        with torch.autocast(self._domain.device.type, torch.bfloat16, enabled=half):
+        with autocast(self._domain.device, half):
             images = self._domain.images(moved)
             features = self._domain.clip.encode_images(images)
             identity = None if self._identity is None else self._identity(images)

@@ -51,7 +51,7 @@ class DeltaEdit:
         levels: coarse, medium and fine mappers, or one for all styles.
         origin: train on ``inverted`` or ``sampled`` images or ``both``.
         training_images: how many of them, 0 for all.
-        bfloat16: train in bfloat16.
+        bfloat16: train in bfloat16 where the hardware has it.
         training_seed: of the training (not ``seed``: other seeds of a run share the trained mapper).
         relevance_images: images that R_s is averaged over.
         relevance_statistics: samples behind the channels' mean and standard deviation.

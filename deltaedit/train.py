@@ -24,6 +24,7 @@ from deltaedit.backbones.stylegan2 import StyleLayer
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
+from deltaedit.precision import autocast
 
 Report = Callable[[int, int, dict[str, float]], None]
 VALIDATION_BATCH = 1024  # a matter of memory only
@@ -49,7 +50,7 @@ class TrainMapper:
         validation_share: of the images, held out.
         validation_pairs: drawn once from the held-out images.
         evaluate_every: steps between two validations, which are also the states that can be resumed.
-        bfloat16: forward pass in bfloat16 (autocast); faster where the processor has it.
+        bfloat16: forward pass in bfloat16 (autocast) where the hardware has it, otherwise in float32.
         seed: of initial weights, split and pairs.
         output: what is mapped: styles ``S`` (published) or codes ``W+``.
     """
@@ -168,7 +169,7 @@ class _Training:
 
     def loss(self, pairs: Pairs) -> Tensor:
         """Weighted sum of the two losses: scalar."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+        with autocast(self.device, self.settings.bfloat16):
             predicted = self.mapper(pairs.s.to(self.device), pairs.condition.to(self.device))
         mse, cosine = mapper_losses(predicted.float(), pairs.delta_s.to(self.device))
         return self.settings.mse_weight * mse + self.settings.cosine_weight * cosine

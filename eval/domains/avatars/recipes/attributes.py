@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import AttributeNetwork, to_float
@@ -77,7 +78,7 @@ def train_attributes(name: str, report: Report = print_report) -> tuple[Attribut
         optimizer.param_groups[0]["lr"] = schedule(number, recipe.steps, recipe.learning_rate, warmup=100)
         rows = np.sort(rng.integers(0, len(people), recipe.batch))
         batch = augment(to_float(pictures[rows]), rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             logits = network(batch.contiguous(memory_format=torch.channels_last))
         loss = visible_cross_entropy(logits, values[rows], visible[rows])
         optimizer.zero_grad()

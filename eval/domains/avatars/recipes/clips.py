@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.precision import autocast
 from deltaedit.text import imagenet_templates, text_feature
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import caption_batch, phrase, tokenizer, truth
@@ -102,7 +103,7 @@ def train_clip(name: str, report: Report = print_report) -> tuple[nn.Module, flo
         rows, images, tokens, true, false = batch.result()
         for group in adam.param_groups:
             group["lr"] = schedule(number, recipe.steps, recipe.learning_rate)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             image = F.normalize(model.encode_image(images).float(), dim=-1)  # type: ignore[operator]
             text = F.normalize(model.encode_text(tokens).float(), dim=-1)  # type: ignore[operator]
         scale = model.logit_scale.exp().clamp(max=100)  # type: ignore[union-attr, operator]

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import AvatarEncoder, to_float
 from eval.domains.avatars.recipes.attributes import train_attributes
@@ -57,14 +58,14 @@ def train_encoder(report: Report = print_report, recipe: EncoderRecipe = RECIPE)
         images = to_float(pictures[rows])
         noise = torch.tensor(rng.standard_normal(images.shape, dtype=np.float32))
         level = torch.tensor(rng.uniform(0, 0.04, (len(images), 1, 1, 1)), dtype=torch.float32)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             w, offsets = encoder.split((images + level * noise).contiguous(memory_format=torch.channels_last))
         wanted: Tensor = generator.mapping(codes[rows])
         error = w - wanted
         code = (error @ to_code.t()).square().sum(1).mean()
         off_basis = (error - error @ to_code.t() @ basis.t()).square().mean()
         chosen = torch.from_numpy(rng.permutation(len(images))[: recipe.pictures])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             again = generator.synthesis((w[:, None] + offsets)[chosen])
             picture, l1, distance = criterion(again, images[chosen])
         spread = offsets.square().mean()

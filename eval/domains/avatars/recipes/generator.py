@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.stylegan2 import EqualLinear
+from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
 from eval.domains.avatars.networks import AttributeNetwork, AvatarGenerator, to_float
@@ -179,7 +180,7 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
                 slow.lerp_(fast, 1 - decay)
 
     def reconstruction(batch: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             loss, l1, distance = criterion(generator(batch), target)
         sparsity = channel_sparsity(generator)
         losses = {
@@ -205,10 +206,10 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
         def step(number: int, rng: np.random.Generator) -> dict[str, float]:
             set_rate(schedule(number % steps, steps, recipe.adversarial_learning_rate, warmup=100))
             batch, target = draw(rng)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast(torch.device("cpu"), True):
                 fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
             critic.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast(torch.device("cpu"), True):
                 fooled = F.softplus(-critic(fake)).mean()
             loss, losses = reconstruction(batch, target)
             adam.zero_grad()
@@ -224,7 +225,7 @@ def train_generator(report: Report = print_report, recipe: GeneratorRecipe = REC
     def judge_both(number: int, fake: Tensor, target: Tensor) -> float:
         lazy = number % recipe.r1_every == 0
         real = target.requires_grad_(lazy)
-        with torch.autocast("cpu", torch.bfloat16, enabled=not lazy):
+        with autocast(torch.device("cpu"), not lazy):
             real_logit = critic(real)
             verdict = F.softplus(critic(fake.float())).mean() + F.softplus(-real_logit).mean()
         if lazy:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import IdentityNetwork, to_float
 from eval.domains.avatars.recipes.attributes import augment
@@ -61,7 +62,7 @@ def train_identity(name: str, report: Report = print_report) -> tuple[IdentityNe
         persons = np.sort(rng.choice(len(people) // each, recipe.persons, replace=False))
         rows = (persons[:, None] * each + np.arange(each)).ravel()
         images = augment(to_float(pictures[rows]), rng, shift_px=0)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), True):
             hidden = network.hidden(images.contiguous(memory_format=torch.channels_last))
             embeddings = F.normalize(network.embedding(hidden).float(), dim=-1)
             measured = network.geometry(hidden).float()
