@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -102,16 +102,25 @@ def read_pickle(data: bytes) -> Any:
         CheckpointError: the data is no whole pickle, or names a global that is not on the list.
     """
     try:
-        for number, (operation, argument, _) in enumerate(pickletools.genops(data)):
-            # The C unpickler allocates as many places as the largest index of its memo asks for.
-            big_memo = operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > number + 1
-            if big_memo or number > MOST_OPERATIONS:
-                raise CheckpointError("is a pickle made to exhaust the memory")
+        check_operations(data)
         return _Reader(io.BytesIO(data)).load()
     except CheckpointError:
         raise
     except Exception as error:  # whatever a damaged or hostile pickle can cause
         raise CheckpointError(f"is no whole pickle ({type(error).__name__}: {error})") from None
+
+
+def check_operations(data: bytes) -> None:
+    """Refuse a pickle that is made to exhaust the memory.
+
+    Raises:
+        CheckpointError: it is; other errors say that the data is no whole pickle.
+    """
+    for number, (operation, argument, _) in enumerate(pickletools.genops(data)):
+        # The C unpickler allocates as many places as the largest index of its memo asks for.
+        big_memo = operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > number + 1
+        if big_memo or number > MOST_OPERATIONS:
+            raise CheckpointError("is a pickle made to exhaust the memory")
 
 
 def mapping(value: Any) -> dict[Any, Any]:
@@ -161,10 +170,24 @@ def tensor(value: Any, name: str) -> Tensor:
         value = value.args[0]
     if not (isinstance(value, Record) and value.name in TENSORS and len(value.args) >= 4):
         raise CheckpointError(f"has no tensor at '{name}'")
-    storage, offset, size, stride = value.args[:4]
+    storage, *place = value.args[:4]
+    return strided(_storage(storage, name), place, name)
+
+
+def strided(flat: Tensor, place: Sequence[Any], name: str) -> Tensor:
+    """The tensor that lies at a place of a storage: a copy, float32.
+
+    Args:
+        flat: the storage's numbers, 1-d.
+        place: offset, size, stride as the file has them.
+        name: of the tensor, for the sentence.
+
+    Raises:
+        CheckpointError: the place is impossible or reaches beyond the storage, or the numbers are no floats.
+    """
+    offset, size, stride = place
     size, stride = _whole_numbers(size, name), _whole_numbers(stride, name)
     (offset,) = _whole_numbers((offset,), name)
-    flat = _storage(storage, name)
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=False))
     if len(size) != len(stride) or (0 not in size and last >= len(flat)):
         raise CheckpointError(f"has at '{name}' a tensor that reaches beyond its storage")
