@@ -59,10 +59,12 @@ class GivenFile:
     Attributes:
         path: the file.
         read: the key of the artefact -> its tensors; checks that they fit.
+        fits: the key -> whether the file is meant for these hyper-parameters; where not, the artefact is computed.
     """
 
     path: Path
     read: Callable[[Mapping[str, object]], dict[str, Tensor]]
+    fits: Callable[[Mapping[str, object]], bool] = lambda key: True
 
 
 class Artefacts:
@@ -71,7 +73,7 @@ class Artefacts:
     Args:
         cache: folder to write to.
         shipped: folder of the package to look in first.
-        given: name of an artefact -> the file that is used instead, whatever the key; its cost is not known.
+        given: name of an artefact -> the file that is used instead where it fits; its cost is not known.
     """
 
     def __init__(self, cache: Path, shipped: Path | None = None, given: Mapping[str, GivenFile] | None = None) -> None:
@@ -105,7 +107,7 @@ class Artefacts:
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import save_file
 
-        if name in self.given:
+        if name in self.given and self.given[name].fits(key):
             file = self.given[name]
             return Artefact(file.read(key), float("nan"), "", file.path, False)
         path = self.find(name, key)

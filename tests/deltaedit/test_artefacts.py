@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from deltaedit.artefacts import Artefacts, hardware_name
+from deltaedit.artefacts import Artefacts, GivenFile, hardware_name
 
 KEY = {"domain": "abc", "images": 3}
 
@@ -57,3 +57,12 @@ def test_a_computation_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         Artefacts(tmp_path).get("relevance", KEY, build)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_given_file_answers_only_where_it_fits(tmp_path):
+    published = GivenFile(tmp_path / "net.pth", lambda key: {"x": torch.zeros(1)}, lambda key: key["steps"] == 7)
+    artefacts = Artefacts(tmp_path, given={"mapper": published})
+    given = artefacts.get("mapper", {"steps": 7}, lambda: {"x": torch.ones(1)})
+    computed = artefacts.get("mapper", {"steps": 8}, lambda: {"x": torch.ones(1)})
+    assert given.tensors["x"] == 0 and given.path.name == "net.pth"
+    assert computed.tensors["x"] == 1 and computed.built_here
