@@ -14,6 +14,7 @@ from eval.prompts import Prompt
 
 CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
 CALIBRATION_IMAGES = 50
+FEWEST_CALIBRATION_IMAGES = 10  # of runs with few test images, where calibrating on 50 would take longer than the run
 SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration tries
 GOALS = (0.5, 1.0, 1.5, 2.0)  # target effects in σ at which editors are compared
 TRIES_A_GOAL = 1.2  # strengths judged besides the sweep to meet a goal, on average [measured]; for estimates only
@@ -100,6 +101,15 @@ class Arguments:
         """The target effects to meet, ascending; empty for a run that matches no effects."""
         return tuple(sorted(strength.goal for strength in self.strengths if strength.goal is not None))
 
+    @property
+    def calibration_images(self) -> int:
+        """How many images strengths are calibrated on: as many as are edited, within bounds.
+
+        >>> [Arguments("avatars", ("identity",), (), images).calibration_images for images in (3, 20, 200)]
+        [10, 20, 50]
+        """
+        return min(max(self.images, FEWEST_CALIBRATION_IMAGES), CALIBRATION_IMAGES)
+
     def as_json(self) -> dict[str, Any]:
         """For ``manifest.json``."""
         return {
@@ -173,7 +183,7 @@ def calibration_count(arguments: Arguments) -> int:
     """How many edits it takes, about, to calibrate one editor for one prompt."""
     if all(strength.value is not None for strength in arguments.strengths):
         return 0
-    return round((len(SWEEP) + TRIES_A_GOAL * len(arguments.goals)) * CALIBRATION_IMAGES)
+    return round((len(SWEEP) + TRIES_A_GOAL * len(arguments.goals)) * arguments.calibration_images)
 
 
 def sweep_count(arguments: Arguments) -> int:
@@ -187,7 +197,8 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     Args:
         arguments: of the run.
         costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``answer_s`` an (image, prompt), ``source_s``
-            an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell.
+            an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell, and
+            ``offset_s`` an image and prompt where the edits at all strengths share what they compute.
 
     Returns:
         None when a cost is not known.
@@ -202,7 +213,9 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
             edit_s = float(cost["edit_s"]) + float(costs["synthesis_s"])
             total += float(cost.get("prepare_s", 0)) + prompts * float(cost.get("fit_s", 0))
             total += prompts * len(arguments.strengths) * images * (edit_s + float(costs["judge_s"]))
-            total += sweep_count(arguments) / len(arguments.methods) * (edit_s + float(costs["sweep_judge_s"]))
+            total += prompts * calibration_count(arguments) * (edit_s + float(costs["sweep_judge_s"]))
+            calibrated = arguments.calibration_images if calibration_count(arguments) else 0
+            total += prompts * (images + calibrated) * float(cost.get("offset_s", 0))
     except (KeyError, TypeError, ValueError):
         return None
     return total

@@ -76,6 +76,7 @@ def test_file_names_hold_no_separator_and_stay_apart() -> None:
 def test_counts_by_hand() -> None:
     assert cell_count(arguments()) == 2 * 2 * 2 * 120
     assert sweep_count(arguments()) == 2 * 2 * 7 * 50
+    assert sweep_count(arguments(images=20)) == 2 * 2 * 7 * 20
     assert sweep_count(arguments(strengths=parse_strengths("default,2"))) == 0
 
 
@@ -101,6 +102,15 @@ def test_estimated_time_by_hand() -> None:
     # 120 sources, 240 answers; prepare; 2 fits; 480 cells of .06 s; 700 edits of calibration of .055 s
     wanted = 120 * 1.0 + 240 * 0.1 + 100 + 2 * 3 + 480 * 0.06 + 700 * 0.055
     assert estimated_s(arguments(methods=("a[x=1]",)), costs) == pytest.approx(wanted)
+
+
+def test_offsets_that_all_strengths_share_are_counted_once() -> None:
+    costs = {
+        "source_s": 0.0, "answer_s": 0.0, "judge_s": 0.0, "synthesis_s": 0.0, "sweep_judge_s": 0.0,
+        "a": {"edit_s": 0.0, "offset_s": 2.0},
+    }  # fmt: skip
+    assert estimated_s(arguments(methods=("a",)), costs) == 2 * (120 + 50) * 2.0
+    assert estimated_s(arguments(methods=("a",), strengths=parse_strengths("1")), costs) == 2 * 120 * 2.0
 
 
 def test_unknown_costs_give_no_estimate() -> None:
