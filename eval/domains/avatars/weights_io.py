@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import Clip
+from eval import judge_guard
 from eval.domains.avatars.captions import tokenizer
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
 from eval.domains.avatars.networks import (
@@ -29,6 +30,9 @@ from eval.domains.avatars.networks import (
 from eval.errors import UsageError
 
 SUMS_FILE = "SHA256SUMS"
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features")
+# Networks may be asked for first within inference mode, but editors take gradients through them.
+NORMAL_TENSORS = torch.inference_mode(False)
 REPAIR = "install the package again, or train it with `deltabench domain train avatars --network {}`"
 
 
@@ -61,9 +65,12 @@ class Weights:
 
         Raises:
             UsageError: the file is missing, or its bytes are not those that were recorded.
+            JudgeTouched: an editor is at work and the network is a judge.
         """
         from safetensors.torch import load
 
+        if network in JUDGE_NETWORKS:
+            judge_guard.refuse(f"the weight file of {network}")
         path = self.folder / f"{network}.safetensors"
         repair = REPAIR.format(network)
         if network not in self._sums or not path.exists():
@@ -77,43 +84,48 @@ class Weights:
 
     def _restore(self, network: str, module: nn.Module) -> dict[str, Any]:
         tensors, card = self.read(network)
-        module.load_state_dict(tensors)
-        module.eval().requires_grad_(False)
+        _fill(network, module, tensors)
         return card
 
+    @NORMAL_TENSORS
     def generator(self) -> AvatarGenerator:
         """Factor codes -> image."""
         network = AvatarGenerator()
         self._restore("generator", network)
         return network
 
+    @NORMAL_TENSORS
     def encoder(self) -> AvatarEncoder:
         """Image -> W+."""
         network = AvatarEncoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._restore("encoder", network)
         return network  # type: ignore[no-any-return]
 
+    @NORMAL_TENSORS
     def clip(self, network: str) -> Clip:
         """``editing-clip`` or ``judge-clip``."""
         model = build_clip(CLIPS[network])
         self._restore(network, model)
         return avatar_clip(model)
 
+    @NORMAL_TENSORS
     def attribute_judge(self) -> tuple[AttributeNetwork, dict[str, Tensor]]:
         """The judge and the standard deviation of its one-vs-rest log-odds over held-out renders, [V] a factor."""
         tensors, card = self.read("attribute-judge")
         sigma = tensors.pop("sigma").split([len(VALUES[factor]) for factor in FACTOR_NAMES])
         network = AttributeNetwork(tuple(card["widths"]))
-        network.load_state_dict(tensors)
-        return network.eval().requires_grad_(False), dict(zip(FACTOR_NAMES, sigma, strict=True))
+        _fill("attribute-judge", network, tensors)
+        return network, dict(zip(FACTOR_NAMES, sigma, strict=True))
 
+    @NORMAL_TENSORS
     def features(self, name: str) -> AttributeNetwork:
         """``frechet-features``, which the Fréchet distance compares, or the editors' ``perceptual`` network."""
         tensors, card = self.read(name)
         network = AttributeNetwork(tuple(card["widths"]))
-        network.load_state_dict(tensors)
-        return network.eval().requires_grad_(False)
+        _fill(name, network, tensors)
+        return network
 
+    @NORMAL_TENSORS
     def identity(self, name: str) -> tuple[IdentityNetwork, float, float]:
         """``identity`` (the judge) or ``editing-identity``; the mean cosine of different persons and of the same."""
         network = IdentityNetwork()
@@ -151,6 +163,14 @@ class Weights:
             parts.append("\n| measured on held-out renders | |\n|---|---|\n")
             parts += [f"| {name} | {_shown(value)} |\n" for name, value in measured.items()]
         return "".join(parts)
+
+
+def _fill(network: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Load and freeze; a judge then refuses to run while an editor is at work, however it was come by."""
+    module.load_state_dict(tensors)
+    module.eval().requires_grad_(False)
+    if network in JUDGE_NETWORKS:
+        judge_guard.protect(module, network)
 
 
 def _shown(value: object) -> str:
