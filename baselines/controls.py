@@ -29,6 +29,7 @@ class Identity:
 
     name: ClassVar[str] = "identity"
     space: ClassVar[str] = "S"
+    knob: ClassVar[str] = "none: nothing changes"
     paper: ClassVar[str] = "control"
 
     def prepare(self, domain: EditingDomain) -> None:
@@ -72,6 +73,7 @@ class RandomDirection:
 
     name: ClassVar[str] = "random-direction"
     space: ClassVar[str] = "S"
+    knob: ClassVar[str] = "s + strength · Δs"
     paper: ClassVar[str] = "control"
 
     def __init__(self, norm: float | str = "styleclip-global", seed: int = 0) -> None:

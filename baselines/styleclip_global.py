@@ -79,6 +79,7 @@ class StyleClipGlobal:
 
     name: ClassVar[str] = "styleclip-global"
     space: ClassVar[str] = "S"
+    knob: ClassVar[str] = "s + strength · α · Δs"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (global direction), ICCV 2021, arXiv 2103.17249"
 
     def __init__(

@@ -110,6 +110,7 @@ class StyleClipMapper:
 
     name: ClassVar[str] = "styleclip-mapper"
     space: ClassVar[str] = "W+"  # S in the variant "s"
+    knob: ClassVar[str] = "w + strength · 0.1 · M(w)"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent mapper), ICCV 2021, arXiv 2103.17249"
 
     def __init__(

@@ -58,6 +58,7 @@ class StyleClipOptimization(PerImageOptimizer):
 
     name: ClassVar[str] = "styleclip-optimization"
     space: ClassVar[str] = "W+"
+    knob: ClassVar[str] = "w + strength · (w* - w)"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent optimisation), ICCV 2021, arXiv 2103.17249"
 
     def __init__(

@@ -43,6 +43,7 @@ class StyleMC:
 
     name: ClassVar[str] = "stylemc"
     space: ClassVar[str] = "S"
+    knob: ClassVar[str] = "s + strength · power · Δs"
     paper: ClassVar[str] = "Kocasari et al., StyleMC, WACV 2022, arXiv 2112.08493"
 
     def __init__(

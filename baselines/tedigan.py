@@ -63,6 +63,7 @@ class TediGan(PerImageOptimizer):
 
     name: ClassVar[str] = "tedigan"
     space: ClassVar[str] = "W+"
+    knob: ClassVar[str] = "z + strength · (z* - z)"
     paper: ClassVar[str] = "Xia et al., TediGAN, CVPR 2021, arXiv 2012.03308 and 2104.08910"
 
     def __init__(

@@ -72,6 +72,8 @@ def main(methods, domain, images, prompts, out):
         costs[spec.name] = {
             "prepare_s": editor.costs["prepare_here_s"],
             "fit_s": statistics.median(editor.costs["fit_here_s"].values()),
+            "prepare_computed_s": editor.costs["prepare_s"],
+            "fit_computed_s": statistics.median(editor.costs["fit_s"].values()),
             "edit_s": other_s if shares else first_s,
             "offset_s": max(first_s - other_s, 0.0) if shares else 0.0,
         }

@@ -28,7 +28,7 @@ from deltaedit.parameters import is_count, is_number, require
 from deltaedit.relevance import domain_relevance
 from deltaedit.targets import Target, relevance_mask
 from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
-from deltaedit.train import Report, TrainMapper, train_mapper
+from deltaedit.train import Report, TrainMapper, forget_training, train_mapper
 
 ORIGINS = ("both", "inverted", "sampled")
 OUTPUTS = ("S", "W+")
@@ -64,6 +64,7 @@ class DeltaEdit:
 
     name: ClassVar[str] = "deltaedit"
     space: ClassVar[str] = "S"
+    knob: ClassVar[str] = "s + strength · Δŝ"
     paper: ClassVar[str] = "Lyu et al., DeltaEdit, CVPR 2023, arXiv 2303.06285"
 
     def __init__(
@@ -253,7 +254,7 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
         return {**weights, "curve": torch.tensor(result.curve, dtype=torch.float64)}
 
     artefact = domain.artefacts.get("delta-mapper", key, build)
-    state_file.unlink(missing_ok=True)
+    forget_training(state_file)
     return artefact
 
 

@@ -20,6 +20,8 @@ class Editor(Protocol):
         name: as on the command line, for example ``deltaedit``.
         space: the codes it changes, ``S`` or ``W+``.
         paper: where it was published.
+
+    An editor may also have ``knob``, a text for `deltabench methods`: the formula in which the strength stands.
     """
 
     name: ClassVar[str]

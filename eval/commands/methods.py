@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from eval.commands import Group
+
+WIDTH = 150  # columns of the list where the output is no terminal: narrower, words would be cut
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -20,14 +23,16 @@ def methods(context: click.Context) -> None:
     from rich.table import Table
 
     from eval import registry
+    from eval.commands.run import shipped_costs
 
     classes, problems = registry.load_every(registry.names())
-    table = Table("name", "space", "what it does", "paper", box=None)
+    costs = shipped_costs()
+    table = Table("name", "space", "strength", "set-up", "a prompt", "an edit", "paper", box=None)
     for name, editor in classes.items():
         found: Any = editor
-        what = (inspect.getdoc(found) or "").partition("\n")[0]
-        table.add_row(name, found.space, what, found.paper)
-    Console().print(table)
+        table.add_row(name, found.space, knob_of(found), *costs_of(costs, name), found.paper)
+    Console(width=max(Console().width, WIDTH)).print(table)
+    click.echo(f"Strength 1 is the published default. Costs: measured on avatars, {costs.get('hardware', 'n/a')}.")
     for alias, members in registry.ALIASES.items():
         click.echo(f"'{alias}' means {','.join(member for member in members if member in classes)}.")
     click.echo("Parameters: deltabench methods show NAME")
@@ -40,13 +45,51 @@ def methods(context: click.Context) -> None:
 def show(name: str) -> None:
     """Describe the editor NAME: paper, space, parameters with types and defaults."""
     from eval import registry
+    from eval.commands.run import shipped_costs
     from eval.editor_spec import parameters_of
 
     found: Any = registry.load_class(name)
     click.echo(f"{name}\n  paper       {found.paper or '-'}\n  space       {found.space}")
+    click.echo(f"  strength    {knob_of(found) or 'not described'}")
+    costs = shipped_costs()
+    if name in costs:
+        set_up, prompt, edit = costs_of(costs, name)
+        click.echo(f"  costs       set-up {set_up}, a prompt {prompt}, an edit {edit}  (avatars, {costs['hardware']})")
     for position, parameter in enumerate(parameters_of(found)):
         click.echo(f"  {'' if position else 'parameters':10}  {parameter_text(parameter)} ({parameter.type_name})")
     click.echo(f"\n{inspect.getdoc(found) or 'It has no description.'}")
+
+
+def knob_of(editor: Any) -> str:
+    """What the strength multiplies, in the editor's own words; empty where it has none."""
+    return str(getattr(editor, "knob", ""))
+
+
+def costs_of(costs: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+    """Set-up once per generator, fitting a prompt, one edit: measured durations as text, blank where not measured.
+
+    >>> costs_of({"deltaedit": {"prepare_computed_s": 90.0, "fit_computed_s": 0.02, "edit_s": 0.003}}, "deltaedit")
+    ('90 s', '20 ms', '3 ms')
+    """
+    cost = costs.get(name, {})
+    edit_s = None if "edit_s" not in cost else cost["edit_s"] + cost.get("offset_s", 0.0)
+    return tuple(map(short_duration, (cost.get("prepare_computed_s"), cost.get("fit_computed_s"), edit_s)))  # type: ignore[return-value]
+
+
+def short_duration(seconds: float | None) -> str:
+    """Two digits and a unit.
+
+    >>> [short_duration(seconds) for seconds in (None, 0.0, 0.0031, 0.5, 12.34, 754.0)]
+    ['', '< 1 ms', '3.1 ms', '0.5 s', '12 s', '13 min']
+    """
+    if seconds is None or seconds != seconds:
+        return ""
+    if seconds < 0.001:
+        return "< 1 ms"
+    value, unit = (
+        (seconds * 1000, "ms") if seconds < 0.1 else (seconds, "s") if seconds < 120 else (seconds / 60, "min")
+    )
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
 
 
 def parameter_text(parameter: Any) -> str:

@@ -198,7 +198,7 @@ def test_a_dry_run_counts_and_writes_nothing(
 ) -> None:
     assert main(run("--dry-run", "--limit", "5", "--prompts", "smile,glasses", "--batch", "2")) == 0
     text = capsys.readouterr().out
-    assert "Cells:      20, and 700 edits to calibrate" in text
+    assert "Cells:      20, and 140 edits to calibrate" in text
     assert "Prompts:    glasses, smile" in text
     assert "Images:     5, in chunks of 2" in text
     assert "Time:       unknown" in text
@@ -213,7 +213,8 @@ def test_lists(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "tiny     A domain in miniature." in told("domains")
     assert "face with red hair" in told("prompts", "--domain", "tiny")
     methods = told("methods")
-    assert "deltaedit" in methods
+    line = next(line for line in methods.splitlines() if line.startswith(" deltaedit "))
+    assert "s + strength · Δŝ" in line and "arXiv 2303.06285" in line and " ms " in line
     assert "'styleclip' means styleclip-global,styleclip-mapper." in methods
     shown = told("methods", "show", "nudging:Nudge")
     assert "gain=1.0 (float)" in shown
@@ -254,7 +255,7 @@ def test_a_dry_run_at_matched_strength_counts_what_calibration_needs(
     assert main(run("--dry-run", "--protocol", "matched", "--prompts", "smile,glasses")) == 0
     text = capsys.readouterr().out
     assert "Strengths:  default, matched 0.5, matched 1, matched 1.5, matched 2" in text
-    assert "Cells:      60, and 1,180 edits to calibrate" in text
+    assert "Cells:      60, and 236 edits to calibrate" in text
 
 
 def test_protocols_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
