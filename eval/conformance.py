@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from eval import judge_guard
+from eval.domains.base import Judges
 from eval.editors import Editor
 from eval.prompts import Prompt
 from eval.timed_editor import clock, moved, offers_offsets
@@ -47,9 +49,14 @@ class Check:
 
 
 def check_editor(
-    make: Callable[[], Editor], domain: EditingDomain, latents: Latents, prompt: Prompt, strength: float = 1.0
+    make: Callable[[], Editor],
+    domain: EditingDomain,
+    latents: Latents,
+    prompt: Prompt,
+    strength: float = 1.0,
+    judges: Judges | None = None,
 ) -> list[Check]:
-    """Run the kit.
+    """Run the kit. Every judge of the process raises meanwhile.
 
     Args:
         make: constructs the editor, the same each time; called twice.
@@ -57,6 +64,7 @@ def check_editor(
         latents: of at least 2 images.
         prompt: to edit for.
         strength: of the edits that are looked at.
+        judges: networks whose weights the editor must not hold; None: not looked for.
 
     Returns:
         The checks in order; the last one says why if the editor stopped with an error.
@@ -67,20 +75,44 @@ def check_editor(
     if len(latents) < 2:
         raise ValueError(f"The conformance kit needs latents of at least 2 images. Got {len(latents)} instead.")
     checks: list[Check] = []
+    editors: list[Editor] = []
+    touched = ""
     try:
-        checks.extend(_checks(make, domain, _copy(latents), prompt, strength))
+        with judge_guard.editing("under check"):
+            checks.extend(_checks(make, editors, domain, _copy(latents), prompt, strength))
+    except judge_guard.JudgeTouched as error:
+        touched = str(error)
     except Exception as error:  # whatever a stranger's editor raises is the finding
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         checks.append(Check("works without an error", False, reason))
-    return checks
+    return _with_judge_check(checks, editors, touched, judges)
+
+
+def _with_judge_check(checks: list[Check], editors: list[Editor], touched: str, judges: Judges | None) -> list[Check]:
+    """Add whether the judges were left alone, before the last check (the times, or why the editor stopped)."""
+    if not touched and judges is not None:
+        try:
+            for editor in editors:
+                judge_guard.check_holds_no_judge("under check", editor, judge_guard.judge_weights(judges))
+        except judge_guard.JudgeTouched as error:
+            touched = str(error)
+    found = touched or "no judge was called" + (" and no weights of one are held" if judges is not None else "")
+    check = Check("leaves the judges alone", not touched, found)
+    return [*checks[:-1], check, *checks[-1:]] if not touched else [*checks, check]
 
 
 def _checks(
-    make: Callable[[], Editor], domain: EditingDomain, latents: Latents, prompt: Prompt, strength: float
+    make: Callable[[], Editor],
+    editors: list[Editor],
+    domain: EditingDomain,
+    latents: Latents,
+    prompt: Prompt,
+    strength: float,
 ) -> Iterator[Check]:
     networks = _Networks(domain)
     random_state = torch.get_rng_state()
     editor = make()
+    editors.append(editor)
     yield _members(editor)
     seconds = {"prepare": _timed(domain, lambda: editor.prepare(domain))}
     seconds["fit"] = _timed(domain, lambda: editor.fit(prompt))
@@ -101,6 +133,7 @@ def _checks(
         inside = editor.edit(_copy(latents), prompt, strength)
     yield Check("works in inference mode, too", _same(edited, _copy(inside)), _largest(edited, _copy(inside)))
     other = make()
+    editors.append(other)
     other.prepare(domain)
     other.fit(prompt)
     anew = other.edit(_copy(latents), prompt, strength)

@@ -18,6 +18,7 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editor_spec import EditorSpec
 from eval.failures import Failure
+from eval.judge_guard import check_apart
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
 from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
@@ -47,9 +48,10 @@ class Runner:
         self.arguments = arguments
         self.store = store
         self.failures: list[Failure] = []
-        self._calibration = CalibrationImages(domain)
+        check_apart(domain)
+        self._calibration = CalibrationImages(domain, arguments.calibration_images)
         self._editors = [
-            TimedEditor(spec, domain.editing, arguments.seed, store.read_json(_costs_file(spec.label)))
+            TimedEditor(spec, domain.editing, arguments.seed, store.read_json(_costs_file(spec.label)), domain.judges)
             for spec in specs
         ]
 

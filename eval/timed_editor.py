@@ -3,6 +3,8 @@
 An editor that optimises every image apart may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`` or
 ``latents.s``, with edit = codes + strength * offsets. They are then computed once for the same images and prompt, and
 every edit that uses them is charged what computing them took.
+
+While an editor is built, prepared, fitted or asked, every judge raises (``eval.judge_guard``).
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from torch import Tensor
 from deltaedit.artefacts import Artefact, Artefacts, hardware_name
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from eval import judge_guard
+from eval.domains.base import Judges
 from eval.editor_spec import EditorSpec
 from eval.prompts import Prompt
 
@@ -48,13 +52,23 @@ class TimedEditor:
         domain: what editors see.
         seed: for editors that take one.
         costs: what an earlier process of the same run measured; kept.
+        judges: networks whose weights the editor must not hold; None: not looked for.
     """
 
-    def __init__(self, spec: EditorSpec, domain: EditingDomain, seed: int, costs: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        spec: EditorSpec,
+        domain: EditingDomain,
+        seed: int,
+        costs: Mapping[str, Any] | None,
+        judges: Judges | None = None,
+    ) -> None:
         self.label = spec.label
         self._artefacts = RecordingArtefacts(domain.artefacts)
         self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
-        self._editor = spec.build(seed)
+        with judge_guard.editing(spec.label):
+            self._editor = spec.build(seed)
+        self._judge_weights = {} if judges is None else judge_guard.judge_weights(judges)
         self._prepared = False
         self._failure: Exception | None = None
         self._offsets: dict[str, tuple[Tensor, float]] = {}  # of the prompt that was fitted last
@@ -79,6 +93,7 @@ class TimedEditor:
         if not self._prepared:
             try:
                 here_s, cost_s = self._timed(lambda: self._editor.prepare(self._domain))
+                judge_guard.check_holds_no_judge(self.label, self._editor, self._judge_weights)
             except Exception as error:
                 self._failure = error
                 raise
@@ -87,6 +102,7 @@ class TimedEditor:
                 self.costs |= {"prepare_here_s": here_s, "prepare_s": cost_s}
         self._offsets.clear()
         here_s, cost_s = self._timed(lambda: self._editor.fit(prompt))
+        judge_guard.check_holds_no_judge(self.label, self._editor, self._judge_weights)
         self.costs["fit_here_s"].setdefault(prompt.name, here_s)
         self.costs["fit_s"].setdefault(prompt.name, cost_s)
 
@@ -103,7 +119,8 @@ class TimedEditor:
             offsets, offsets_s = None, 0.0
         began = clock(self._domain.device)
         if offsets is None:
-            edited = self._editor.edit(given, prompt, strength)
+            with judge_guard.editing(self.label):
+                edited = self._editor.edit(given, prompt, strength)
         else:
             edited = moved(self._domain, given, strength * offsets)
         edit_s = offsets_s + clock(self._domain.device) - began
@@ -115,7 +132,8 @@ class TimedEditor:
         key = hashlib.sha256(prompt.name.encode() + b"\0" + codes).hexdigest()
         if key not in self._offsets:
             began = clock(self._domain.device)
-            offsets = self._editor.offsets(_copy(latents), prompt)
+            with judge_guard.editing(self.label):
+                offsets = self._editor.offsets(_copy(latents), prompt)
             offsets_s = clock(self._domain.device) - began
             shapes = tuple(latents.w_plus.shape), tuple(latents.s.shape)
             if not isinstance(offsets, Tensor) or tuple(offsets.shape) not in shapes:
@@ -131,7 +149,8 @@ class TimedEditor:
         """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""
         self._artefacts.loaded_cost_s = 0.0
         began = clock(self._domain.device)
-        work()
+        with judge_guard.editing(self.label):
+            work()
         here_s = clock(self._domain.device) - began
         cost_s = here_s + self._artefacts.loaded_cost_s
         return here_s, None if math.isnan(cost_s) else cost_s

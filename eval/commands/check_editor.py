@@ -39,7 +39,8 @@ def check_editor(
     latents = domain.test_sources(images).latents
     spec = specs[0]
     spec.build(seed)  # parameters that the constructor refuses are the user's mistake, not a finding
-    checks = conformance.check_editor(lambda: spec.build(seed), domain.editing, latents, prompt, strength)
+    judges = domain.judges  # loaded before the editor works, so that it meets them behind their guard
+    checks = conformance.check_editor(lambda: spec.build(seed), domain.editing, latents, prompt, strength, judges)
     click.echo(f"{spec.label} on {domain_name}, prompt '{prompt.name}', {images} images")
     for check in checks:
         click.echo(f"  {check}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from deltaedit.backbones.clip import Clip
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from eval.judge_guard import guarded, protect
 from eval.prompts import Prompt
 
 
@@ -41,7 +42,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that score. None of them is used by any editor.
+    """The networks that score. None of them is used by any editor: while one works they raise (``eval.judge_guard``).
 
     Attributes:
         attributes: images [N, 3, H, W] in [-1, 1] -> logits float32 [N, V] of every factor.
@@ -53,6 +54,10 @@ class Judges:
         frechet: images -> float32 [N, D], features for the Fréchet distance.
         frechet_name: ``fid`` for Inception, otherwise ``fd_<domain>``.
         fingerprints: network -> sha256 of its weights.
+        accuracy: factor -> share of held-out images of which the attribute judge reads the value that is there; a run
+            whose images are read much worse is refused. Empty where that was not measured.
+        protocols: network, as named in ``fingerprints`` -> how its numbers come to be, for the recipe ids; empty for
+            the ways of the domain ``avatars``.
     """
 
     attributes: Callable[[Tensor], Mapping[str, Tensor]]
@@ -64,6 +69,13 @@ class Judges:
     frechet: Callable[[Tensor], Tensor]
     frechet_name: str
     fingerprints: Mapping[str, str]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    protocols: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("attributes", "identity", "frechet"):
+            object.__setattr__(self, name, guarded(getattr(self, name), name))
+        protect(self.clip, "clip")
 
 
 class Domain(Protocol):

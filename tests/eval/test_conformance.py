@@ -151,7 +151,7 @@ def run(make, domain):
 def test_the_projects_editors_conform(tiny_domain, name):
     checks = run(GOOD[name], tiny_domain)
     assert [str(check) for check in checks if not check.passed] == []
-    assert len(checks) == 14 + (name in OFFER_OFFSETS)
+    assert len(checks) == 15 + (name in OFFER_OFFSETS)
     assert checks[-1].name == "times"
     assert all(
         f"{verb} 0." in checks[-1].found or f"{verb} " in checks[-1].found for verb in ("prepare", "fit", "edit")
@@ -172,6 +172,47 @@ def test_a_strangers_error_is_told(tiny_domain):
     assert run(Raising, tiny_domain)[-1].found == "RuntimeError: no such prompt"
 
 
+def asks_the_judge(judges, hide):
+    """An editor that moves towards what the judge likes; it may hide that it was refused."""
+
+    class Asks(Plain):
+        def edit(self, latents, prompt, strength):
+            step = torch.zeros_like(latents.s)
+            try:
+                step += float(judges.attributes(self.domain.images(latents))["mouth"].mean())
+            except RuntimeError:
+                if not hide:
+                    raise
+            return latents.with_s(latents.s + strength * step)
+
+    return Asks
+
+
+@pytest.mark.parametrize("hide", [False, True])
+def test_one_that_asks_the_judge_is_found_out(tiny_domain, hide):
+    checks = run(asks_the_judge(tiny_domain.judges, hide), tiny_domain)
+    failed = {check.name: check.found for check in checks if not check.passed}
+    assert list(failed) == ["leaves the judges alone"]
+    assert failed["leaves the judges alone"].startswith(
+        "The editor under check touched 'attributes'; judges only score"
+    )
+
+
+def test_one_that_holds_a_judges_weights_is_found_out(tiny_domain):
+    class Keeps(Plain):
+        def prepare(self, domain):
+            super().prepare(domain)
+            self.copies = [{"network": [tensor.clone() for tensor in tiny_domain.judges.clip.model.parameters()]}]
+
+    latents, prompt = tiny_domain.test_sources(3).latents, tiny_domain.prompts[0]
+    checks = check_editor(Keeps, tiny_domain.editing, latents, prompt, judges=tiny_domain.judges)
+    assert [check.name for check in checks if not check.passed] == ["leaves the judges alone"]
+    assert "'clip (it holds the weights)'" in next(check.found for check in checks if not check.passed)
+    assert all(
+        check.passed for check in check_editor(Plain, tiny_domain.editing, latents, prompt, 1, tiny_domain.judges)
+    )
+
+
 def test_one_image_is_not_enough(tiny_domain):
     with pytest.raises(ValueError, match=r"at least 2 images. Got 1"):
         check_editor(Plain, tiny_domain.editing, tiny_domain.test_sources(1).latents, tiny_domain.prompts[0])
@@ -183,7 +224,7 @@ def test_the_command(tiny_domain, monkeypatch, editor, code):
     result = CliRunner().invoke(command.check_editor, [editor, "--domain", "tiny", "--prompt", "smile"])
     assert result.exit_code == code, result.output
     assert f"{editor} on tiny, prompt 'smile', 3 images" in result.output
-    assert "All 14 checks passed." in result.output
+    assert "All 15 checks passed." in result.output
 
 
 def test_the_command_tells_failures(tiny_domain, monkeypatch, tmp_path):
@@ -198,4 +239,4 @@ def test_the_command_tells_failures(tiny_domain, monkeypatch, tmp_path):
     result = CliRunner().invoke(command.check_editor, ["careless_editor:Careless"])
     assert result.exit_code == 1
     assert "FAILED  strength 0 changes nothing" in result.output
-    assert "1 of 14 checks failed." in result.output
+    assert "1 of 15 checks failed." in result.output

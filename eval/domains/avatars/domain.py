@@ -18,7 +18,7 @@ from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import VALUES, Portraits, sample_portraits
 from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerator, to_float
 from eval.domains.avatars.renderer import render
-from eval.domains.avatars.weights_io import Weights
+from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt, load_prompts
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from eval.domains.base import Domain
 
 EDITING_NETWORKS = ("generator", "encoder", "editing-clip", "editing-identity", "perceptual")
-JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features")
 PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
 TRAINING_IMAGES = 10_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
@@ -96,6 +95,7 @@ class AvatarsDomain:
             frechet=features.features,
             frechet_name="fd_avatars",
             fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
+            accuracy=_accuracy(self.card("attribute-judge")),
         )
 
     def test_sources(self, count: int) -> Sources:
@@ -164,6 +164,12 @@ class AvatarsDomain:
             grown = grown | np.roll(grown, 1, axis) | np.roll(grown, -1, axis)
         region: np.ndarray = grown[1:-1, 1:-1]
         return region
+
+
+def _accuracy(card: dict[str, Any]) -> dict[str, float]:
+    """Factor -> accuracy on held-out renders, of a network's card."""
+    measured = {name.rpartition(": ")[2]: value for name, value in card["measured"].items()}
+    return {factor: float(measured[factor]) for factor in VALUES if factor in measured}
 
 
 def _joint_fingerprint(fingerprints: dict[str, str], names: tuple[str, ...]) -> str:
