@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from baselines.styleclip_optimization import StyleClipOptimization
+from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 from eval.editors import Editor
 
@@ -58,6 +59,16 @@ def test_the_presets_are_the_published_ones(tiny_domain):
     assert isinstance(editor, Editor)
 
 
+@pytest.mark.parametrize(("resolution", "steps"), [(128, 40), (256, 300)])
+def test_small_generators_take_the_shorter_preset(tiny_domain, resolution, steps):
+    domain = dataclasses.replace(
+        tiny_domain.editing, synthesis=Synthesis(resolution, (4,) * (resolution.bit_length() - 2), 8)
+    )
+    editor = StyleClipOptimization()
+    editor.prepare(domain)
+    assert editor._setting.steps == steps
+
+
 def test_the_image_comes_nearer_to_the_text(tiny_domain):
     prompt, latents = tiny_domain.prompts[1], tiny_domain.test_sources(3).latents
     editor = ready(StyleClipOptimization(preset="colab"), tiny_domain, prompt)
@@ -101,7 +112,7 @@ def test_latents_from_inference_mode_are_welcome_and_left_alone(tiny_domain):
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"preset": "fast"}, "'preset' parameter of StyleClipOptimization must be one of cli, colab. Got 'fast'"),
+        ({"preset": "fast"}, "'preset' parameter of StyleClipOptimization must be one of auto, cli, colab. Got 'fast'"),
         ({"steps": 0}, "'steps' parameter"),
         ({"lambda_l2": -1.0}, "'lambda_l2' parameter"),
         ({"learning_rate": 0.0}, "'learning_rate' parameter"),
@@ -111,6 +122,6 @@ def test_wrong_parameters_are_refused(tiny_domain, parameters, sentence):
     with pytest.raises(ValueError, match=sentence):
         StyleClipOptimization(**parameters).prepare(tiny_domain.editing)
     without = dataclasses.replace(tiny_domain.editing, identity=None)
-    StyleClipOptimization().prepare(without)  # λ_ID 0 needs none
+    StyleClipOptimization(preset="cli").prepare(without)  # λ_ID 0 needs none
     with pytest.raises(ValueError, match="no identity network"):
         StyleClipOptimization(preset="colab").prepare(without)
