@@ -18,6 +18,7 @@ from eval.errors import UsageError, unknown
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
     "calibrate": ("eval.commands.calibrate:calibrate", "Find the strengths that a run needs, and print them."),
+    "edit": ("eval.commands.edit:edit", "Edit pictures by a text and look at them: a strip of strengths."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
     "align": ("eval.commands.align:align", "Measure how well CLIP's images and texts match: raw, centred, delta."),

@@ -1,0 +1,172 @@
+"""`deltabench edit` from request to file: load, prepare, edit, draw, write."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deltaedit.domain import EditingDomain
+from deltaedit.latents import interpolation
+from eval.editor_spec import EditorSpec
+from eval.edits.asked import Asked, read_asked
+from eval.edits.editing import PictureEditor
+from eval.edits.frames import side_by_side, write_frames
+from eval.edits.missing import PatientArtefacts
+from eval.edits.pictures import RGB
+from eval.edits.request import EditRequest, check
+from eval.edits.sources import EditSources, load_sources
+from eval.edits.strip import Column, draw_strip, save
+from eval.errors import UsageError
+from eval.prompts import Prompt
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """What was made.
+
+    Attributes:
+        words: what was edited, by what, towards what; one sentence.
+        names: of the rows.
+        strengths: of the columns; for frames the last one.
+        similarities: float [rows, columns], cosine of picture and text (or target picture) in the editors' CLIP.
+        written: what was written, in words.
+    """
+
+    words: str
+    names: tuple[str, ...]
+    strengths: tuple[float, ...]
+    similarities: Tensor
+    written: str
+
+
+def run_request(request: EditRequest, say: Say) -> EditResult:
+    """Do what is asked for.
+
+    Args:
+        request: see there.
+        say: called with sentences about what was done on the way.
+
+    Raises:
+        UsageError: a mistake in the request or in what it names.
+        CheckpointError: a weights file that cannot be used.
+    """
+    check(request)
+    spec = one_editor(request.method)
+    domain, prompts = load_domain_of(request)
+    domain = dataclasses.replace(
+        domain,
+        artefacts=PatientArtefacts(domain, request.compute_minutes * 60, say, request.generator is not None),
+    )
+    asked = read_asked(request, prompts)
+    sources = load_sources(domain, request)
+    for note in sources.notes:
+        say(note)
+    editor = PictureEditor(spec, domain, asked, request.batch)
+    editor.prepare()
+    words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {asked.words}"
+    if request.frames:
+        return _frames(request, editor, sources, asked.similarity_to(domain), words)
+    return _strip(request, editor, sources, asked, domain, spec, words)
+
+
+def one_editor(text: str) -> EditorSpec:
+    """The editor that ``--method`` names.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    from eval.registry import parse_methods
+
+    specs, problems = parse_methods(text)
+    if len(specs) != 1:
+        names = ", ".join(spec.name for spec in specs) or "; ".join(problems)
+        raise UsageError(f"--method must name one editor. '{text}' names {len(specs)}: {names}.")
+    return specs[0]
+
+
+def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt]]:
+    """What editors work with, and the prompts that the domain knows."""
+    if request.generator is None:
+        from eval.domains import load_domain
+
+        loaded = load_domain(request.domain or "avatars")
+        return loaded.editing, loaded.prompts
+    from eval.domains.checkpoint_files import CheckpointFiles, editing_domain
+
+    given = {
+        "clip_architecture": request.clip_architecture,
+        "truncation": request.truncation,
+        "noise": request.noise,
+    }
+    files = CheckpointFiles(
+        generator=request.generator,
+        clip=request.clip,
+        encoder=request.encoder,
+        identity=request.identity,
+        delta_mapper=request.mapper,
+        relevance=request.relevance,
+        styleclip_mapper=request.styleclip_mapper,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+    device = request.device or "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda needs a GPU that torch can use, and there is none; leave it out.")
+    return editing_domain(files, request.generator.name, device), ()
+
+
+def _strip(
+    request: EditRequest,
+    editor: PictureEditor,
+    sources: EditSources,
+    asked: Asked,
+    domain: EditingDomain,
+    spec: EditorSpec,
+    words: str,
+) -> EditResult:
+    goal = asked.similarity_to(domain)
+    columns, similarities = [], []
+    for strength in request.strengths:
+        pictures, close = _drawn(editor, sources, strength, goal)
+        similarities.append(close)
+        columns.append(Column(f"{strength:g}", pictures, [f"CLIP {value:.3f}" for value in close.tolist()]))
+    columns[0] = dataclasses.replace(columns[0], heading=f"strength {columns[0].heading}")
+    if sources.originals is not None:
+        columns.insert(0, Column("picture", sources.originals, [""] * len(sources.originals)))
+    title = f"{spec.label}: {asked.words}"
+    strip = draw_strip(title, sources.names, columns, request.panel_px)
+    save(strip, request.out)
+    side = domain.synthesis.resolution
+    written = f"{request.out} ({strip.width} x {strip.height} px; the generator's pictures have {side} px)"
+    return EditResult(words, sources.names, request.strengths, torch.stack(similarities, 1), written)
+
+
+def _drawn(editor: PictureEditor, sources: EditSources, strength: float, goal: Tensor) -> tuple[list[RGB], Tensor]:
+    """Pictures of all rows at one strength, and their mean cosine to the goal [K, E]."""
+    pictures, close = [], []
+    for some, features in editor.pictures(editor.edit(sources.latents, strength)):
+        pictures += some
+        close.append((features @ goal.T).mean(1).cpu())
+    return pictures, torch.cat(close)
+
+
+def _frames(request: EditRequest, editor: PictureEditor, sources: EditSources, goal: Tensor, words: str) -> EditResult:
+    """All rows side by side, from unedited to the last strength."""
+    strength = request.strengths[-1]
+    edited = editor.edit(sources.latents, strength)
+    close: list[Tensor] = []
+
+    def pictures() -> Iterator[RGB]:
+        for latents in interpolation(sources.latents, edited, request.frames):
+            drawn = list(editor.pictures(latents))
+            close.append(torch.cat([(features @ goal.T).mean(1).cpu() for _, features in drawn]))
+            yield side_by_side(picture for some, _ in drawn for picture in some)
+
+    count = write_frames(pictures(), request.out)
+    written = f"{request.out} ({count} frames from strength 0 to {strength:g})"
+    return EditResult(words, sources.names, (0.0, strength), torch.stack([close[0], close[-1]], 1), written)

@@ -1,0 +1,159 @@
+"""What is edited: pictures through the encoder, samples of seeds, codes of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaedit.backbones.checkpoints import read_latents
+from deltaedit.backbones.files import describe_file
+from deltaedit.backbones.stylegan2 import StyleLayer, Synthesis
+from deltaedit.domain import EditingDomain
+from deltaedit.errors import CheckpointError
+from deltaedit.latents import Latents
+from eval.edits.pictures import RGB, read_picture, to_bytes
+from eval.edits.request import EditRequest
+from eval.errors import UsageError
+
+
+@dataclass(frozen=True)
+class EditSources:
+    """What is edited, one row each.
+
+    Attributes:
+        names: for example ``seed 3``.
+        latents: their codes.
+        originals: the pictures that were encoded; None where the codes came first.
+        notes: what was done to get them, one sentence each.
+    """
+
+    names: tuple[str, ...]
+    latents: Latents
+    originals: tuple[RGB, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_sources(domain: EditingDomain, request: EditRequest) -> EditSources:
+    """What the request names.
+
+    Raises:
+        UsageError: a picture that cannot be read, or one where there is no encoder.
+        CheckpointError: a file of codes that does not fit.
+    """
+    if request.images:
+        return from_pictures(domain, request.images)
+    if request.latents is not None:
+        return from_file(domain, request.latents, request.limit)
+    parts = [domain.sample(1, seed) for seed in request.seeds]
+    return EditSources(tuple(f"seed {seed}" for seed in request.seeds), Latents.cat(parts))
+
+
+def from_pictures(domain: EditingDomain, paths: tuple[Path, ...]) -> EditSources:
+    """Pictures as the encoder sees them: cut square, resized to the generator's side, encoded."""
+    if domain.encoder is None:
+        raise UsageError(
+            f"--image needs an encoder, which turns a picture into codes, but '{domain.name}' has none: give --encoder "
+            "FILE (e4e, for example e4e_ffhq_encode.pt), or edit --seed or --latents instead."
+        )
+    read = [read_picture(path, domain.synthesis.resolution) for path in paths]
+    with torch.inference_mode():
+        codes = [domain.encoder(picture.to(domain.device)) for picture, _ in read]
+        latents = Latents.from_w_plus(domain.synthesis, torch.cat(codes).float())
+    originals = tuple(to_bytes(picture)[0] for picture, _ in read)
+    notes = tuple(note for _, note in read if note)
+    return EditSources(tuple(path.stem for path in paths), latents, originals, notes)
+
+
+def from_file(domain: EditingDomain, path: Path, limit: int) -> EditSources:
+    """The first codes of a file, W+ or styles.
+
+    Raises:
+        CheckpointError: the file is damaged, or its codes are of another size.
+    """
+    synthesis = domain.synthesis
+    codes, count = read_codes(path, synthesis, limit)
+    codes = codes.to(domain.device)
+    notes = [f"{path.name} holds {count} codes; the first {len(codes)} are edited (--limit)."] * (count > len(codes))
+    if codes.dim() == 3:
+        with torch.no_grad():
+            latents = Latents.from_w_plus(synthesis, codes)
+    else:
+        latents = latents_of_styles(synthesis, codes, domain.sample(256, 0).w_plus.mean((0, 1)))
+        notes.append(f"{path.name} holds styles; W+ and the ToRGB styles, which it lacks, are the nearest that fit.")
+    return EditSources(tuple(f"code {row}" for row in range(len(codes))), latents, None, tuple(notes))
+
+
+def read_codes(path: Path, synthesis: Synthesis, limit: int) -> tuple[Tensor, int]:
+    """The first codes of a ``.npy``, ``.pt`` or ``.safetensors`` file, and how many it holds.
+
+    Returns:
+        float32 [N, L, D] of W+ or [N, C] of styles, N at most ``limit``; and the count of all.
+
+    Raises:
+        CheckpointError: the file is damaged, or its codes are of another size.
+    """
+    w_plus, styles = (synthesis.latents, synthesis.w_dim), (synthesis.s_size,)
+    if describe_file(path) == "a NumPy array":
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)  # official files hold many gigabytes
+        except (ValueError, OSError, EOFError):
+            read_latents(path, w_plus)  # says in one sentence what is wrong with the file
+            raise
+        shape: tuple[int, ...] = array.shape
+        shape = shape if shape[1:] in (w_plus, styles) else (1, *shape)
+        if shape[1:] not in (w_plus, styles) or not shape[0] or array.dtype.kind not in "fiu":
+            raise _unfit(path, tuple(array.shape), synthesis)
+        rows = array.reshape(shape)[:limit]
+        return torch.from_numpy(np.array(rows, dtype=np.float32)), shape[0]
+    for size in (w_plus, styles):
+        try:
+            codes = read_latents(path, size)
+        except CheckpointError as error:
+            if "its tensor is" not in str(error):
+                raise
+            found = error
+        else:
+            return codes[:limit].clone(), len(codes)
+    raise CheckpointError(str(found).partition("; ")[0] + f"; {_sizes(synthesis)}") from None
+
+
+def _unfit(path: Path, shape: tuple[int, ...], synthesis: Synthesis) -> CheckpointError:
+    return CheckpointError(f"{path} holds no codes of this generator: its array is {shape}, {_sizes(synthesis)}")
+
+
+def _sizes(synthesis: Synthesis) -> str:
+    return f"expected [N, {synthesis.latents}, {synthesis.w_dim}] (W+) or [N, {synthesis.s_size}] (styles)."
+
+
+def latents_of_styles(synthesis: Synthesis, s: Tensor, centre: Tensor) -> Latents:
+    """Codes whose styles are given: the rows of W+ are those nearest to the centre that make these styles.
+
+    Styles are linear in W+, so that least squares finds the rows; where a layer has at least D styles they are exact.
+
+    Args:
+        synthesis: the generator.
+        s: float32 [N, C], kept as they are.
+        centre: float32 [D], a mean w.
+    """
+    with torch.no_grad():
+        w_plus = centre.expand(len(s), synthesis.latents, -1).clone()
+        base, _ = synthesis.styles(w_plus)
+        for number, at in enumerate(synthesis.layout):
+            weight = _affine(synthesis, number, at)
+            step = torch.linalg.pinv(weight) @ (s - base)[:, at.start : at.stop].double().T
+            w_plus[:, at.latent] += step.T.to(w_plus)
+        return Latents(w_plus, s, synthesis.styles(w_plus)[1])
+
+
+def _affine(synthesis: Synthesis, number: int, at: StyleLayer) -> Tensor:
+    """What one row of W+ is multiplied by to give a layer's styles: float64 [channels, D]."""
+    affine: Any = synthesis.convs[number].affine
+    unit = torch.eye(synthesis.w_dim, device=affine.weight.device)
+    styles: Tensor = affine(unit) - affine(torch.zeros_like(unit[:1]))
+    assert styles.shape[1] == at.channels
+    return styles.double().T
