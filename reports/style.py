@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,30 @@ def colours(editors: Iterable[str]) -> dict[str, str]:
         free = [colour for colour in (own, *SPARE_COLOURS) if colour and colour not in chosen.values()]
         chosen[label] = free[0] if free else FAINT
     return {label: chosen[label] for label in labels}
+
+
+def spread_labels(wanted: Mapping[str, float], heights: Mapping[str, float], top: float = 1.08) -> dict[str, float]:
+    """Middles of labels beside a plot, pushed apart so that none covers another, near to where they are wanted.
+
+    Args:
+        wanted: where each label would stand, as a share of the plot's height.
+        heights: of the labels, likewise.
+        top: no label ends above; the lowest may begin at 0.
+
+    >>> spread_labels({"a": 0.5, "b": 0.5}, {"a": 0.25, "b": 0.25})
+    {'a': 0.5, 'b': 0.75}
+    """
+    order = sorted(wanted, key=lambda name: wanted[name])
+    places: dict[str, float] = {}
+    floor = 0.0
+    for name in order:
+        places[name] = max(wanted[name], floor + heights[name] / 2)
+        floor = places[name] + heights[name] / 2
+    ceiling = top
+    for name in reversed(order):
+        places[name] = min(places[name], ceiling - heights[name] / 2)
+        ceiling = places[name] - heights[name] / 2
+    return places
 
 
 def wrapped(text: str, width: int) -> str:

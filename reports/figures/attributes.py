@@ -13,22 +13,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEFT_IN, TOP_IN, BOTTOM_IN, PANEL_GAP_IN, RIGHT_IN, ROW_IN = 0.85, 0.88, 0.28, 0.12, 0.45, 0.2
+UNEDITED = "identity"
+LABEL = "flips of the column, asked for the row (% of edits)"
 HIGHEST = 0.5  # a flip rate of one half takes the darkest colour, so that a tenth can be told from nothing
 
 
 def attributes_figure(run: Run) -> Figure:
-    """One heat map an editor, at its calibrated strength where there is one; two side by side."""
+    """One heat map an editor, at its calibrated strength where there is one; two side by side.
+
+    The control that edits nothing is left out: nothing flips.
+    """
     factors = list(run.factors)
     asked = {prompt["attribute"] for prompt in run.prompts}
     targets = [factor for factor in factors if factor in asked]
-    across = min(2, len(run.headlines))
-    down = -(-len(run.headlines) // across)
+    settings = [s for s in run.headlines if s.editor.split("[")[0] != UNEDITED] or list(run.headlines)
+    across = min(2, len(settings))
+    down = -(-len(settings) // across)
     width = (TWO_COLUMNS_IN - LEFT_IN - 2 * RIGHT_IN - PANEL_GAP_IN) / 2
     plot = len(targets) * ROW_IN
     panel = TOP_IN + plot + BOTTOM_IN
     figure = new_figure(LEFT_IN + across * (width + RIGHT_IN) + (across - 1) * PANEL_GAP_IN, down * panel)
     palette = colours(run.editors)
-    for number, setting in enumerate(run.headlines):
+    for number, setting in enumerate(settings):
         left = LEFT_IN + number % across * (width + RIGHT_IN + PANEL_GAP_IN)
         top = number // across * panel
         axes = axes_at(figure, left, top + TOP_IN, width, plot)
@@ -36,7 +42,7 @@ def attributes_figure(run: Run) -> Figure:
         values = [[rates.get((target, factor)) for factor in factors] for target in targets]
         names = [target.replace("_", " ") for target in targets] if number % across == 0 else ()
         columns = [factor.replace("_", " ") for factor in factors]
-        draw_rates(axes, values, names, columns, "flips (% of eligible edits)", (0.0, HIGHEST))
+        draw_rates(axes, values, names, columns, LABEL, (0.0, HIGHEST))
         x, y = left / figure.get_size_inches()[0], 1 - (top + 0.06) / figure.get_size_inches()[1]
         figure.text(x, y, setting.label, color=palette[setting.editor], fontsize=TITLE_PT, weight="bold", va="top")
     return figure

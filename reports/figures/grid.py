@@ -69,7 +69,7 @@ def grid_figure(run: Run) -> Figure | None:
     return figure
 
 
-def chosen_prompts(run: Run) -> list[dict[str, str]]:
+def chosen_prompts(run: Run, most: int = PROMPTS) -> list[dict[str, str]]:
     """The first prompt of each attribute, then the others, in the order of the set, as many as there is room for."""
     attributes: set[str] = set()
     first: list[dict[str, str]] = []
@@ -77,7 +77,7 @@ def chosen_prompts(run: Run) -> list[dict[str, str]]:
     for prompt in run.prompts:
         (others if prompt["attribute"] in attributes else first).append(prompt)
         attributes.add(prompt["attribute"])
-    chosen = [*first, *others][:PROMPTS]
+    chosen = [*first, *others][:most]
     return [prompt for prompt in run.prompts if prompt in chosen]
 
 

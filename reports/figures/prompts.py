@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP_IN, GAP_IN, BOTTOM_IN, RIGHT_IN, ROW_IN = 0.8, 0.3, 0.25, 0.45, 0.22  # right: the last slanted name
-LETTER_IN, TITLE_IN = 0.066, 2.9  # width of a letter, of the longest title
+LETTER_IN, TITLE_IN = 0.066, 4.2  # width of a letter, of the longest title
 WIDEST_CELL_IN = 0.5
 MEASURES = (
     # column, title, rates at the ends of the colours, bar
-    ("success", f"success (% of eligible edits; bold from {100 * SUCCESS_BAR:.0f})", (0.0, 1.0), SUCCESS_BAR),
-    ("kept", f"kept (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})", (0.5, 1.0), KEPT_BAR),
+    ("success", f"success{{}} (% of eligible edits; bold from {100 * SUCCESS_BAR:.0f})", (0.0, 1.0), SUCCESS_BAR),
+    ("kept", f"kept{{}} (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})", (0.5, 1.0), KEPT_BAR),
 )
 
 
@@ -28,8 +28,11 @@ def prompts_figure(run: Run) -> Figure:
     names = [prompt["name"] for prompt in run.prompts]
     results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in run.headlines]
     labels = [setting.label for setting in run.headlines]
-    if {setting.kind for setting in run.headlines} == {"calibrated"}:
+    kinds = {setting.kind for setting in run.headlines}
+    where = ""
+    if len(kinds) == 1 and kinds != {"given"}:  # said once, below
         labels = [setting.editor for setting in run.headlines]
+        where = f" at {kinds.pop()} strength"
     labels = [_short(label) for label in labels]
     plot, left = len(labels) * ROW_IN, LETTER_IN * max(len(line) for label in labels for line in label.splitlines())
     width = min(TWO_COLUMNS_IN - left - RIGHT_IN, WIDEST_CELL_IN * len(names))
@@ -38,7 +41,7 @@ def prompts_figure(run: Run) -> Figure:
     for number, (measure, title, limits, bar) in enumerate(MEASURES):
         axes = axes_at(figure, left, TOP_IN + number * (plot + GAP_IN), width, plot)
         values = [[_rate(row.get(name), measure) for name in names] for row in results]
-        draw_rates(axes, values, labels, names if number == 0 else (), title, limits, bar)
+        draw_rates(axes, values, labels, names if number == 0 else (), title.format(where), limits, bar)
         _tint(axes, palette)
     return figure
 

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from reports.intervals import Interval
 from reports.run import KINDS, Run, Setting
-from reports.style import FAINT, INK, KIND_MARKERS, ONE_COLUMN_IN, SMALL_PT, axes_at, colours, new_figure, wrapped
+from reports.style import (
+    FAINT,
+    INK,
+    KIND_MARKERS,
+    ONE_COLUMN_IN,
+    SMALL_PT,
+    axes_at,
+    colours,
+    new_figure,
+    spread_labels,
+    wrapped,
+)
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, prompt_results
 
 if TYPE_CHECKING:
@@ -84,26 +95,18 @@ def _frame(axes: Axes, lowest: float) -> None:
     axes.set_xlabel("kept (share of other factors unchanged)")
     axes.set_ylabel("success (share of edits as asked)")
     axes.fill_between([KEPT_BAR, 1.2], SUCCESS_BAR, 1.2, color="#009E73", alpha=0.12, linewidth=0, zorder=0)
-    style: dict[str, Any] = {"fontsize": SMALL_PT, "color": "#00694D", "ha": "right", "va": "top"}
-    axes.text(1.005, 1.02, "the bar", **style)
+    style: dict[str, Any] = {"fontsize": SMALL_PT, "color": "#00694D", "ha": "left", "va": "top"}
+    axes.text(KEPT_BAR + 0.004, SUCCESS_BAR - 0.008, "the bar", **style)  # below it, where points are few
 
 
 def _label_right(axes: Axes, points: dict[str, tuple[float, float]], palette: dict[str, str]) -> None:
     """Names in the margin at the height of their point, pushed apart, a hair line to the point."""
     bottom, top = axes.get_ylim()
-    order = sorted(points, key=lambda editor: points[editor][1])
-    texts = {editor: wrapped(editor, 11) for editor in order}
-    halves = {editor: (texts[editor].count("\n") + 1.4) * LINE_STEP / 2 for editor in order}
-    places: dict[str, float] = {}
-    floor = 0.0
-    for editor in order:
-        places[editor] = max((points[editor][1] - bottom) / (top - bottom), floor + halves[editor])
-        floor = places[editor] + halves[editor]
-    ceiling = 1.08
-    for editor in reversed(order):
-        places[editor] = min(places[editor], ceiling - halves[editor])
-        ceiling = places[editor] - halves[editor]
-    for editor in order:
+    texts = {editor: wrapped(editor, 11) for editor in points}
+    heights = {editor: (text.count("\n") + 1.4) * LINE_STEP for editor, text in texts.items()}
+    wanted = {editor: (points[editor][1] - bottom) / (top - bottom) for editor in points}
+    places = spread_labels(wanted, heights)
+    for editor in points:
         axes.annotate(
             texts[editor],
             points[editor],
@@ -114,7 +117,14 @@ def _label_right(axes: Axes, points: dict[str, tuple[float, float]], palette: di
             va="center",
             linespacing=1.0,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": palette[editor], "linewidth": 0.5, "shrinkA": 1, "shrinkB": 4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": palette[editor],
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
         )
 
 
@@ -123,7 +133,8 @@ def _explain_markers(axes: Axes, run: Run) -> None:
 
     kinds = [kind for kind in KINDS if any(setting.kind == kind for setting in run.settings)]
     handles = [Line2D([], [], linestyle="", marker=KIND_MARKERS[kind], color=INK, markersize=5) for kind in kinds]
-    small = Line2D([], [], linestyle="", marker="o", color=FAINT, markersize=2.5)
+    headline = KIND_MARKERS[run.headlines[0].kind]
+    small = Line2D([], [], linestyle="", marker=headline, color=FAINT, markersize=2.5)
     axes.legend(
         [*handles, small],
         [*(f"{kind} strength" if kind == kinds[-1] else kind for kind in kinds), "a prompt"],
