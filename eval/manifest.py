@@ -16,6 +16,7 @@ from eval.editor_spec import EditorSpec
 from eval.plan import Arguments
 from eval.store import SCHEMA
 
+DETERMINISM = "determinism.json"  # verdicts of `deltabench run --deterministic`, which come after the manifest
 _PACKAGES = ("deltabench", "torch", "numpy", "pandas", "pyarrow", "open_clip_torch", "pillow", "resvg-py")
 
 
@@ -37,6 +38,7 @@ def manifest(
         "editors": {spec.label: _editor(spec) for spec in specs},
         "fingerprints": dict(domain.fingerprints),
         "recipes": recipes,
+        "determinism": DETERMINISM,
         "frechet_name": domain.judges.frechet_name,
         "identity_floor": domain.judges.identity_floor,
         "identity_ceiling": domain.judges.identity_ceiling,

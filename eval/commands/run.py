@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it would take.")
 @click.option("--no-figures", is_flag=True, help="Write tables only.")
+@click.option("--deterministic", is_flag=True, help="One thread, exact algorithms; then check that edits repeat.")
 def run(
     methods: str,
     domain: str,
@@ -58,6 +59,7 @@ def run(
     out: Path | None,
     dry_run: bool,
     no_figures: bool,
+    deterministic: bool,
 ) -> int:
     """Edit the test images of a domain, judge the edits, write tables and figures.
 
@@ -71,7 +73,7 @@ def run(
     if dry_run:
         _describe(arguments, folder)
         return 0
-    return _execute(loaded, arguments, specs, folder, not no_figures)
+    return _execute(loaded, arguments, specs, folder, not no_figures, deterministic)
 
 
 def planned(
@@ -173,15 +175,28 @@ def _describe(arguments: Arguments, folder: Path) -> None:
     click.echo(f"Time:       {time_text}")
 
 
-def _execute(domain: Domain, arguments: Arguments, specs: tuple[EditorSpec, ...], folder: Path, figures: bool) -> int:
+def _execute(
+    domain: Domain,
+    arguments: Arguments,
+    specs: tuple[EditorSpec, ...],
+    folder: Path,
+    figures: bool,
+    deterministic: bool,
+) -> int:
+    from contextlib import nullcontext
+
     from eval.commands.report import write_report
+    from eval.determinism import check_editors, deterministic_mode
     from eval.failures import failure_lines
     from eval.runner import Runner
     from eval.store import Store
 
     with Store(folder).lock():
         store = claimed_store(folder, domain, arguments, specs)
-        failures = Runner(domain, arguments, specs, store).run()
+        with deterministic_mode() if deterministic else nullcontext():
+            failures = Runner(domain, arguments, specs, store).run()
+            if deterministic:
+                check_editors(domain, arguments, specs, store, click.echo)
         if any((folder / "chunks").glob("*.parquet")):
             write_report(folder, figures)
     for line in failure_lines(failures, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reports.determinism import determinism_table, marked
 from reports.layout import Table
 from reports.run import Run
 from reports.tables.attributes import attributes_table
@@ -34,7 +35,8 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
     if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     curves = pareto_table(run) if run.matched else None
-    return (
+    steadiness = determinism_table(run)
+    tables = (
         main_table(run, frechet),
         prompts_table(run),
         attributes_table(run),
@@ -43,7 +45,9 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
         strengths_table(run),
         *([matched_table(run, statistics)] if run.matched else []),
         *([curves] if curves else []),
+        *([steadiness] if steadiness else []),
     )
+    return marked(run, tables)
 
 
 def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statistics | None = None) -> list[Path]:

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.determinism import MARK, unsteady
 from reports.layout import number
 from reports.run import Run
 from reports.tables.matched_terminal import matched_summary
@@ -43,7 +44,8 @@ def summary(run_folder: Path) -> RenderableType:
         [escape(line) for line in lines] for lines in (_mastered(run, _read(run, "prompts")), _failures(run))
     )
     matched = matched_summary(_read(run, "matched")) if run.matched else []
-    return Group(_main(run, _read(run, "main")), *mastered, *matched, *failures)
+    notes = [escape(f"{MARK} {label}: {verdict} (table determinism)") for label, verdict in unsteady(run).items()]
+    return Group(_main(run, _read(run, "main")), *notes, *mastered, *matched, *failures)
 
 
 def _read(run: Run, name: str) -> list[dict[str, str]]:
@@ -68,12 +70,16 @@ def _main(run: Run, rows: list[dict[str, str]]) -> Table:
         table.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
     table.add_column(name.replace("_", "\n", 1) + " ↓", justify="right", no_wrap=True)
     table.add_column("bar", justify="right", no_wrap=True)
+    unsteady_editors = unsteady(run)
     for row in rows:
         strength = {"reference": ""}.get(row["kind"], row["strength"] if row["kind"] == "given" else row["kind"])
         values = [_rounded(row, column, digits, spread) for column, _, digits, spread in COLUMNS]
         at_bar = f"{row['prompts_at_bar']}/{row['prompts']}" if row["prompts_at_bar"] else ""
         style = "dim" if row["kind"] == "reference" else ""
-        table.add_row(escape(row["editor"]), strength, *values, _rounded(row, name, 2, False), at_bar, style=style)
+        mark = f" {MARK}" if row["editor"] in unsteady_editors else ""
+        table.add_row(
+            escape(row["editor"] + mark), strength, *values, _rounded(row, name, 2, False), at_bar, style=style
+        )
     return table
 
 
