@@ -1,0 +1,148 @@
+"""``report.html``: one offline file to look at a run in. ``docs/explorer.md`` says what each view answers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from reports.explorer_cells import SHOWN, cells
+from reports.explorer_images import BUDGET_BYTES, Pictures, pictures
+from reports.explorer_numbers import numbers
+from reports.explorer_pairs import comparisons
+from reports.explorer_stops import Choices
+from reports.explorer_tables import columns, populations, tables
+from reports.matched import is_control
+from reports.run import Run
+from reports.style import colours
+from reports.tables.matched import Statistics
+
+NAME = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("state", "images", "parts", "table", "grid", "edit", "compare", "pareto", "about", "keys", "start")
+CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
+
+
+def write_explorer(
+    run_folder: Path, statistics: Statistics | None = None, budget_bytes: int = BUDGET_BYTES
+) -> list[Path]:
+    """Write ``report.html`` into the run folder; the same bytes for the same cells.
+
+    Args:
+        run_folder: of ``deltabench run``, with its tables written.
+        statistics: finds the editors that cannot be told apart; without it overlapping intervals stand for that.
+        budget_bytes: of all pictures in the page as base64.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: the run has no finished chunk or no tables yet, or a file of it cannot be read.
+    """
+    run = Run(run_folder)
+    if not len(run.chunks):
+        raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
+    choices = Choices(run)
+    shown = pictures(choices, budget_bytes)
+    path = run.folder / NAME
+    path.write_text(page(page_data(choices, shown, statistics), shown), encoding="utf-8", newline="\n")
+    return [path]
+
+
+def page_data(choices: Choices, shown: Pictures, statistics: Statistics | None) -> dict[str, Any]:
+    """Everything that the page knows apart from the sprites, as JSON can hold it."""
+    run = choices.run
+    means = numbers(choices)
+    pairs = comparisons(choices, statistics, populations(run)) if statistics else {}
+    palette = colours(run.editors)
+    return {
+        "domain": run.manifest.get("domain", ""),
+        "images": len(run.names),
+        "arguments": run.manifest.get("arguments", {}),
+        "commit": run.manifest.get("commit"),
+        "identity_bounds": [run.manifest.get("identity_floor"), run.manifest.get("identity_ceiling")],
+        "editors": [{"label": e, "colour": palette[e], "control": is_control(e)} for e in run.editors],
+        "stops": [{"name": s.name, "kind": s.kind, "label": s.label, "goal": s.goal} for s in choices.stops],
+        "first_stop": choices.first,
+        "prompts": list(run.prompts),
+        "factors": list(run.factors),
+        "persons": [run.names[source] for source in shown.sources],
+        "scopes": {scope.name: list(scope.prompts) for scope in choices.scopes},
+        "columns": columns(run),
+        "cell_columns": list(SHOWN),
+        "curve_columns": list(CURVE_COLUMNS),
+        "tables": tables(choices, means, pairs),
+        "curves": _curves(means),
+        "pairs": {stop: {k: v for k, v in found.items() if k != "letters"} for stop, found in pairs.items()},
+        "tested": statistics is not None,
+        "cells": cells(choices, shown),
+        "failures": [{k: str(f.get(k, "")) for k in ("id", "editor", "prompt", "error")} for f in run.failures],
+        "pictures": _described(shown),
+    }
+
+
+def _curves(means: dict[str, Any]) -> dict[str, Any]:
+    """Stop -> scope -> editor -> column -> mean, low, high, over eligible cells."""
+    wanted = ("target_effect", *CURVE_COLUMNS)
+    return {
+        stop: {
+            scope: {
+                editor: {name: found["over_eligible"][name] for name in wanted if name in found["over_eligible"]}
+                for editor, found in editors.items()
+            }
+            for scope, editors in scopes.items()
+        }
+        for stop, scopes in means.items()
+    }
+
+
+def _described(shown: Pictures) -> dict[str, Any]:
+    return {
+        "px": shown.packing.px,
+        "step": shown.packing.step,
+        "native_px": shown.native_px,
+        "kept": shown.kept,
+        "wide": shown.wide,
+        "references": shown.references,
+    }
+
+
+def page(data: dict[str, Any], shown: Pictures) -> str:
+    """The whole page as HTML; nothing in it loads anything."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    style = (TEMPLATES / "explorer.css").read_text(encoding="utf-8")
+    script = "\n".join((TEMPLATES / f"explorer_{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{script}}})();\n'
+    return environment.get_template("explorer.html").render(
+        domain=data["domain"],
+        style=style,
+        script=script,
+        style_hash=content_hash(style),
+        script_hash=content_hash(script),
+        data=embedded(data),
+        sprites=embedded({"base": shown.base, "edits": shown.sprites}),
+    )
+
+
+def content_hash(text: str) -> str:
+    """As a Content-Security-Policy names an inline script or style: nothing else may run."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def embedded(value: Any) -> str:
+    r"""JSON that no text in it can end early, for a ``<script type="application/json">``.
+
+    >>> embedded({"text": "</script>"})
+    '{"text":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text

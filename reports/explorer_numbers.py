@@ -1,0 +1,96 @@
+"""Means and intervals of the explorer: every editor at every strength, for all prompts, an attribute or one prompt."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reports.explorer_stops import Choices, Scope, Stop
+from reports.intervals import Interval, interval
+from reports.matched import ERROR, ERROR_SCALE
+from reports.tables.main import MEASURES
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DIGITS = 5  # significant, more than any column shows
+ELIGIBLE = (
+    *("target_effect", "success", "kept", "ad_mean", "ad_max", "identity"),
+    *("counterfactual_psnr_db", "counterfactual_identity", ERROR),
+)
+EVERY_CELL = tuple(measure.column for measure in MEASURES if not measure.eligible_only)
+Values = dict[str, list[Any]]  # column -> mean, low, high; as ``packed`` writes them
+
+
+def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Stop -> scope -> editor -> ``cells``, ``eligible`` (counts), ``over_eligible``, ``over_all`` (``Values``).
+
+    ``over_all`` is left out at matched strengths, where everything is over eligible cells.
+    """
+    found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    for stop in choices.stops:
+        rows = choices.run.rows.loc[stop.rows]
+        tables = {editor: rows[rows["editor"] == editor] for editor in choices.run.editors}
+        found[stop.name] = {
+            scope.name: {
+                editor: _means(choices, stop, table[table["prompt"].isin(scope.prompts)])
+                for editor, table in tables.items()
+                if table["prompt"].isin(scope.prompts).any()
+            }
+            for scope in choices.scopes
+        }
+    return found
+
+
+def _means(choices: Choices, stop: Stop, cells: DataFrame) -> dict[str, Any]:
+    eligible = cells[cells["eligible"].astype(bool)]
+    found: dict[str, Any] = {"cells": len(cells), "eligible": len(eligible)}
+    found["over_eligible"] = _values(choices, eligible, ELIGIBLE)
+    if stop.kind != "matched":
+        found["over_all"] = _values(choices, cells, EVERY_CELL)
+    return found
+
+
+def _values(choices: Choices, cells: DataFrame, columns: tuple[str, ...]) -> Values:
+    sources, images = cells["source"].to_numpy(np.int64), len(choices.run.names)
+    means = {column: interval(_column(cells, column), sources, images) for column in columns}
+    return {column: packed(value) for column, value in means.items() if value.mean is not None}
+
+
+def _column(cells: DataFrame, name: str) -> np.ndarray:
+    """float64 [n]; NaN where the run has no such column."""
+    if name == ERROR:
+        return np.asarray(ERROR_SCALE * 10 ** (-_column(cells, "counterfactual_psnr_db") / 10))
+    if name not in cells:
+        return np.full(len(cells), np.nan)
+    return np.asarray(cells[name].to_numpy(np.float64))
+
+
+def packed(value: Interval) -> list[Any]:
+    """Mean, low and high for the page.
+
+    >>> packed(Interval(0.123456789, None, None, 3, 1)), packed(Interval(float("inf"), 1.0, float("inf"), 2, 2))
+    ([0.12346, None, None], ['∞', 1, '∞'])
+    """
+    return [rounded(value.mean), rounded(value.low), rounded(value.high)]
+
+
+def rounded(value: float | None, digits: int = DIGITS) -> float | int | str | None:
+    """A number as JSON can hold it: None for NaN, a text for infinity.
+
+    >>> rounded(2 / 3), rounded(1.0), rounded(float("nan")), rounded(float("-inf"))
+    (0.66667, 1, None, '-∞')
+    """
+    if value is None or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short == int(short) else short
+
+
+def scope_of(choices: Choices, name: str) -> Scope:
+    """The scope of that name."""
+    return next(scope for scope in choices.scopes if scope.name == name)

@@ -1,0 +1,103 @@
+"""What the explorer's controls choose between: strengths of the slider, and sets of prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from reports.matched import Matched
+from reports.pareto import pareto
+from reports.run import KINDS, Run
+
+EVERY, COMMON = "all", "common"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One position of the strength slider: the cells of all editors whose strength was chosen in one way.
+
+    Attributes:
+        name: ``default``, ``calibrated``, ``given-2`` or ``matched-0.5``; stands in links.
+        kind: one of ``reports.run.KINDS``.
+        label: for readers.
+        rows: positions in ``Run.rows``, int64 [n].
+        goal: target effect in σ of a matched strength, otherwise None.
+    """
+
+    name: str
+    kind: str
+    label: str
+    rows: np.ndarray
+    goal: float | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Prompts that numbers are averaged over.
+
+    Attributes:
+        name: ``all``, ``common`` (met by all compared editors at every effect), ``attribute:x`` or ``prompt:x``.
+        prompts: their names, in the order of the prompt set.
+    """
+
+    name: str
+    prompts: tuple[str, ...]
+
+
+class Choices:
+    """Stops and scopes of one run.
+
+    Args:
+        run: with at least one finished chunk.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.matched = Matched(run)
+
+    @cached_property
+    def stops(self) -> tuple[Stop, ...]:
+        """In the order of the slider: default, calibrated, given strengths, matched effects."""
+        return tuple(stop for kind in (*(k for k in KINDS if k != "matched"), "matched") for stop in self._of(kind))
+
+    def _of(self, kind: str) -> list[Stop]:
+        own = self.run.rows[self.run.rows["kind"] == kind]
+        if kind == "given":
+            groups = [(f"given-{value:g}", f"strength {value:g}", part) for value, part in own.groupby("strength")]
+            return [Stop(name, kind, label, part.index.to_numpy(np.int64)) for name, label, part in groups]
+        if kind == "matched":
+            return [
+                Stop(f"matched-{goal:g}", kind, f"effect {goal:g} σ", part.index.to_numpy(np.int64), float(goal))
+                for goal, part in own.groupby("effect_goal")
+            ]
+        return [Stop(kind, kind, kind, own.index.to_numpy(np.int64))] if len(own) else []
+
+    @cached_property
+    def first(self) -> str:
+        """Where the slider stands at first: the matched effect nearest to 1 σ, otherwise calibrated, otherwise any."""
+        matched = [stop for stop in self.stops if stop.goal is not None]
+        if matched:
+            return min(matched, key=lambda stop: abs((stop.goal or 0.0) - 1.0)).name
+        names = [stop.name for stop in self.stops]
+        return "calibrated" if "calibrated" in names else names[0]
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """All prompts, those of the Pareto curves, each attribute that has several, each prompt."""
+        prompts = [prompt["name"] for prompt in self.run.prompts]
+        scopes = [Scope(EVERY, tuple(prompts))]
+        if self.common:
+            scopes.append(Scope(COMMON, self.common))
+        for attribute in dict.fromkeys(prompt["attribute"] for prompt in self.run.prompts):
+            mine = tuple(prompt["name"] for prompt in self.run.prompts if prompt["attribute"] == attribute)
+            if len(mine) > 1:
+                scopes.append(Scope(f"attribute:{attribute}", mine))
+        return (*scopes, *(Scope(f"prompt:{name}", (name,)) for name in prompts))
+
+    @cached_property
+    def common(self) -> tuple[str, ...]:
+        """Prompts that every compared editor meets at every effect drawn; empty without matched strengths."""
+        found = pareto(self.matched) if self.run.matched else None
+        return found.prompts if found else ()

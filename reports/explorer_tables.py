@@ -1,0 +1,176 @@
+"""The explorer's metric tables: the run's own for all prompts, computed ones for an attribute or a prompt."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from reports.explorer_numbers import rounded, scope_of
+from reports.explorer_stops import COMMON, EVERY, Choices, Stop
+from reports.matched import is_control
+from reports.run import ORACLE, Run
+from reports.tables.main import MEASURES
+from reports.tables.matched import EFFECT
+from reports.tables.matched import MEASURES as MATCHED_MEASURES
+
+REACH = ("prompts_reached", "reach_edits")
+MATCHED_COLUMNS = tuple(measure.column for measure in (EFFECT, *MATCHED_MEASURES))
+Row = dict[str, Any]
+
+
+def columns(run: Run) -> dict[str, dict[str, Any]]:
+    """Column -> ``label``, ``digits``, ``better`` (1 more, -1 less, 0 neither), for every number of the page."""
+    frechet = run.manifest["frechet_name"]
+    found = {
+        measure.column: _described(measure.heading, measure.digits, 1 if measure.more_is_better else -1)
+        for measure in MEASURES
+    }
+    found |= {
+        "identity": _described("identity", 2, 1),
+        "counterfactual_psnr_db": _described("PSNR to the answer (dB)", 1, 1),
+        "counterfactual_ssim": _described("SSIM to the answer", 3, 1),
+        "counterfactual_identity": _described("identity to the answer", 2, 1),
+        "error": _described("error to the answer (10³ MSE)", 2, -1),
+        "inversion_psnr_db": _described("inversion's PSNR (dB)", 1, 0),
+        "outside_l1": _described("outside L1", 3, -1),
+        "edit_l1": _described("edit L1", 3, 0),
+        "prompts_at_bar": _described(f"prompts at the bar (of {len(run.prompts)})", 0, 1),
+        "prompts_reached": _described(f"prompts reached (of {len(run.prompts)})", 0, 1),
+        "reach_edits": _described("edits that attain it", 2, 1),
+        frechet: _described(frechet.replace("_", " "), 2, -1),
+    }
+    return found
+
+
+def _described(heading: str, digits: int, better: int) -> dict[str, Any]:
+    label = heading.replace(" ↑", "").replace(" ↓", "")
+    return {"label": label, "digits": digits, "better": better}
+
+
+def tables(
+    choices: Choices, means: dict[str, Any], pairs: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Stop -> scope -> ``columns``, ``rows`` (``editor``, ``role``, ``values``: column -> mean, low, high, letters).
+
+    Args:
+        choices: of a run whose ``tables/`` are written.
+        means: of ``reports.explorer_numbers.numbers``.
+        pairs: of ``reports.explorer_pairs.comparisons``.
+    """
+    scopes = [scope.name for scope in choices.scopes if scope.name not in (EVERY, COMMON)]
+    found = {}
+    for stop in choices.stops:
+        whole = _matched_table(choices, stop) if stop.goal is not None else _main_table(choices.run, stop, pairs)
+        found[stop.name] = {EVERY: whole} | {
+            scope: _computed_table(choices, stop, scope, means[stop.name][scope]) for scope in scopes
+        }
+    return found
+
+
+def read_csv(run: Run, name: str) -> list[dict[str, str]]:
+    """Rows of ``tables/<name>.csv``.
+
+    Raises:
+        ValueError: the table was not written yet.
+    """
+    path = run.folder / "tables" / f"{name}.csv"
+    if not path.is_file():
+        raise ValueError(f"The run folder has no {path}; write the tables with `deltabench report {run.folder}`.")
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def populations(run: Run) -> dict[str, str]:
+    """Matched stop -> for which prompts the verdicts of its table hold."""
+    rows = read_csv(run, "matched") if run.matched else []
+    return {f"matched-{float(row['goal']):g}": row["population"] for row in rows if row["population"]}
+
+
+def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    frechet = run.manifest["frechet_name"]
+    names = [*(measure.column for measure in MEASURES), frechet, "prompts_at_bar"]
+    letters = pairs.get(stop.name, {}).get("letters", {})
+    rows = []
+    for row in read_csv(run, "main"):
+        mine = row["kind"] == stop.kind and (stop.kind != "given" or f"given-{float(row['strength']):g}" == stop.name)
+        if mine or row["kind"] == "reference":
+            role = "reference" if row["kind"] == "reference" else _role(row["editor"])
+            values = _csv_values(row, names, {name: letters.get(name, {}).get(row["editor"], "") for name in names})
+            rows.append({"editor": row["editor"], "role": role, "values": values})
+    return {"columns": _known(names, rows), "rows": rows, "tested": bool(letters), "prompts": len(run.prompts)}
+
+
+def _matched_table(choices: Choices, stop: Stop) -> dict[str, Any]:
+    names = [*REACH, *MATCHED_COLUMNS]
+    rows = []
+    listed = [row for row in read_csv(choices.run, "matched") if f"matched-{float(row['goal']):g}" == stop.name]
+    for row in listed:
+        letters = {name: row.get(f"{name}_group", "") for name in names}
+        reference = row["role"] == ORACLE
+        found: Row = {"editor": row["editor"], "role": "reference" if reference else row["role"]}
+        rows.append(found | {"values": _csv_values(row, names, letters), "at_ceiling": row["at_ceiling"] == "True"})
+    level = next(level for level in choices.matched.levels if level.goal == stop.goal)
+    tested = any(value[3] for row in rows for value in row["values"].values())
+    return {"columns": _known(names, rows), "rows": rows, "tested": tested, "met": list(level.prompts)}
+
+
+def _csv_values(row: dict[str, str], names: list[str], letters: dict[str, str]) -> dict[str, list[Any]]:
+    return {
+        name: [*(_number(row.get(column, "")) for column in (name, f"{name}_low", f"{name}_high")), letters[name]]
+        for name in names
+        if row.get(name)
+    }
+
+
+def _number(text: str) -> Any:
+    """None for a blank and for "n/a"."""
+    return None if text in ("", "n/a") else rounded(float(text))
+
+
+def _computed_table(choices: Choices, stop: Stop, scope: str, means: dict[str, Any]) -> dict[str, Any]:
+    """Over the cells of these prompts; an editor that does not reach the effect there is named so."""
+    if stop.kind == "matched":
+        names = list(MATCHED_COLUMNS)
+        picked = {editor: found["over_eligible"] for editor, found in means.items()}
+    else:
+        names = [measure.column for measure in MEASURES]
+        picked = {editor: _as_main(found) for editor, found in means.items()}
+    rows = [
+        {
+            "editor": editor,
+            "role": _role_here(choices, stop, scope, editor),
+            "values": {name: [*value, ""] for name, value in picked[editor].items() if name in names},
+        }
+        for editor in picked
+    ]
+    return {"columns": _known(names, rows), "rows": rows, "tested": False}
+
+
+def _as_main(found: dict[str, Any]) -> dict[str, list[Any]]:
+    picked = {}
+    for measure in MEASURES:
+        values = found["over_eligible" if measure.eligible_only else "over_all"]
+        if measure.column in values:
+            picked[measure.column] = values[measure.column]
+    return picked
+
+
+def _role(editor: str) -> str:
+    return "floor" if is_control(editor) else "compared"
+
+
+def _role_here(choices: Choices, stop: Stop, scope: str, editor: str) -> str:
+    """At a matched strength: whether it meets the effect for all these prompts, on the calibration images."""
+    level = next((level for level in choices.matched.levels if level.goal == stop.goal), None)
+    if level is None or is_control(editor):
+        return _role(editor)
+    reach = level.reach[editor]
+    prompts = scope_of(choices, scope).prompts
+    if all(name in reach.met for name in prompts):
+        return "compared"
+    reached = all(name in reach.prompts for name in prompts)
+    return "overshoots" if reached else "out of reach"
+
+
+def _known(names: list[str], rows: list[Row]) -> list[str]:
+    return [name for name in names if any(name in row["values"] for row in rows)]
