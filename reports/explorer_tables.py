@@ -37,7 +37,7 @@ def columns(run: Run) -> dict[str, dict[str, Any]]:
         "prompts_at_bar": _described(f"prompts at the bar (of {len(run.prompts)})", 0, 1),
         "prompts_reached": _described(f"prompts reached (of {len(run.prompts)})", 0, 1),
         "reach_edits": _described("edits that attain it", 2, 1),
-        frechet: _described(frechet.replace("_", " "), 2, -1),
+        frechet: _described(frechet.upper() if "_" not in frechet else f"FD ({frechet.split('_', 1)[1]})", 2, -1),
     }
     return found
 

@@ -10,7 +10,7 @@ function editView() {
     cell?.error ? h("p", { class: "notice", role: "alert" }, `This edit failed: ${cell.error}`) : null,
     h("div", { class: "edit" },
       h("div", { class: "stage" }, wipe(currentRef(state.before), currentRef(state.after)), wipeChoices()),
-      h("div", { class: "panels" }, editPanels(ref)),
+      h("div", { class: "panels" }, editPanels(ref), heatLegend()),
       h("div", { class: "numbers" }, cellTable(cell, prompt))),
     strengthRow(ref),
     editorRow(ref),
@@ -79,14 +79,15 @@ function wipeChoices() {
 function editPanels(ref) {
   const inversion = { ...ref, side: "inversion" };
   const answer = { ...ref, side: "answer" };
-  const panels = [
+  const answers = hasAnswers();
+  return [
     panel("original", tile({ ...ref, side: "original" })),
     panel("inversion", tile(inversion)),
+    answers && panel("exact answer (counterfactual)", tile(answer), "answer"),
     panel("edit", tile(ref)),
     panel("edit − inversion", tile(ref, { other: inversion }), "heat"),
-  ];
-  if (!hasAnswers()) return panels;
-  return [...panels, panel("counterfactual: the exact answer", tile(answer)), panel("edit − exact answer", tile(ref, { other: answer }), "to-answer")];
+    answers && panel("edit − exact answer", tile(ref, { other: answer }), "to-answer"),
+  ].filter(Boolean);
 }
 
 function panel(title, body, name = null) {

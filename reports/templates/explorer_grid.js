@@ -12,13 +12,14 @@ function gridView() {
     h("div", { class: "bar" }, h("h2", {}, title), gridOptions()),
     single ? null : personStrip(),
     h("div", { class: "scroll", role: "region", "aria-label": "Grid of edits" }, gridTable(rows, single)),
+    state.show === "differences" ? heatLegend() : null,
     note(gridNote()),
   ];
 }
 
 function gridNote() {
   const what = state.show === "differences"
-    ? `Differences to the inversion (that of the inversion and the exact answer: to the original); brightest: ${HEAT_FULL} of 255 levels or more. `
+    ? `Differences to the inversion (that of the inversion and the exact answer: to the original). `
     : "";
   return `${what}✓: the judge sees what was asked for. Dimmed numbers: nothing to do there (the value is there before, or cannot be seen).`;
 }

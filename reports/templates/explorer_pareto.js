@@ -7,9 +7,9 @@ function paretoView() {
   return [
     h("div", { class: "bar" }, h("h2", {}, `Effect against ${columnOf(state.y).label}`),
       h("div", { class: "choices" }, choice("Against", curveColumns.map((name) => [name, columnOf(name).label]), state.y, (y) => update({ y }), "y"))),
-    points.length ? h("div", { class: "plot" }, paretoPlot(points), paretoLegend(points)) : note("No editor has numbers for this choice."),
-    note(paretoNote()),
-    chosenPoint(points),
+    h("div", { class: "pareto" },
+      h("div", { class: "plot" }, points.length ? [paretoPlot(points), paretoLegend(points)] : note("No editor has numbers for this choice."), note(paretoNote())),
+      chosenPoint(points)),
   ];
 }
 
@@ -140,6 +140,6 @@ function chosenPoint(points) {
     { caption: prompt.target, open: openEdit({ at: prompt.name, editor: point.editor, strength: point.stop.name }) }));
   return h("section", { id: "point" },
     h("div", { class: "bar" }, h("h3", {}, swatch(point.editor), `${point.editor}, ${point.stop.label}`),
-      h("a", { href: linkOf({ view: "grid", strength: point.stop.name }) }, "All editors at this strength")),
+      h("a", { href: linkOf({ view: "grid", strength: point.stop.name }) }, "all editors")),
     personStrip(), h("div", { class: "row" }, tiles));
 }

@@ -33,7 +33,7 @@ function format(value, digits) {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value; // ∞
   const text = value.toFixed(digits);
-  return Number(text) === 0 ? text.replace("-", "") : text;
+  return text.replace("-", Number(text) === 0 ? "" : "−");
 }
 
 function halfWidth(low, high, digits) {
@@ -43,7 +43,8 @@ function halfWidth(low, high, digits) {
 }
 
 const columnOf = (name) => data.columns[name] ?? { label: name.replaceAll("_", " "), digits: 3, better: 0 };
-const arrow = (column) => ({ 1: " ↑", "-1": " ↓", 0: "" })[column.better];
+const arrow = (column) => ({ 1: "\u00a0↑", "-1": "\u00a0↓", 0: "" })[column.better];
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function options(select, entries, chosen) {
   select.replaceChildren(...entries.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
@@ -104,6 +105,10 @@ function personStrip() {
 
 function openEdit(changes) {
   return () => update({ view: "edit", ...changes });
+}
+
+function heatLegend() {
+  return h("p", { class: "heat-legend" }, "0 ", h("span", { "aria-hidden": "true" }), ` ${HEAT_FULL} or more of 255 levels`);
 }
 
 function note(...text) {

@@ -48,8 +48,8 @@ function syncControls() {
   options(byId("prompt"), [["", "all"], ...listed.map((prompt) => [prompt.name, prompt.target])], state.prompt);
   document.querySelectorAll("#editors button").forEach((button) =>
     button.setAttribute("aria-pressed", String(shownEditors().includes(button.value))));
-  byId("reset").disabled = !(state.attribute || state.prompt || state.hide);
-  document.querySelector(".controls").hidden = state.view === "about";
+  byId("reset").hidden = !(state.attribute || state.prompt || state.hide);
+  document.querySelector(".controls").dataset.view = state.view;
 }
 
 function buildControls() {

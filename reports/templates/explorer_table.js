@@ -20,7 +20,7 @@ function tableView() {
 function tableTitle() {
   const prompts = shownPrompts();
   const what = prompts.length === 1 ? quoted(prompts[0]) : state.attribute ? `the ${prompts.length} prompts on ${state.attribute.replaceAll("_", " ")}` : `all ${prompts.length} prompts`;
-  return `${stopOf(state.strength).label}: ${what}`;
+  return `${capital(stopOf(state.strength).label)}: ${what}`;
 }
 
 function headCell(name, sorted) {
