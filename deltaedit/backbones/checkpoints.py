@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
@@ -223,13 +224,14 @@ def read_e4e(path: Path | str) -> Encoder4Editing:
             f"{path} is no e4e checkpoint: {part} is missing; it looks like {describe_names(_names(payload))}."
         )
     rows = sum(re.fullmatch(r"styles\.\d+\.linear\.weight", name) is not None for name in state)
-    encoder = Encoder4Editing(rows)
+    with torch.device("meta"):
+        encoder = Encoder4Editing(rows)  # takes the file's tensors for its own instead of a copy of 1 GB
     if mean.numel() == mean.shape[-1]:  # one w for all rows
         mean = mean.reshape(1, -1).repeat(rows, 1)
     state["w_mean"] = mean
     shapes: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in encoder.state_dict().items()}
     check_names(path, state, shapes, "an e4e encoder")
-    encoder.load_state_dict(state)
+    encoder.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()}, assign=True)
     return encoder.eval().requires_grad_(False)
 
 
@@ -249,11 +251,7 @@ def _is_old_torch_file(path: Path) -> bool:
 
 def _read_nvidia(path: Path) -> Generator:
     try:
-        content = read_pickle(path.read_bytes())
-        network = mapping(content).get("G_ema")
-        if class_name(network) != "Generator":
-            found = ", ".join(map(str, mapping(content))) or class_name(content) or type(content).__name__
-            raise CheckpointError(f"holds no network 'G_ema' of StyleGAN2; it holds: {found}")
+        network = _ema_network(path)
         tensors: dict[str, Tensor] = {}
         clamps: set[Any] = set()
         for prefix, state in named_modules(network):
@@ -261,9 +259,11 @@ def _read_nvidia(path: Path) -> Generator:
             if prefix.endswith((".conv0", ".conv1", ".torgb")):
                 clamps.add(state.get("conv_clamp"))
             for kind in ("_parameters", "_buffers"):
-                for name, value in mapping(state.get(kind)).items():
+                values = mapping(state.get(kind))
+                for name in list(values):
+                    full = f"{prefix}.{name}" if prefix else str(name)
+                    value = values.pop(name)  # so that no second copy of the generator piles up
                     if value is not None:
-                        full = f"{prefix}.{name}" if prefix else str(name)
                         tensors[full] = tensor(value, full)
         clamp = next(iter(clamps)) if len(clamps) == 1 else None
         if len(clamps) > 1 or not isinstance(clamp, int | float | None):
@@ -271,6 +271,17 @@ def _read_nvidia(path: Path) -> Generator:
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}; nothing of it was run.") from None
     return build_nvidia(path, tensors, clamp)
+
+
+def _ema_network(path: Path) -> Any:
+    """``G_ema`` of a pickle; the other networks of the file are dropped on return."""
+    with path.open("rb") as file:
+        content = read_pickle(file)
+    network = mapping(content).get("G_ema")
+    if class_name(network) != "Generator":
+        found = ", ".join(map(str, mapping(content))) or class_name(content) or type(content).__name__
+        raise CheckpointError(f"holds no network 'G_ema' of StyleGAN2; it holds: {found}")
+    return network
 
 
 def _check_nvidia(prefix: str, state: dict[Any, Any]) -> None:

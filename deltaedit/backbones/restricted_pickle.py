@@ -11,7 +11,7 @@ import io
 import pickle
 import pickletools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -95,22 +95,27 @@ class _Reader(pickle.Unpickler):
         raise CheckpointError(f"holds the global '{full}', which a StyleGAN2 pickle does not need{hint}")
 
 
-def read_pickle(data: bytes) -> Any:
+def read_pickle(data: bytes | BinaryIO) -> Any:
     """The pickle's content as plain values and records.
+
+    Args:
+        data: the pickle, or a file open at its start, which takes half the memory.
 
     Raises:
         CheckpointError: the data is no whole pickle, or names a global that is not on the list.
     """
     try:
-        check_operations(data)
-        return _Reader(io.BytesIO(data)).load()
+        file = io.BytesIO(data) if isinstance(data, bytes) else data
+        check_operations(file)
+        file.seek(0)
+        return _Reader(file).load()
     except CheckpointError:
         raise
     except Exception as error:  # whatever a damaged or hostile pickle can cause
         raise CheckpointError(f"is no whole pickle ({type(error).__name__}: {error})") from None
 
 
-def check_operations(data: bytes) -> None:
+def check_operations(data: bytes | BinaryIO) -> None:
     """Refuse a pickle that is made to exhaust the memory.
 
     Raises:
