@@ -1,0 +1,283 @@
+import base64
+import csv
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval import statistics
+from reports.explorer import write_explorer
+from reports.explorer_images import Packing, ladder, pictures
+from reports.explorer_stops import Choices
+from reports.run import Run
+from reports.tables import write_tables
+
+HOSTILE = "</script><script>alert(1)</script><!-- &amp; \u2028 \"'"
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and the text of scripts and the title."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.texts.append("")
+
+    def handle_data(self, data):
+        if self.texts:
+            self.texts[-1] += data
+
+    def text_of(self, tag, name=None):
+        return next(
+            t
+            for (found, attrs), t in zip(self.tags, self.texts, strict=True)
+            if found == tag and attrs.get("id") == name
+        )
+
+
+def written(run, folder, gaps, change=None, **options):
+    """A copy of a run with its tables and page; ``change`` is called with the folder before."""
+    shutil.copytree(run, folder)
+    if change:
+        change(folder)
+    write_tables(folder, gaps, statistics)
+    (page,) = write_explorer(folder, statistics, **options)
+    return folder, page
+
+
+def embedded(page, name="data"):
+    return json.loads(Elements(page.read_text(encoding="utf-8")).text_of("script", name))
+
+
+@pytest.fixture(scope="module")
+def plain(finished_run, tmp_path_factory, gaps):
+    return written(finished_run, tmp_path_factory.mktemp("explorer") / "plain", gaps)
+
+
+@pytest.fixture(scope="module")
+def matched(matched_run, tmp_path_factory, gaps):
+    return written(matched_run, tmp_path_factory.mktemp("explorer") / "matched", gaps)
+
+
+def rows_of(folder, name):
+    with (folder / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_page_names_all_choices_of_the_run(plain):
+    data = embedded(plain[1])
+    assert [editor["label"] for editor in data["editors"]] == [
+        "deltaedit",
+        "styleclip-global",
+        "deltaedit[threshold=0.05]",
+    ]
+    assert [stop["name"] for stop in data["stops"]] == ["default", "calibrated"]
+    assert data["first_stop"] == "calibrated"
+    assert [prompt["name"] for prompt in data["prompts"]] == ["glasses", "smile", "blond-hair"]
+    assert data["persons"] == [f"test-{i:04d}" for i in range(12)]
+    assert set(data["scopes"]) == {"all", "prompt:glasses", "prompt:smile", "prompt:blond-hair"}
+
+
+def test_matched_effects_are_stops_and_the_oracle_is_there(matched):
+    data = embedded(matched[1])
+    names = ["default", "calibrated", "matched-0.5", "matched-1", "matched-2"]
+    assert [stop["name"] for stop in data["stops"]] == names
+    assert data["first_stop"] == "matched-1"
+    assert None not in data["pictures"]["references"]["oracle"]["glasses"]
+
+
+@pytest.mark.parametrize("kind", ["default", "calibrated"])
+def test_main_table_is_the_runs_own(plain, kind):
+    folder, page = plain
+    found = {row["editor"]: row["values"] for row in embedded(page)["tables"][kind]["all"]["rows"]}
+    for row in rows_of(folder, "main"):
+        if row["kind"] == kind:
+            for column in ("success", "kept", "identity", "fd_avatars"):
+                assert found[row["editor"]][column][0] == pytest.approx(float(row[column]), rel=1e-4)
+            assert found[row["editor"]]["kept"][1] == pytest.approx(float(row["kept_low"]), rel=1e-4)
+
+
+def test_numbers_of_one_prompt_are_means_of_its_cells(plain):
+    folder, page = plain
+    rows = Run(folder).rows
+    mine = rows[(rows.kind == "default") & (rows.editor == "deltaedit") & (rows.prompt == "smile")]
+    values = embedded(page)["tables"]["default"]["prompt:smile"]["rows"][0]["values"]
+    eligible = mine[mine.eligible]
+    assert len(eligible) < len(mine)
+    assert values["success"][0] == pytest.approx(eligible.success.mean(), rel=1e-4)
+    assert values["identity"][0] == pytest.approx(mine.identity.mean(), rel=1e-4)
+    assert values["identity"][1] < values["identity"][0] < values["identity"][2]
+
+
+def test_editors_share_a_letter_exactly_where_their_test_finds_nothing(matched):
+    data, seen = embedded(matched[1]), set()
+    for stop, found in data["pairs"].items():
+        values = {row["editor"]: row["values"] for row in data["tables"][stop]["all"]["rows"]}
+        for first, second, column, _, _, _, p in found["rows"]:
+            together = bool(set(values[first][column][3]) & set(values[second][column][3]))
+            assert together == (p is None or p >= 0.05), (stop, first, second, column)
+            seen.add(together)
+    assert seen == {True, False}
+
+
+def test_without_statistics_nothing_is_tested(finished_run, tmp_path, gaps):
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    write_tables(folder, gaps)
+    data = embedded(write_explorer(folder)[0])
+    assert data["pairs"] == {} and not data["tested"]
+    assert not data["tables"]["default"]["all"]["tested"]
+
+
+def test_same_cells_same_bytes(plain, finished_run, tmp_path, gaps):
+    again = written(finished_run, tmp_path / "elsewhere", gaps)[1]
+    assert again.read_bytes() == plain[1].read_bytes()
+
+
+def test_nothing_is_loaded(matched):
+    text = matched[1].read_text(encoding="utf-8")
+    page = Elements(text)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "img", "iframe", "object", "embed", "base", "video", "audio")
+        assert "src" not in attributes
+        assert attributes.get("href", "#").startswith("#")
+        assert not [name for name in attributes if name.startswith("on")]
+    policy = next(a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+    code = page.text_of("script", None) + page.text_of("style")
+    for word in ("fetch(", "XMLHttpRequest", "WebSocket", "import(", "@import", "url(", "innerHTML", "eval("):
+        assert word not in code
+    assert set(re.findall(r"https?://[^\"'\s)]+", code)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+
+
+def test_hostile_texts_stay_texts(small_run, tmp_path, gaps):
+    def change(folder):
+        prompts = json.loads((folder / "prompts.json").read_text())
+        prompts[0]["target"] = HOSTILE
+        (folder / "prompts.json").write_text(json.dumps(prompts))
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"domain": "<b>x</title><script>"}))
+
+    page = written(small_run, tmp_path / "run", gaps, change)[1]
+    elements = Elements(page.read_text(encoding="utf-8"))
+    assert [tag for tag, _ in elements.tags].count("script") == 3
+    assert elements.text_of("title").strip() == "DeltaBench: <b>x</title><script>"
+    assert embedded(page)["prompts"][0]["target"] == HOSTILE
+
+
+def tiles(page):
+    """What a reader of the sprites gets: stop, editor, prompt, person -> int [px, px, 3]."""
+    data, sprites = embedded(page), embedded(page, "sprites")
+    px, step, persons = data["pictures"]["px"], data["pictures"]["step"], len(data["persons"])
+
+    def sheet(text):
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB")).astype(int)
+
+    def at(image, number, wide):
+        top, left = number // wide * px, number % wide * px
+        return image[top : top + px, left : left + px]
+
+    base = sheet(sprites["base"])
+    for stop, editors in data["cells"].items():
+        for editor, prompts in editors.items():
+            for number, prompt in enumerate(data["prompts"]):
+                for person, tile in enumerate(prompts[prompt["name"]]["tile"]):
+                    plain = at(base, persons + person, persons)
+                    if tile != -1:
+                        wide = data["pictures"]["wide"][number][person]
+                        found = at(sheet(sprites["edits"][number][person]), tile, wide)
+                        plain = (plain + found + 128) % 256 if step == 1 else plain + (found - 128) * step
+                    yield stop, editor, prompt["name"], person, plain.clip(0, 255)
+
+
+@pytest.mark.parametrize(("budget", "step"), [(10_000_000, 1), (70_000, 8)])
+def test_pictures_are_as_exact_as_said(small_run, tmp_path, gaps, budget, step):
+    folder, page = written(small_run, tmp_path / "run", gaps, budget_bytes=budget)
+    assert embedded(page)["pictures"]["step"] == step
+    run, checked = Run(folder), 0
+    for stop, editor, prompt, person, pixels in tiles(page):
+        rows = run.rows
+        chunk = rows[(rows.kind == stop) & (rows.editor == editor) & (rows.prompt == prompt)].chunk.iloc[0]
+        error = np.abs(pixels - run.chunk_array(chunk, "images")[person].astype(int)).max()
+        assert error <= step // 2, (stop, editor, prompt, person)
+        checked += 1
+    assert checked == 2 * 2 * 2 * 4
+
+
+def test_untouched_edits_take_no_room(matched):
+    cells = embedded(matched[1])["cells"]["default"]["identity"]["glasses"]
+    assert cells["tile"] == [-1] * 12
+
+
+@pytest.mark.parametrize("budget", [400_000, 60_000, 12_000])
+def test_pictures_fit_the_budget_and_the_page_can_say_what_is_missing(plain, budget):
+    found = pictures(Choices(Run(plain[0])), budget)
+    assert found.size_bytes <= budget
+    assert found.kept == 12
+    assert len(found.sources) == found.packing.persons <= 12
+    assert found.sources == tuple(range(found.packing.persons))
+
+
+def test_large_photos_shrink_before_persons_are_left_out():
+    ways = ladder(1024, 16)
+    assert ways[0] == Packing(256, 16, 0)
+    assert {way.px for way in ways} == {256, 128, 64}
+    assert ways[-1] == Packing(64, 1, 0)
+
+
+def test_failures_are_told(small_run, tmp_path, gaps):
+    def change(folder):
+        (chunk,) = (folder / "chunks").glob("styleclip-global--smile--default-*.json")
+        record = json.loads(chunk.read_text())
+        for ending in ("json", "npz", "parquet"):
+            chunk.with_suffix(f".{ending}").unlink()
+        failure = {key: record[key] for key in ("id", "editor", "prompt", "strength")} | {"error": "out of memory"}
+        (folder / "chunks" / f"{record['id']}.error.json").write_text(json.dumps(failure))
+
+    data = embedded(written(small_run, tmp_path / "run", gaps, change)[1])
+    assert data["cells"]["default"]["styleclip-global"]["smile"] == {"error": "out of memory"}
+    assert [failure["error"] for failure in data["failures"]] == ["out of memory"]
+    assert "tile" in data["cells"]["calibrated"]["styleclip-global"]["smile"]
+    rows = data["tables"]["default"]["prompt:smile"]["rows"]
+    assert [row["editor"] for row in rows] == ["deltaedit"]
+
+
+def test_one_image_has_no_interval(tmp_path, gaps, small_run):
+    def change(folder):
+        for path in (folder / "chunks").glob("*.parquet"):
+            import pandas
+
+            pandas.read_parquet(path).assign(eligible=False).to_parquet(path, index=False)
+
+    data = embedded(written(small_run, tmp_path / "run", gaps, change)[1])
+    for row in data["tables"]["default"]["all"]["rows"]:
+        assert "success" not in row["values"]  # nothing was eligible: blank, not 0
+
+
+def test_page_needs_the_tables(small_run, tmp_path):
+    folder = shutil.copytree(small_run, tmp_path / "run")
+    with pytest.raises(ValueError, match=r"has no .*main.csv; write the tables with `deltabench report"):
+        write_explorer(folder)
+
+
+def test_run_without_exact_answers(small_run, tmp_path, gaps):
+    def change(folder):
+        for path in (folder / "references").glob("*.npz"):
+            with np.load(path) as arrays:
+                region = arrays["region"]
+            np.savez(path, region=region)
+
+    data = embedded(written(small_run, tmp_path / "run", gaps, change)[1])
+    assert data["pictures"]["references"] == {"answer": {}, "oracle": {}}
+
+
+def test_stays_far_below_twenty_megabytes(matched):
+    assert matched[1].stat().st_size < 3_000_000  # 4 editors, 3 prompts, 12 images, 5 strengths
