@@ -44,9 +44,9 @@ class CalibrationImages:
             return self.domain.judges.attributes(round_to_8_bit(self.domain.editing.images(self.latents)))
 
     def visible(self, prompt: Prompt) -> np.ndarray:
-        """Which factors are seen before and after the exact edit: bool [N, F]."""
+        """Which factors are seen before and after the exact edit: bool [N, F]; all, where the domain does not know."""
         seen = self.domain.visible("calibration", self.count, prompt)
-        return np.ones((self.count, len(self.domain.factors)), dtype=bool) if seen is None else seen
+        return np.ones((len(self.latents), len(self.domain.factors)), dtype=bool) if seen is None else seen
 
 
 def usable(latents: Latents) -> Latents:

@@ -19,6 +19,9 @@ OUT_OF_REACH = "–"
 @click.command()
 @click.option("--methods", required=True, help="Editors, as for `deltabench run`.")
 @click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
+@click.option(
+    "--images-dir", default=None, type=click.Path(path_type=Path), help="Photographs to edit, or a file of W+ codes."
+)
 @click.option("--prompts", default=None, help="Names with commas between them, or a TOML file; default all.")
 @click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="Test images of the run.")
 @click.option("--limit", default=None, type=click.IntRange(1), help="At most this many test images.")
@@ -28,6 +31,7 @@ OUT_OF_REACH = "–"
 def calibrate(
     methods: str,
     domain: str,
+    images_dir: Path | None,
     prompts: str | None,
     images: int,
     limit: int | None,
@@ -49,7 +53,8 @@ def calibrate(
     from eval.store import Store
 
     asked = parse_strengths(PROTOCOLS["matched"])
-    loaded, arguments, specs = planned(methods, domain, prompts, min(images, limit or images), asked, seed, batch)
+    count = min(images, limit or images)
+    loaded, arguments, specs = planned(methods, domain, prompts, count, asked, seed, batch, images_dir)
     folder = out or default_folder(arguments)
     with Store(folder).lock():
         store = claimed_store(folder, loaded, arguments, specs)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 )
 @click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
 @click.option(
+    "--images-dir", default=None, type=click.Path(path_type=Path), help="Photographs to edit, or a file of W+ codes."
+)
+@click.option(
     "--prompts", default=None, help="Names with commas between them, or a TOML file; default all of the domain."
 )
 @click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="How many test images to edit.")
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 def run(
     methods: str,
     domain: str,
+    images_dir: Path | None,
     prompts: str | None,
     images: int,
     limit: int | None,
@@ -68,7 +72,8 @@ def run(
     from eval.plan import PROTOCOLS, parse_strengths
 
     asked = parse_strengths(PROTOCOLS[protocol] if strengths is None else strengths)
-    loaded, arguments, specs = planned(methods, domain, prompts, min(images, limit or images), asked, seed, batch)
+    count = min(images, limit or images)
+    loaded, arguments, specs = planned(methods, domain, prompts, count, asked, seed, batch, images_dir)
     folder = out or default_folder(arguments)
     if dry_run:
         _describe(arguments, folder)
@@ -84,6 +89,7 @@ def planned(
     strengths: tuple[Strength, ...],
     seed: int,
     batch: int | None,
+    images_dir: Path | None = None,
 ) -> tuple[Domain, Arguments, tuple[EditorSpec, ...]]:
     """What a command line asks for: the domain, what determines the cells, and the editors.
 
@@ -99,11 +105,11 @@ def planned(
         click.echo(f"Left out: {problem}", err=True)
     if not specs:
         raise UsageError("No editor is left to run; see `deltabench methods`.")
-    loaded = load_domain(domain)
+    loaded = load_domain(domain, images_dir)
     wanted = chosen_prompts(loaded, prompts)
     check_prompts(wanted, loaded.factors)
     labels = tuple(spec.label for spec in specs)
-    arguments = Arguments(domain, labels, wanted, images, strengths, seed, min(batch or CHUNK, images))
+    arguments = Arguments(loaded.name, labels, wanted, images, strengths, seed, min(batch or CHUNK, images))
     return loaded, arguments, specs
 
 

@@ -95,6 +95,6 @@ def attribute_change(
         effects=effects,
         kept=kept,
         ad_mean=other_effects.nanmean(1),
-        ad_max=largest.masked_fill(~others.any(1), torch.nan),
+        ad_max=largest.masked_fill(largest.isneginf(), torch.nan),  # no other factor is seen, or none has a σ
         kept_share=kept.nanmean(1),
     )

@@ -1,0 +1,38 @@
+"""Published files in the place of artefacts, for the published hyper-parameters only."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from deltaedit.artefacts import Artefacts
+from deltaedit.relevance import domain_relevance
+from deltaedit.train import TrainMapper
+
+
+def published_only(artefacts: Artefacts) -> Artefacts:
+    """The same artefacts, whose given files answer only an editor that asks with its default hyper-parameters.
+
+    ``net_face.pth`` is one trained mapper: ``deltaedit[cosine_weight=0]`` must not get it, and is trained instead.
+    """
+    given = {name: replace(file, fits=partial(is_published, name)) for name, file in artefacts.given.items()}
+    return Artefacts(artefacts.cache, artefacts.shipped, given)
+
+
+def is_published(name: str, key: Mapping[str, object]) -> bool:
+    """Whether an artefact's key asks for what the published files hold.
+
+    >>> is_published("relevance", {"domain": "…", "images": 16, "statistics": 500, "sigmas": 5.0, "seed": 0})
+    True
+    >>> is_published("delta-mapper", {**TrainMapper(arm="raw").key(), "domain": "…"})
+    False
+    """
+    wanted: Mapping[str, object] = {}
+    if name == "delta-mapper":
+        wanted = TrainMapper().key()
+    if name == "relevance":  # the statistics are measured in any case, with as many samples as are asked for
+        defaults = inspect.signature(domain_relevance).parameters
+        wanted = {parameter: defaults[parameter].default for parameter in ("images", "sigmas", "seed")}
+    return all(key.get(parameter) == value for parameter, value in wanted.items())
