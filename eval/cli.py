@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
     "domains": ("eval.commands.domains:domains", "List the domains."),
+    "models": ("eval.commands.models:models", "List the weight files: there, missing, where they come from."),
     "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),
     "domain": ("eval.commands.domain:domain", "Render, train or show a domain."),
 }
