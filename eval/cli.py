@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edit": ("eval.commands.edit:edit", "Edit pictures by a text and look at them: a strip of strengths."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
+    "why": ("eval.commands.why:why", "Say how a number of a run came to be, and compute it again."),
     "align": ("eval.commands.align:align", "Measure how well CLIP's images and texts match: raw, centred, delta."),
     "ablate": ("eval.commands.ablate:ablate", "Change one part of DeltaEdit at a time and compare at equal effect."),
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),

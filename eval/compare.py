@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from eval.errors import UsageError, unknown
 from eval.statistics import THESE_PROMPTS, compare_paired, grid_of, holm, metric_columns, verdict, with_setting
+from reports.recipes import refuse_mixture
 from reports.run import Run
 
 if TYPE_CHECKING:
@@ -82,45 +81,10 @@ def refuse_other_recipe(first: Run, second: Run) -> None:
     Raises:
         UsageError: it names every part that differs.
     """
-    if first is second:
-        return
-    parts = list(_differing_parts(first, second))
-    if parts:
-        raise UsageError(
-            f"{first.folder} and {second.folder} cannot be compared, as they differ in {'; '.join(parts)}."
-        )
-
-
-def _differing_parts(first: Run, second: Run) -> Iterator[str]:
-    one, other = first.manifest, second.manifest
-    if one["domain"] != other["domain"]:
-        yield f"the domain ({one['domain']} and {other['domain']})"
-        return
-    networks = _unequal(one.get("fingerprints", {}), other.get("fingerprints", {}))
-    if networks:
-        yield f"the weights of {', '.join(networks)}"
-    shared = set(one.get("recipes", {})) & set(other.get("recipes", {}))
-    recipes = [name for name in sorted(shared) if one["recipes"][name] != other["recipes"][name]]
-    if recipes:
-        yield f"the recipe of {', '.join(recipes)}"
-    prompts = _unequal(*({prompt["name"]: prompt for prompt in run.prompts} for run in (first, second)))
-    if prompts:
-        yield f"the prompts ({', '.join(prompts)})"
-    yield from _differing_images(first, second)
-
-
-def _differing_images(first: Run, second: Run) -> Iterator[str]:
-    if len(first.names) != len(second.names):
-        yield f"the number of images ({len(first.names)} and {len(second.names)})"
-    elif first.names != second.names or not np.array_equal(first.sources("images"), second.sources("images")):
-        yield "the images"
-    elif not np.array_equal(first.sources("reconstructions"), second.sources("reconstructions")):
-        yield "the reconstructions of the images"
-
-
-def _unequal(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Keys that only one has, or whose values differ."""
-    return [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    try:
+        refuse_mixture(first, second)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _read(folder: Path) -> tuple[Run, pd.DataFrame]:

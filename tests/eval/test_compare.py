@@ -82,7 +82,7 @@ def test_two_editors_of_one_run_differ_where_they_do(tmp_path):
     [
         ({"domain": "ffhq"}, r"the domain \(avatars and ffhq\)"),
         ({"fingerprints": {"generator": "aa", "attributes": "xx"}}, "the weights of attributes"),
-        ({"recipes": {"success": "attributes-xx"}}, "the recipe of success"),
+        ({"recipes": {"success": "attributes-xx"}}, r"the recipe of success \(attributes-bb and attributes-xx\)"),
         ({"prompts": PROMPTS[:3]}, r"the prompts \(smile\)"),
         ({"text": "a face with {}"}, r"the prompts \(glasses, beard, hat, smile\)"),
         ({"images": 10}, r"the number of images \(12 and 10\)"),

@@ -1,0 +1,1 @@
+"""How a number of a run folder came to be: what `deltabench why` prints (``docs/why.md``)."""

@@ -1,0 +1,322 @@
+"""Every value of the described tables, computed a second time from the files by other code than the tables'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from reports.layout import NOT_AVAILABLE, Value
+from reports.run import ORACLE, Run
+from reports.tables.matched import Statistics, find_groups
+from reports.why import goals
+from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, SEED, Column
+from reports.why.costs_again import cost_again
+from reports.why.files import Files
+from reports.why.frechet_again import frechet_again
+from reports.why.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, chunks_of, numbers_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PLAIN = "a plain mean over the cells"
+BOOTSTRAP = "a plain bootstrap, image by image"
+TOLERANCE = 1e-9  # relative: sums in another order; a table keeps at least ten digits
+SINGLE_PRECISION = 1e-6  # the table's own sums are partly float32, or its formula is another one
+
+
+class Again(NamedTuple):
+    """A value found a second time.
+
+    Attributes:
+        value: as the csv would have it; None: blank.
+        how: in words; '' if it was not found a second time.
+        tolerance: relative difference that the way of computing explains.
+    """
+
+    value: Value
+    how: str
+    tolerance: float = TOLERANCE
+
+
+class Question(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        files: of the run.
+        table: name.
+        row: of its csv.
+        stem: the column without ``_low`` or ``_high``.
+        column: described.
+        statistics: of ``eval``, for intervals and groups at equal effect; None without.
+    """
+
+    files: Files
+    table: str
+    row: Row
+    stem: str
+    column: Column
+    statistics: Statistics | None
+
+
+def value_again(asked: Question) -> Again:
+    """Compute the value from the files.
+
+    Returns:
+        ``how`` is '' for labels, and for what only the folder's ``determinism.json`` says.
+    """
+    special = _SPECIAL.get((asked.table, asked.stem)) or _SPECIAL.get(("", asked.stem))
+    if asked.table == "strengths":
+        return _strengths(asked)
+    if asked.table == "runtime":
+        return Again(*cost_again(asked.files, asked.row["editor"], asked.stem))
+    if asked.column.kind == FRECHET or asked.column.over.endswith("pooled over prompts"):
+        if asked.column.bound:
+            return Again(None, "")
+        return Again(*frechet_again(asked.files, asked.row, asked.stem), SINGLE_PRECISION)
+    if special is not None:
+        return special(asked)
+    if asked.stem.endswith("_group"):
+        return _group(asked)
+    if not asked.column.measure:
+        return Again(None, "")
+    return _mean(asked)
+
+
+def _mean(asked: Question) -> Again:
+    if asked.table == "main" and asked.row["editor"] == EXACT:
+        return _exact(asked)
+    if asked.table == "main" and asked.row["editor"] == INVERSION and asked.stem not in INVERTED:
+        return Again(None, "the row has no such number")
+    if asked.table == "matched" and asked.row["role"] in ("overshoots", "out of reach") and asked.stem != "reach_edits":
+        return Again(None, "the editor is not compared at this goal")
+    if asked.table == "matched" and asked.row["editor"] == ORACLE and asked.stem == "reach_edits":
+        return Again(None, "the oracle is asked for no effect")
+    _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
+    if not len(cells):
+        return Again(None, "no cell counts")
+    if asked.column.bound and asked.column.interval == BY_POPULATION and asked.row.get("population"):
+        return _population_bound(asked, cells)
+    numbers = numbers_of(asked.table, asked.row, asked.stem, asked.column, cells)
+    return _of_numbers(asked, numbers, cells["source"].to_numpy(np.int64), PLAIN)
+
+
+INVERTED = ("counterfactual_psnr_db", "counterfactual_ssim")  # columns of the main table that row inversion has
+
+
+def _of_numbers(asked: Question, numbers: np.ndarray, sources: np.ndarray, how: str) -> Again:
+    """Their mean, or a bound of its interval."""
+    import pandas
+
+    there = ~np.isnan(numbers)
+    numbers, sources = numbers[there], sources[there]
+    if not len(numbers):
+        return Again(None, "no cell has a number")
+    if not asked.column.bound:
+        return Again(float(pandas.Series(numbers).mean()), how)
+    if len(set(sources.tolist())) < 2:
+        return Again(NOT_AVAILABLE, "fewer than two images")
+    share = 2.5 if asked.column.bound == "low" else 97.5
+    means = _bootstrap(numbers, sources, len(asked.files.names), DRAWS[asked.column.interval])
+    return Again(float(np.percentile(means, share, method="inverted_cdf")), BOOTSTRAP)
+
+
+def _bootstrap(numbers: np.ndarray, sources: np.ndarray, images: int, draws: int) -> list[float]:
+    """The mean of every draw: each cell is repeated as often as its image was drawn."""
+    times = np.random.default_rng(SEED).multinomial(images, np.full(images, 1 / images), size=draws)
+    drawn = (np.repeat(numbers, row[sources]) for row in times)
+    return [float(part.mean()) for part in drawn if len(part)]
+
+
+def _population_bound(asked: Question, cells: DataFrame) -> Again:
+    """A bound for the population of the row: the bootstrap of ``eval.statistics`` on the cells read plainly."""
+    if asked.statistics is None:
+        return Again(None, "")
+    population = asked.row["population"]
+    found = asked.statistics.summarise(
+        cells.assign(editor=asked.row["editor"]), [asked.stem], population=population, by=("editor",)
+    )
+    value = float(found[asked.column.bound].iloc[0])
+    other = float(found["high" if asked.column.bound == "low" else "low"].iloc[0])
+    known = not math.isnan(value) and not math.isnan(other)
+    return Again(value if known else NOT_AVAILABLE, "the bootstrap of the statistics on the cells read plainly")
+
+
+def _exact(asked: Question) -> Again:
+    """The exact answers' identity to the originals."""
+    if asked.stem != "identity":
+        return Again(None, "the row has no such number")
+    originals = asked.files.array("sources.npz", "identity").astype(np.float64)
+    cosines, sources = [], []
+    for prompt in asked.files.prompts:
+        answers = asked.files.array(f"references/{prompt['name']}.npz", "identity").astype(np.float64)
+        if not answers.size:
+            return Again(None, "the domain knows no exact answers")
+        for number, (one, other) in enumerate(zip(originals, answers, strict=True)):
+            cosines.append(float(one @ other / math.sqrt((one @ one) * (other @ other))))
+            sources.append(number)
+    found = _of_numbers(asked, np.array(cosines), np.array(sources), "cosines of the stored embeddings, averaged")
+    return found._replace(tolerance=SINGLE_PRECISION)
+
+
+def _count(asked: Question) -> Again:
+    every, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
+    if asked.row.get("kind") == REFERENCE and asked.row["editor"] != ORACLE:
+        return Again(None, "the row is no editor")
+    if asked.table == "matched" and asked.row["role"] in ("overshoots", "out of reach"):
+        return Again(None, "the editor is not compared at this goal")
+    if asked.table == "matched" and not len(cells):
+        return Again(None, "no cell counts")
+    return Again(len(cells) if asked.stem == "eligible" or asked.table == "matched" else len(every), "counted")
+
+
+def _prompts(asked: Question) -> Again:
+    if asked.table == "pareto":
+        return Again(len(goals.curve_prompts(asked.files)), "counted")
+    if asked.row.get("kind") == REFERENCE:
+        return Again(None, "the row is no editor")
+    return Again(len(asked.files.prompts), "counted")
+
+
+def _at_bar(asked: Question) -> Again:
+    """Prompts whose success and kept reach the bars."""
+    if asked.row.get("kind") == REFERENCE:
+        return Again(None, "the row is no editor")
+    _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
+    means = cells.groupby("prompt")[["success", "kept"]].mean() if len(cells) else cells
+    reach = (means["success"] >= 0.8 - 1e-9) & (means["kept"] >= 0.9 - 1e-9) if len(means) else np.array([])
+    if asked.table == "main":
+        return Again(int(reach.sum()), "counted from plain means")
+    return Again(bool(reach.all()) if len(means) and means.notna().all(axis=None) else None, "compared plain means")
+
+
+def _at_ceiling(asked: Question) -> Again:
+    oracle = [info for info in asked.files.infos if info["kind"] == ORACLE]
+    if not oracle or asked.row["editor"] == ORACLE or asked.row.get("role") in ("overshoots", "out of reach"):
+        return Again(None, "there is no oracle to compare with" if not oracle else "the row is not compared with it")
+    _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
+    if asked.table == "matched" and not len(cells):
+        return Again(None, "no cell counts")
+    other = asked.files.cells(oracle)
+    if asked.table == "matched":
+        other = other[other["eligible"].to_numpy(dtype=bool)]
+    columns = ["counterfactual_psnr_db", "counterfactual_identity"]
+    both = cells.set_index(["prompt", "image"])[columns].join(
+        other.set_index(["prompt", "image"])[columns], rsuffix="_oracle", how="inner"
+    )
+    above = [both[name].mean() >= both[f"{name}_oracle"].mean() - 1e-9 for name in columns]
+    return Again(bool(len(both)) and all(above), "compared plain means")
+
+
+def _told(asked: Question) -> Again:
+    value = asked.files.manifest.get(asked.stem)
+    return Again(None if value is None else float(value), "read from the manifest")
+
+
+def _role(asked: Question) -> Again:
+    if asked.row["editor"] == ORACLE:
+        return Again(ORACLE, "its own row")
+    return Again(goals.role(asked.files, asked.row["editor"], float(asked.row["goal"])), "found from strengths/")
+
+
+def _reach_counts(asked: Question) -> Again:
+    """The counts of prompts in the table ``matched``."""
+    editor, goal = asked.row["editor"], float(asked.row["goal"])
+    if asked.stem == "prompts_compared":
+        return Again(len(goals.compared_prompts(asked.files, goal)), "counted from strengths/")
+    if editor == ORACLE:
+        return Again(None, "the oracle is asked for no effect")
+    names = goals.met(asked.files, editor, goal) if asked.stem == "prompts_met" else None
+    names = goals.reached(asked.files, editor, goal) if names is None else names
+    share = len(asked.files.prompts) if asked.stem == "reach_prompts" else None
+    return Again(len(names) if share is None else len(names) / share, "counted from strengths/")
+
+
+def _group(asked: Question) -> Again:
+    """Letters: the report's own comparison once more, as there is no second one."""
+    from reports.matched import Matched
+
+    if asked.statistics is None:
+        return Again(None, "")
+    matched = Matched(Run(asked.files.folder))
+    letters = find_groups(matched, asked.statistics).letters.get((float(asked.row["goal"]), asked.column.measure), {})
+    return Again(letters.get(asked.row["editor"]), "the report's own comparison once more")
+
+
+def _area(asked: Question) -> Again:
+    """The trapezoid rule over the means of the cells that all goals have."""
+    if not asked.row["goal"] or len(goals.curve_goals(asked.files)) < 2:
+        return Again(None, "a single point has no area")
+    tables = []
+    for goal in goals.curve_goals(asked.files):
+        row = {**asked.row, "goal": f"{goal}"}
+        _, cells = cells_of(asked.files, "pareto", row, asked.column)
+        own = numbers_of("pareto", row, "value", asked.column, cells)
+        tables.append(cells[["prompt", "source"]].assign(own=own).set_index(["prompt", "source"])["own"])
+    import pandas
+
+    joined = pandas.concat(tables, axis=1, join="inner")
+    heights, places = joined.to_numpy(), np.array(goals.curve_goals(asked.files))
+    areas = ((heights[:, 1:] + heights[:, :-1]) / 2 * np.diff(places)).sum(1) / (places[-1] - places[0])
+    sources = joined.index.get_level_values("source").to_numpy(np.int64)
+    return _of_numbers(asked, areas, sources, "the trapezoid rule cell by cell, and a plain mean")
+
+
+def _strengths(asked: Question) -> Again:
+    """The sweep's numbers as the file of the calibration has them."""
+    row = asked.row
+    found = [c for c in asked.files.calibrations if (c["editor"], c["prompt"]) == (row["editor"], row["prompt"])]
+    points = [p for p in found[0]["sweep"] if p["strength"] == float(row["strength"])] if found else []
+    if not points:
+        return Again(None, "")
+    if asked.stem == "harmonic_mean":
+        return Again(_harmonic(points[0]["success"], points[0]["kept"]), "from success and kept of strengths/")
+    if asked.stem == "chosen":
+        return Again(found[0]["chosen"] == float(row["strength"]), "read from strengths/")
+    return Again(points[0].get(asked.stem), "read from strengths/; the calibration's cells are not kept")
+
+
+def _harmonic(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return None
+    return 2 / (1 / a + 1 / b) if a and b else 0.0
+
+
+_SPECIAL: dict[tuple[str, str], Callable[[Question], Again]] = {
+    ("", "cells"): _count,
+    ("", "eligible"): _count,
+    ("", "prompts"): _prompts,
+    ("", "prompts_at_bar"): _at_bar,
+    ("", "at_bar"): _at_bar,
+    ("", "at_ceiling"): _at_ceiling,
+    ("", "identity_floor"): _told,
+    ("", "identity_ceiling"): _told,
+    ("matched", "role"): _role,
+    ("matched", "prompts_compared"): _reach_counts,
+    ("matched", "prompts_met"): _reach_counts,
+    ("matched", "prompts_reached"): _reach_counts,
+    ("matched", "reach_prompts"): _reach_counts,
+    ("pareto", "area"): _area,
+}
+
+
+def used_chunks(asked: Question) -> list[str]:
+    """Ids of the chunks that the value rests on."""
+    return [str(info["id"]) for info in chunks_of(asked.files, asked.table, asked.row)]
+
+
+def agrees(text: str, again: Value, tolerance: float) -> tuple[bool, float]:
+    """Whether the csv's text is the value, and their difference.
+
+    >>> agrees("0.5", 0.5, 1e-9), agrees("", None, 1e-9), agrees("True", False, 1e-9)[0]
+    ((True, 0.0), (True, 0.0), False)
+    """
+    if again is None or isinstance(again, (bool, str)):
+        same = text == ("" if again is None else str(again))
+        return same, 0.0 if same else math.nan
+    if not text or text in ("n/a", "never", "True", "False"):
+        return (not text and math.isnan(float(again))), math.nan
+    difference = 0.0 if float(text) == float(again) else abs(float(text) - float(again))
+    return difference <= tolerance * max(1.0, abs(float(text))), difference
