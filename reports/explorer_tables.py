@@ -27,6 +27,10 @@ def columns(run: Run) -> dict[str, dict[str, Any]]:
     }
     found |= {
         "identity": _described("identity", 2, 1),
+        "clip_score_editing": _described("CLIP score (editing)", 1, 1),
+        "clip_score_judge": _described("CLIP score (judge)", 1, 1),
+        "directional_editing": _described("directional (editing)", 3, 1),
+        "directional_judge": _described("directional (judge)", 3, 1),
         "counterfactual_psnr_db": _described("PSNR to the answer (dB)", 1, 1),
         "counterfactual_ssim": _described("SSIM to the answer", 3, 1),
         "counterfactual_identity": _described("identity to the answer", 2, 1),

@@ -44,7 +44,7 @@ function differenceTable() {
   const [a, b] = [valuesOf(state.a, state.strength), valuesOf(state.b, strengthOfB())];
   const table = data.tables[state.strength][scopeName()];
   const rows = (table?.columns ?? []).map((name) => differenceRow(name, a[name], b[name]));
-  const head = ["", "A", "B", "A − B", ""].map((text) => h("th", { scope: "col" }, text));
+  const head = ["", "A", "B", "A − B"].map((text) => h("th", { scope: "col" }, h("span", { class: text === "A − B" ? "amount" : null }, text)));
   return [
     h("div", { class: "scroll" }, h("table", { class: "differences", id: "differences" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))),
     note(pairNote()),
@@ -56,8 +56,7 @@ function differenceRow(name, a, b) {
   const found = pairOf(name);
   const text = (value) => (value ? `${format(value[0], column.digits)}${hasInterval(value) ? ` ±${halfWidth(value[1], value[2], column.digits)}` : ""}` : "");
   return h("tr", { "data-column": name }, h("th", { scope: "row" }, column.label, h("span", { class: "better" }, arrow(column))),
-    h("td", {}, text(a)), h("td", {}, text(b)), h("td", {}, found ? differenceText(found, column) : ""),
-    h("td", { class: "verdict" }, found ? verdict(found, column) : ""));
+    h("td", {}, text(a)), h("td", {}, text(b)), h("td", {}, found ? [h("span", { class: "amount" }, differenceText(found, column)), h("span", { class: "verdict" }, verdict(found, column))] : ""));
 }
 
 // The tests are over all prompts, at the same choice of strength. null: none was made.
@@ -120,5 +119,5 @@ function compareRow({ prompt, person }, single) {
 
 function effectCaption(cell, person) {
   const effect = cellNumber(cell, "target_effect", person);
-  return effect ? `effect ${effect} σ` : "";
+  return effect ? `${effect} σ` : "";
 }

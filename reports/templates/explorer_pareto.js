@@ -1,8 +1,12 @@
 // What does more effect cost? One point an editor and strength; a point opens its pictures.
 
-const PLOT = { width: 760, height: 420, left: 64, right: 20, top: 18, bottom: 48 };
+const WIDE = { width: 760, height: 420, left: 64, right: 20, top: 18, bottom: 48 };
+const NARROW = { width: 370, height: 320, left: 50, right: 8, top: 12, bottom: 46 };
+const narrow = matchMedia("(max-width: 700px)");
+let PLOT = WIDE;
 
 function paretoView() {
+  PLOT = narrow.matches ? NARROW : WIDE;
   const points = paretoPoints();
   return [
     h("div", { class: "bar" }, h("h2", {}, `Effect against ${columnOf(state.y).label}`),
@@ -74,7 +78,7 @@ function paretoPlot(points) {
 }
 
 function paretoAxes(scales) {
-  const [across, up] = [ticks(scales.x, 6), ticks(scales.y, 5)];
+  const [across, up] = [ticks(scales.x, PLOT.width / 120), ticks(scales.y, 5)];
   const bottom = PLOT.height - PLOT.bottom;
   const column = columnOf(state.y);
   return [

@@ -86,3 +86,4 @@ render();
 addEventListener("hashchange", () => { readState(); render(); });
 addEventListener("popstate", () => { readState(); render(); });
 addEventListener("keydown", onKey);
+narrow.addEventListener("change", render);

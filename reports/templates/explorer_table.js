@@ -20,7 +20,8 @@ function tableView() {
 function tableTitle() {
   const prompts = shownPrompts();
   const what = prompts.length === 1 ? quoted(prompts[0]) : state.attribute ? `the ${prompts.length} prompts on ${state.attribute.replaceAll("_", " ")}` : `all ${prompts.length} prompts`;
-  return `${capital(stopOf(state.strength).label)}: ${what}`;
+  const { kind, label } = stopOf(state.strength);
+  return `${capital(label)}${kind === "default" || kind === "calibrated" ? " strength" : ""}: ${what}`;
 }
 
 function headCell(name, sorted) {

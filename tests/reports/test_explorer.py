@@ -281,3 +281,10 @@ def test_run_without_exact_answers(small_run, tmp_path, gaps):
 
 def test_stays_far_below_twenty_megabytes(matched):
     assert matched[1].stat().st_size < 3_000_000  # 4 editors, 3 prompts, 12 images, 5 strengths
+
+
+def test_old_run_folders_can_be_looked_at(stored_run, tmp_path, gaps):
+    folder, page = written(stored_run, tmp_path / "run", gaps)
+    data = embedded(page)
+    assert [stop["name"] for stop in data["stops"]] == [stop.name for stop in Choices(Run(folder)).stops]
+    assert all(row["values"] for row in data["tables"][data["first_stop"]]["all"]["rows"])
