@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 
-# What the fast way through the covariances may lose, as a share of tr Σ1 + tr Σ2; beyond it the singular values decide.
+from eval.metrics.root_trace import factor_trace, root_trace
+
+# What a way through the covariances may lose at most, as a share of tr Σ1 + tr Σ2; beyond it the rows' own singular
+# values decide. It is a bound: what is lost is about a hundredth.
 TOLERANCE = 1e-10
 EXTRAPOLATION_SIZES = 6  # subset sizes of the fit to infinity, evenly spaced in 1/N between N/4 and N
 
@@ -62,8 +65,8 @@ def frechet_from_statistics(
         At least 0.
     """
     trace = float(np.trace(covariance1) + np.trace(covariance2))
-    nuclear, error = _nuclear_norm_of_covariances(covariance1, covariance2)
-    if not error <= TOLERANCE * trace:
+    nuclear = _nuclear_norm(covariance1, covariance2, trace)
+    if nuclear is None:
         nuclear = _singular_value_sum(_root(covariance1) @ _root(covariance2).T)
     return _combine(mean1 - mean2, trace, nuclear)
 
@@ -189,8 +192,8 @@ def distance_of_rows(mean1: np.ndarray, a: np.ndarray, mean2: np.ndarray, b: np.
     """Distance from means [D] and rows with AᵀA, BᵀB the covariances, as ``scaled`` gives them."""
     trace = float(np.vdot(a, a) + np.vdot(b, b))
     if min(len(a), len(b)) > a.shape[1]:
-        nuclear, error = _nuclear_norm_of_covariances(a.T @ a, b.T @ b)
-        if error <= TOLERANCE * trace:
+        nuclear = _nuclear_norm(a.T @ a, b.T @ b, trace)
+        if nuclear is not None:
             return _combine(mean1 - mean2, trace, nuclear)
     return _combine(mean1 - mean2, trace, _singular_value_sum(reduced(a) @ reduced(b).T))
 
@@ -198,6 +201,15 @@ def distance_of_rows(mean1: np.ndarray, a: np.ndarray, mean2: np.ndarray, b: np.
 def _combine(difference: np.ndarray, trace: float, nuclear: float) -> float:
     # The sum is not negative by Hölder's inequality; what is below zero is rounding.
     return max(float(difference @ difference) + trace - 2 * nuclear, 0.0)
+
+
+def _nuclear_norm(covariance1: np.ndarray, covariance2: np.ndarray, trace: float) -> float | None:
+    """By the fastest way whose error is bounded by TOLERANCE; none where covariances are too inexact."""
+    for way in (root_trace, factor_trace):
+        nuclear, error = way(covariance1, covariance2)
+        if error <= TOLERANCE * trace:
+            return nuclear
+    return None
 
 
 def _singular_value_sum(matrix: np.ndarray) -> float:
@@ -209,27 +221,3 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     root: np.ndarray = np.sqrt(values.clip(min=0))[:, None] * vectors.T
     return root
-
-
-def _nuclear_norm_of_covariances(covariance1: np.ndarray, covariance2: np.ndarray) -> tuple[float, float]:
-    """Sum of the roots of the eigenvalues of Σ1 Σ2, which are those of LᵀΣ1L with Σ2 = LLᵀ, and a bound of its error.
-
-    An eigenvalue λ is found to about ε‖Σ1‖‖Σ2‖, so its root to that over 2√λ: exact for well-conditioned covariances,
-    and infinitely wrong, as the bound then says, for singular ones.
-    """
-    from scipy.linalg import lapack
-
-    # Transposed because LAPACK wants columns: a symmetric matrix is its own transpose, and this one need not be turned.
-    factor, failed = lapack.dpotrf(covariance2.T, lower=1, clean=0)
-    if failed or len(factor) < 2:  # singular, or too small for the tridiagonal routine
-        return float("nan"), float("inf")
-    product, _ = lapack.dsygst(covariance1.T, factor, itype=2, lower=1)
-    # numpy.linalg.eigvalsh does the same, but fills and copies both triangles first: a quarter of the time at 2048-d.
-    workspace = 64 * len(product)
-    _, diagonal, beside, _, _ = lapack.dsytrd(product, lower=1, lwork=workspace, overwrite_a=1)
-    eigenvalues, failed = lapack.dsterf(diagonal, beside)
-    if failed or eigenvalues[0] <= 0:
-        return float("nan"), float("inf")
-    roots = np.sqrt(eigenvalues)
-    rounding = 4 * np.finfo(np.float64).eps * np.linalg.norm(covariance1) * np.linalg.norm(covariance2)
-    return float(roots.sum()), float((rounding / (2 * roots)).sum())

@@ -67,6 +67,21 @@ def test_statistics_of_singular_covariances():
     assert distance == pytest.approx(2.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("decay", [0.0, 1.2])
+def test_many_dimensions_equal_scipy_from_features_and_from_statistics(decay):
+    """Large enough for sums over shifts; a flat spectrum and one that falls as Inception's."""
+    rng = np.random.default_rng(18)
+    spread = np.arange(1, 301) ** -decay
+    turn = np.linalg.qr(rng.standard_normal((300, 300)))[0]
+    x, y = (rng.standard_normal((700, 300)) * spread @ turn for _ in range(2))
+    y = 1.1 * y + 0.05
+    (mean1, covariance1), (mean2, covariance2) = ((z.mean(0), np.cov(z, rowvar=False)) for z in (x, y))
+    expected = by_scipy(x, y)
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
+    assert frechet_from_statistics(mean1, covariance1, mean2, covariance2) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(x, x) <= 1e-9 * np.trace(covariance1)
+
+
 def test_fewer_images_than_dimensions_is_exact_and_silent():
     """N = 1,000 in 2,048-d in small: with D > n the two sets' spans are compared, not inverted."""
     x, y = features(6, 20, 64), features(7, 25, 64, 1.1, 0.2)
