@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,11 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     for note in sources.notes:
         say(note)
     editor = PictureEditor(spec, domain, asked, request.batch)
-    editor.prepare()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        editor.prepare()
+    for sentence in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
+        say(sentence)
     words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {asked.words}"
     if request.frames:
         return _frames(request, editor, sources, asked.similarity_to(domain), words)
