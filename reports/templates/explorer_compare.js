@@ -10,6 +10,7 @@ function compareView() {
       h("div", { class: "verdicts" }, differenceTable())),
     shownPrompts().length === 1 ? null : personStrip(),
     h("div", { class: "scroll", role: "region", "aria-label": "Edits of A and B" }, compareGrid()),
+    heatLegend(),
   ];
 }
 

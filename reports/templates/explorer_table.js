@@ -34,18 +34,19 @@ function headCell(name, sorted) {
       h("span", { class: "sorting", "aria-hidden": "true" }, mine ? (sorted.way === "best" ? "▼" : "▲") : "")));
 }
 
-// Editors first, then controls, then references. Groups are ordered; inside a group the order of the run stays.
+// Editors first, then those that are not at equal effect, controls and references, which are never ranked.
+// Groups are ordered; inside a group the order of the run stays.
 function sortedRows(table, rows) {
   const [column, way = "best"] = state.sort.split(":");
-  const place = (row) => (row.role === "reference" ? 2 : row.role === "floor" ? 1 : 0);
-  const order = [0, 1, 2].map((wanted) => rows.filter((row) => place(row) === wanted));
+  const place = (row) => ({ compared: 0, floor: 2, reference: 3 })[row.role] ?? 1;
+  const order = [0, 1, 2, 3].map((wanted) => rows.filter((row) => place(row) === wanted));
   if (!table.columns.includes(column)) return { rows: order.flat(), column: "", way, groups: [] };
   const better = columnOf(column).better || 1;
   const groups = grouped(order[0].filter((row) => column in row.values), column, better);
   if (way === "worst") groups.reverse();
   const missing = order[0].filter((row) => !(column in row.values));
   const descending = (better > 0) === (way === "best");
-  return { rows: [...groups.flatMap((group) => group.rows), ...missing, ...order[1], ...order[2]], column, way, groups, descending };
+  return { rows: [...groups.flatMap((group) => group.rows), ...missing, ...order.slice(1).flat()], column, way, groups, descending };
 }
 
 // [{ rows, letters }], the best first. By the tests' letters where there are some, otherwise by overlapping intervals.

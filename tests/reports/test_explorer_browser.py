@@ -157,6 +157,16 @@ def test_no_ranking_inside_a_group(page):
     assert order(page)[-controls:] == ["identity", "oracle"]
 
 
+def test_editors_out_of_reach_are_not_ranked(page):
+    """At 2 σ the second editor does not reach the prompt; by its numbers alone it could stand anywhere."""
+    show(page, "#view=table&strength=matched-2&prompt=blond-hair")
+    for way in ("best", "worst"):
+        page.click("[data-key=sort-identity]")
+        assert f"identity%3A{way}" in link(page)
+        assert order(page)[2:] == ["styleclip-global", "identity"]
+    assert "out of reach" in page.inner_text("tr[data-editor=styleclip-global] th")
+
+
 def test_slider_changes_the_pictures_and_the_link(page, run):
     show(page, "#view=grid&strength=matched-0.5")
     cell = "#grid tbody tr:nth-child(1) td:nth-child(4) canvas"
