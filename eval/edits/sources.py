@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,23 +132,38 @@ def _sizes(synthesis: Synthesis) -> str:
 
 
 def latents_of_styles(synthesis: Synthesis, s: Tensor, centre: Tensor) -> Latents:
-    """Codes whose styles are given: the rows of W+ are those nearest to the centre that make these styles.
+    """Codes whose styles are given, with rows of W+ that make these styles.
 
-    Styles are linear in W+, so that least squares finds the rows; where a layer has at least D styles they are exact.
+    Styles are linear in W+, so that least squares finds the rows. A layer of at least D styles has only one such row;
+    of the others' rows that one is taken which is nearest to the mean of these; where no convolution reads a row, the
+    mean.
 
     Args:
         synthesis: the generator.
         s: float32 [N, C], kept as they are.
-        centre: float32 [D], a mean w.
+        centre: float32 [D], a mean w, for generators whose layers are all narrower.
     """
+    layers = list(enumerate(synthesis.layout))
+    wide = [pair for pair in layers if pair[1].channels >= synthesis.w_dim]
+    narrow = [pair for pair in layers if pair[1].channels < synthesis.w_dim]
     with torch.no_grad():
         w_plus = centre.expand(len(s), synthesis.latents, -1).clone()
-        base, _ = synthesis.styles(w_plus)
-        for number, at in enumerate(synthesis.layout):
-            weight = _affine(synthesis, number, at)
-            step = torch.linalg.pinv(weight) @ (s - base)[:, at.start : at.stop].double().T
-            w_plus[:, at.latent] += step.T.to(w_plus)
+        _solve(synthesis, wide, s, w_plus)
+        if wide:
+            found = [at.latent for _, at in wide]
+            others = [row for row in range(synthesis.latents) if row not in found]
+            w_plus[:, others] = w_plus[:, found].mean(1, keepdim=True)
+        _solve(synthesis, narrow, s, w_plus)
         return Latents(w_plus, s, synthesis.styles(w_plus)[1])
+
+
+def _solve(synthesis: Synthesis, layers: Iterable[tuple[int, StyleLayer]], s: Tensor, w_plus: Tensor) -> None:
+    """Move the rows of these layers as little as possible so that they make the styles."""
+    base, _ = synthesis.styles(w_plus)
+    for number, at in layers:
+        inverse = torch.linalg.pinv(_affine(synthesis, number, at))
+        step = inverse @ (s - base)[:, at.start : at.stop].double().T
+        w_plus[:, at.latent] += step.T.to(w_plus)
 
 
 def _affine(synthesis: Synthesis, number: int, at: StyleLayer) -> Tensor:
