@@ -13,6 +13,7 @@ from typing import Any
 from deltaedit.artefacts import hardware_name
 from eval.domains.base import Domain
 from eval.editor_spec import EditorSpec
+from eval.inputs import inputs
 from eval.plan import Arguments
 from eval.store import SCHEMA
 
@@ -38,6 +39,7 @@ def manifest(
         "editors": {spec.label: _editor(spec) for spec in specs},
         "fingerprints": dict(domain.fingerprints),
         "recipes": recipes,
+        "inputs": inputs(domain),
         "determinism": DETERMINISM,
         "frechet_name": domain.judges.frechet_name,
         "identity_floor": domain.judges.identity_floor,

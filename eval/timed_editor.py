@@ -35,12 +35,15 @@ class RecordingArtefacts(Artefacts):
     def __init__(self, artefacts: Artefacts) -> None:
         super().__init__(artefacts.cache, artefacts.shipped, artefacts.given)
         self.loaded_cost_s = 0.0
+        self.seen: dict[str, dict[str, Any]] = {}  # file name -> what is known of it
 
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
         """As ``Artefacts.get``."""
         artefact = super().get(name, key, build)
         if not artefact.built_here:
             self.loaded_cost_s += artefact.cost_s
+        about = {"file": artefact.path.name, "cost_s": artefact.cost_s, "hardware": artefact.hardware}
+        self.seen.setdefault(artefact.path.name, {**about, "built_here": artefact.built_here})
         return artefact
 
 
@@ -79,6 +82,7 @@ class TimedEditor:
             "hardware": hardware_name(),
             "fit_s": {},
             "fit_here_s": {},
+            "artefacts": [],
             **(costs or {}),
         }
 
@@ -105,6 +109,8 @@ class TimedEditor:
         judge_guard.check_holds_no_judge(self.label, self._editor, self._judge_weights)
         self.costs["fit_here_s"].setdefault(prompt.name, here_s)
         self.costs["fit_s"].setdefault(prompt.name, cost_s)
+        known = {artefact["file"]: artefact for artefact in self.costs["artefacts"]}
+        self.costs["artefacts"] = list((self._artefacts.seen | known).values())
 
     def edit(self, latents: Latents, prompt: Prompt, strength: float) -> tuple[Latents, float]:
         """Edited codes and the seconds that they took, or would have taken if nothing were remembered.

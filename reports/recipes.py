@@ -19,7 +19,7 @@ import numpy as np
 
 from reports.layout import Table
 from reports.run import Run
-from reports.why.columns import DRAWS, LABEL, SEED, Column, column_of, manifest_names
+from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
 
 FILE = "recipes.csv"
 ID_DIGITS = 12
@@ -76,7 +76,7 @@ def _parts(run: Run, table: Table, column: Column, name: str) -> dict[str, str]:
         "inputs": "; ".join(f"{network}: {_one_line(inputs[network])}" for network in networks if network in inputs),
         "images": str(len(run.names)),
         "prompts": str(len(run.prompts)),
-        "n": _n(run, table),
+        "n": _n(run, table) if column.kind == FRECHET else "",
         "interval": column.interval,
         "draws": str(DRAWS.get(column.interval, "")),
         "seed": str(SEED) if column.interval in DRAWS else "",

@@ -203,9 +203,8 @@ def _at_ceiling(asked: Question) -> Again:
     if asked.table == "matched":
         other = other[other["eligible"].to_numpy(dtype=bool)]
     columns = ["counterfactual_psnr_db", "counterfactual_identity"]
-    both = cells.set_index(["prompt", "image"])[columns].join(
-        other.set_index(["prompt", "image"])[columns], rsuffix="_oracle", how="inner"
-    )
+    keys = ["prompt", "image"]
+    both = cells[keys + columns].merge(other[keys + columns], on=keys, suffixes=("", "_oracle"))
     above = [both[name].mean() >= both[f"{name}_oracle"].mean() - 1e-9 for name in columns]
     return Again(bool(len(both)) and all(above), "compared plain means")
 
@@ -240,8 +239,9 @@ def _group(asked: Question) -> Again:
 
     if asked.statistics is None:
         return Again(None, "")
-    matched = Matched(Run(asked.files.folder))
-    letters = find_groups(matched, asked.statistics).letters.get((float(asked.row["goal"]), asked.column.measure), {})
+    if asked.files.letters is None:
+        asked.files.letters = find_groups(Matched(Run(asked.files.folder)), asked.statistics).letters
+    letters = asked.files.letters.get((float(asked.row["goal"]), asked.column.measure), {})
     return Again(letters.get(asked.row["editor"]), "the report's own comparison once more")
 
 

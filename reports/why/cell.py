@@ -55,7 +55,7 @@ def find_cell(folder: Path, text: str) -> Cell:
         allowed = list(dict.fromkeys(info[key] for info in infos))
         word = next((word for word in words if word in allowed), None)
         if word is None:
-            raise ValueError(no_such(key, words[0 if key == "editor" else min(1, len(words) - 1)], allowed, FORM))
+            raise ValueError(no_such(key, words[0] if words else "", allowed, FORM))
         infos = [info for info in infos if info[key] == word]
         words.remove(word)
     image = next((word for word in words if word in files.names), None)

@@ -29,6 +29,7 @@ class Files:
         self.manifest: dict[str, Any] = self.json("manifest.json")
         self._rows: dict[str, DataFrame] = {}
         self._arrays: dict[tuple[str, str], np.ndarray] = {}
+        self.letters: dict[tuple[float, str], dict[str, str]] | None = None  # of the groups, once they were compared
 
     def json(self, name: str) -> Any:
         """A JSON file of the folder."""

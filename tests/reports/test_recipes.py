@@ -1,0 +1,122 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from eval import statistics
+from reports.recipes import COLUMNS, recipe_difference, refuse_mixture, row
+from reports.run import Run
+from reports.tables import build_tables, write_tables
+
+ABOUT = {
+    "recipes": {
+        "success": "one-vs-rest-log-odds,8-bit@attribute-judge:aaaaaaaaaaaa",
+        "clip_score_judge": "bicubic-antialias,79-templates,8-bit@judge-clip:bbbbbbbbbbbb",
+        "fd_avatars": "float64,unbiased-covariance,8-bit@frechet-features:cccccccccccc",
+    },
+    "fingerprints": {"attribute-judge": "a" * 64, "judge-clip": "b" * 64, "frechet-features": "c" * 64},
+    "inputs": {"judge-clip": {"image_px": 64, "range": "[-1, 1]", "crop": "none", "resize": "none"}},
+}
+
+
+def copied(run, folder, **changes):
+    folder = shutil.copytree(run, folder)
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **ABOUT, **changes}))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["small_run", "matched_run"])
+def test_every_column_of_every_table_has_a_recipe(kind, gaps, request, tmp_path):
+    run = Run(copied(request.getfixturevalue(kind), tmp_path / "run"))
+    (run.folder / "determinism.json").write_text(
+        json.dumps(
+            {
+                **{"prompt": "glasses", "strength": 1.0, "images": 8, "batches": [8, 4], "threads": 1},
+                **{"tolerance": {"latents": 1e-3, "images": 0.01}, "torch": "2", "hardware": "2 cores"},
+                "editors": {"deltaedit": {"verdict": "failed", "error": "none"}},
+            }
+        )
+    )
+    tables = build_tables(run, gaps, statistics)
+    assert "determinism" in [table.name for table in tables]
+    assert [f"{t.name}: {c}" for t in tables for c in t.columns if not row(run, t, c)["id"]] == []
+
+
+def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_path):
+    folder = copied(small_run, tmp_path / "run")
+    write_tables(folder, gaps)
+    with (folder / "tables" / "recipes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(COLUMNS)
+    found = {(entry["table"], entry["column"]): entry for entry in rows}
+    clip = found["main", "clip_score_judge"]
+    assert clip["recipe"] == "clip_score_judge: bicubic-antialias,79-templates,8-bit@judge-clip:bbbbbbbbbbbb"
+    assert clip["networks"] == "judge-clip " + "b" * 64
+    assert clip["inputs"] == "judge-clip: image_px 64, range [-1, 1], crop none, resize none"
+    assert (clip["images"], clip["prompts"], clip["over"]) == ("4", "2", "all cells")
+    assert (clip["interval"].split(",")[0], clip["draws"], clip["seed"]) == ("95 %", "1000", "0")
+    assert found["main", "fd_avatars"]["n"] == "8"
+    ids = {name: found["main", name]["id"] for name in ("success", "success_low", "kept", "editor")}
+    assert ids["editor"] == "label"
+    assert len(set(ids.values())) == 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipes": {**ABOUT["recipes"], "success": "softmax,8-bit@attribute-judge:aaaaaaaaaaaa"}},
+        {"fingerprints": {**ABOUT["fingerprints"], "attribute-judge": "d" * 64}},
+        {"inputs": {"attribute-judge": {"resize": "nearest"}}},
+    ],
+)
+def test_another_recipe_has_another_id_and_the_same_one_the_same(small_run, gaps, tmp_path, changes):
+    first, same = (Run(copied(small_run, tmp_path / name)) for name in "ab")
+    other = Run(copied(small_run, tmp_path / "c", **changes))
+    ids = [row(run, build_tables(run, gaps)[0], "success")["id"] for run in (first, same, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"recipes": {**ABOUT["recipes"], "success": "softmax,8-bit@attribute-judge:aaaaaaaaaaaa"}},
+            r"the recipe of success \(one-vs-rest-log-odds and softmax\)",
+        ),
+        ({"fingerprints": {**ABOUT["fingerprints"], "judge-clip": "d" * 64}}, "the weights of judge-clip"),
+        (
+            {"inputs": {"judge-clip": {**ABOUT["inputs"]["judge-clip"], "crop": "centre"}}},
+            r"the crop of the images for judge-clip \(none and centre\)",
+        ),
+        ({"domain": "ffhq"}, r"the domain \(avatars and ffhq\)"),
+    ],
+)
+def test_runs_of_other_recipes_are_refused_in_one_sentence(small_run, tmp_path, changes, said):
+    first, other = Run(copied(small_run, tmp_path / "a")), Run(copied(small_run, tmp_path / "b", **changes))
+    refuse_mixture(first, first)
+    refuse_mixture(first, Run(copied(small_run, tmp_path / "c")))
+    with pytest.raises(ValueError, match=rf"cannot be compared, as they differ in {said}\.$") as caught:
+        refuse_mixture(first, other)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_reconstructions_are_refused(small_run, tmp_path):
+    first, other = (Run(copied(small_run, tmp_path / name)) for name in "ab")
+    arrays = dict(np.load(other.folder / "sources.npz"))
+    arrays["reconstructions"][0, 0, 0, 0] ^= 1
+    np.savez(other.folder / "sources.npz", **arrays)
+    with pytest.raises(ValueError, match=r"differ in the reconstructions of the images\."):
+        refuse_mixture(first, Run(other.folder))
+
+
+def test_old_runs_without_inputs_can_be_compared_with_new_ones(small_run, tmp_path):
+    old = Run(copied(small_run, tmp_path / "a", inputs={}))
+    refuse_mixture(old, Run(copied(small_run, tmp_path / "b")))
+
+
+def test_the_difference_of_two_recipes():
+    assert recipe_difference("a,b@n:1", "a@n:2") == ("b, n:1", "n:2")
+    assert recipe_difference("a,b", "a") == ("b", "nothing")
