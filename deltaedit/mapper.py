@@ -17,7 +17,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from deltaedit.backbones.layers import GAIN, SLOPE
 from deltaedit.backbones.stylegan2 import EqualLinear, StyleLayer
 
 COARSE_LAYERS = 3  # 4 and 8 px
@@ -37,12 +39,27 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
+class MapperLayer(EqualLinear):
+    """An ``EqualLinear`` with leaky ReLU that scales its input and not its weights.
+
+    The product is the same up to rounding, but the weights are the larger ones by far: at 1024 px 83 million, of which
+    no scaled copy is written then, nor are their gradients scaled once more.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, lr_mul=LR_MUL, activate=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] -> [..., outputs]."""
+        return F.leaky_relu(F.linear(x * self.scale, self.weight, self.bias * self.lr_mul), SLOPE) * GAIN
+
+
 class Mapper(nn.Module):
     """Four fully connected layers with leaky ReLU, after a PixelNorm or not."""
 
     def __init__(self, inputs: int, outputs: int, norm: bool = True) -> None:
         super().__init__()
-        layers = [EqualLinear(width, outputs, lr_mul=LR_MUL, activate=True) for width in (inputs, *[outputs] * 3)]
+        layers = [MapperLayer(width, outputs) for width in (inputs, *[outputs] * 3)]
         self.mapping = nn.Sequential(*([PixelNorm()] if norm else []), *layers)
 
     def forward(self, x: Tensor) -> Tensor:

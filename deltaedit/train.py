@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deltaedit.adam import BackwardAdam
 from deltaedit.backbones.stylegan2 import StyleLayer
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
@@ -27,7 +28,8 @@ from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.precision import autocast
 
 Report = Callable[[int, int, dict[str, float]], None]
-VALIDATION_BATCH = 1024  # a matter of memory only
+VALIDATION_BATCH = 256  # a matter of memory only
+STATE_FORMAT = 2  # of the file that a training goes on from; counted up whenever its content changes
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,26 @@ def split_images(origin: Sequence[str], images: int, settings: TrainMapper) -> t
     return rows[held_out:], rows[:held_out]
 
 
-class _Training:
-    """Everything that one training holds, and that is stored to resume it."""
+class Training:
+    """Everything that one training holds, and that is stored to resume it.
+
+    Args:
+        images: styles and CLIP features.
+        layout: the generator's ``Synthesis.layout``.
+        settings: of the training.
+        device: where to train.
+        state_file: where ``save`` stores the training; the best weights lie beside it then, and not in memory.
+    """
 
     def __init__(
-        self, images: TrainingSet, layout: Sequence[StyleLayer], settings: TrainMapper, device: torch.device
+        self,
+        images: TrainingSet,
+        layout: Sequence[StyleLayer],
+        settings: TrainMapper,
+        device: torch.device,
+        state_file: Path | None = None,
     ) -> None:
-        self.images, self.settings, self.device = images, settings, device
+        self.images, self.settings, self.device, self.state_file = images, settings, device, state_file
         self.rows, held_out = split_images(images.origin, len(images.s), settings)
         self.centre = images.features[torch.from_numpy(self.rows)].mean(0)
         draws = np.random.default_rng((settings.seed, 1))
@@ -159,11 +174,11 @@ class _Training:
         with torch.random.fork_rng(devices=[]):  # the layers draw their weights from the global generator
             torch.manual_seed(settings.seed)
             self.mapper = DeltaMapper(layout, images.features.shape[1], settings.levels).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.mapper.parameters(), settings.learning_rate, (settings.beta1, settings.beta2), fused=True
+        self.optimiser = BackwardAdam(
+            self.mapper.parameters(), settings.learning_rate, (settings.beta1, settings.beta2)
         )
         self.step = 0
-        self.best: dict[str, Tensor] = {}
+        self._best: dict[str, Tensor] = {}
         self.best_step = 0
         self.curve: list[tuple[int, float, float]] = []
 
@@ -171,16 +186,19 @@ class _Training:
         """Weighted sum of the two losses: scalar."""
         with autocast(self.device, self.settings.bfloat16):
             predicted = self.mapper(pairs.s.to(self.device), pairs.condition.to(self.device))
-        mse, cosine = mapper_losses(predicted.float(), pairs.delta_s.to(self.device))
+        wanted = pairs.delta_s.to(self.device)
+        mse, cosine = mapper_losses(predicted.to(wanted.dtype), wanted)
         return self.settings.mse_weight * mse + self.settings.cosine_weight * cosine
+
+    def draw(self) -> Pairs:
+        """The pairs of the next step."""
+        draws = np.random.default_rng((self.settings.seed, 2, self.step))
+        return draw_pairs(self.images, self.rows, self.settings.batch, draws, self.settings.arm, self.centre)
 
     def advance(self) -> Tensor:
         """One step of the optimiser on pairs that only seed and step determine; its loss, a scalar."""
-        draws = np.random.default_rng((self.settings.seed, 2, self.step))
-        pairs = draw_pairs(self.images, self.rows, self.settings.batch, draws, self.settings.arm, self.centre)
-        self.optimiser.param_groups[0]["lr"] = learning_rate(self.settings, self.step)
-        loss = self.loss(pairs)
-        self.optimiser.zero_grad()
+        self.optimiser.set_learning_rate(learning_rate(self.settings, self.step))
+        loss = self.loss(self.draw())
         loss.backward()
         self.optimiser.step()
         self.step += 1
@@ -201,37 +219,80 @@ class _Training:
                 f"take a 'learning_rate' below {self.settings.learning_rate}."
             )
         if not self.curve or loss < min(row[2] for row in self.curve):
-            self.best = {name: value.to("cpu", copy=True) for name, value in self.mapper.state_dict().items()}
-            self.best_step = self.step
+            self._keep_best()
         self.curve.append((self.step, training_loss, loss))
         return loss
 
-    def save(self, path: Path) -> None:
+    def _keep_best(self) -> None:
+        """Keep the weights as they are now, on the disk if there is a place, otherwise in memory."""
+        state, self.best_step = self.mapper.state_dict(), self.step
+        if self.state_file is not None:
+            _store(state, best_file(self.state_file))
+        elif self._best:
+            for name, value in state.items():
+                self._best[name].copy_(value)
+        else:
+            self._best = {name: value.to("cpu", copy=True) for name, value in state.items()}
+
+    def save(self) -> None:
         """Store all of it, whole or not at all."""
+        if self.state_file is None:
+            return
         state = {
+            "format": STATE_FORMAT,
             "settings": self.settings.key(),
             "step": self.step,
             "mapper": self.mapper.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "best": self.best,
             "best_step": self.best_step,
             "curve": self.curve,
         }
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, temporary)
-        temporary.replace(path)
+        _store(state, self.state_file)
 
-    def load(self, path: Path) -> None:
-        """Go on where ``save`` was called."""
+    def load(self) -> None:
+        """Go on where ``save`` was called, if it was.
+
+        Raises:
+            ValueError: the file is of other settings, or of another version of this program.
+        """
+        path = self.state_file
+        if path is None or not path.exists():
+            return
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         if state["settings"] != self.settings.key():
             raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
+        if state.get("format") != STATE_FORMAT or not best_file(path).exists():
+            raise ValueError(f"{path} cannot be resumed by this version; delete it and train anew.")
         self.mapper.load_state_dict(state["mapper"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best_step = state["step"], state["best_step"]
-        self.best = {name: value.cpu() for name, value in state["best"].items()}
         self.curve = [tuple(row) for row in state["curve"]]
+
+    def finish(self) -> TrainedMapper:
+        """The outcome; the training is over then, and its memory is given back before the best weights are read."""
+        del self.mapper, self.optimiser
+        if self.state_file is not None:
+            self._best = torch.load(best_file(self.state_file), map_location="cpu", weights_only=True)
+        return TrainedMapper(self._best, self.best_step, tuple(self.curve))
+
+
+def best_file(state_file: Path) -> Path:
+    """Where the best weights of a training lie that is stored in ``state_file``."""
+    return state_file.with_name(f"{state_file.name}.best")
+
+
+def forget_training(state_file: Path) -> None:
+    """Remove what a training has stored."""
+    for path in (state_file, best_file(state_file)):
+        path.unlink(missing_ok=True)
+
+
+def _store(state: dict[str, Any], path: Path) -> None:
+    """Write a file that exists whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, temporary)
+    temporary.replace(path)
 
 
 def train_mapper(
@@ -249,17 +310,16 @@ def train_mapper(
         layout: the generator's ``Synthesis.layout``.
         settings: default ``TrainMapper()``.
         state_file: written at every validation; when it exists already, the training goes on from there and ends with
-            the same weights, bit for bit, as an unbroken one.
+            the same weights, bit for bit, as an unbroken one. ``forget_training`` removes it.
         report: called with (step, steps, {"train": loss, "validation": loss}) at every validation.
         device: where to train; the training set may stay elsewhere.
 
     Raises:
-        ValueError: too few images, a state file of other settings, or a loss that is no longer finite.
+        ValueError: too few images, a state file that does not fit, or a loss that is no longer finite.
     """
     settings = settings or TrainMapper()
-    training = _Training(training_set, layout, settings, torch.device(device))
-    if state_file is not None and state_file.exists():
-        training.load(state_file)
+    training = Training(training_set, layout, settings, torch.device(device), state_file)
+    training.load()
     while training.step < settings.steps:
         losses = []
         end = min(settings.steps, (training.step // settings.evaluate_every + 1) * settings.evaluate_every)
@@ -267,8 +327,7 @@ def train_mapper(
             losses.append(training.advance())
         train_loss = float(torch.stack(losses).mean())
         validation_loss = training.validate(train_loss)
-        if state_file is not None:
-            training.save(state_file)
+        training.save()
         if report is not None:
             report(training.step, settings.steps, {"train": train_loss, "validation": validation_loss})
-    return TrainedMapper(training.best, training.best_step, tuple(training.curve))
+    return training.finish()

@@ -8,7 +8,15 @@ from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import draw_pairs
-from deltaedit.train import TrainMapper, learning_rate, mapper_losses, split_images, train_mapper
+from deltaedit.train import (
+    TrainMapper,
+    best_file,
+    forget_training,
+    learning_rate,
+    mapper_losses,
+    split_images,
+    train_mapper,
+)
 
 LAYOUT = Synthesis(16, (6, 6, 4), 8).layout  # C = 28
 TINY = TrainMapper(
@@ -101,6 +109,34 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(images, tmp_path,
     assert seen == [12]
     assert resumed.curve == unbroken.curve
     assert all(torch.equal(resumed.state[name], unbroken.state[name]) for name in unbroken.state)
+
+
+def test_best_weights_lie_beside_the_state_and_both_go(images, tmp_path):
+    state_file = tmp_path / "state.pt"
+    long = replace(TINY, steps=40, learning_rate=50.0)  # soon spoils what was learnt
+    result = train_mapper(images, LAYOUT, long, state_file)
+    in_memory = train_mapper(images, LAYOUT, long)
+    assert result.best_step == in_memory.best_step < 40
+    assert all(torch.equal(result.state[name], in_memory.state[name]) for name in in_memory.state)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.pt", "state.pt.best"]
+    again = train_mapper(images, LAYOUT, long, state_file)  # nothing left to do
+    assert all(torch.equal(again.state[name], in_memory.state[name]) for name in in_memory.state)
+    forget_training(state_file)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["old format", "no best weights"])
+def test_a_state_that_cannot_be_resumed_is_refused(images, tmp_path, fault):
+    state_file = tmp_path / "state.pt"
+    train_mapper(images, LAYOUT, TINY, state_file)
+    if fault == "old format":
+        state = torch.load(state_file, weights_only=True)
+        del state["format"]
+        torch.save(state, state_file)
+    else:
+        best_file(state_file).unlink()
+    with pytest.raises(ValueError, match=r"state\.pt cannot be resumed by this version; delete it"):
+        train_mapper(images, LAYOUT, TINY, state_file)
 
 
 def test_a_state_of_other_settings_is_refused(images, tmp_path):
