@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reports.determinism import determinism_table, marked
 from reports.layout import Table
+from reports.recipes import write_recipes
 from reports.run import Run
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
@@ -51,7 +52,7 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
 
 
 def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statistics | None = None) -> list[Path]:
-    """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder.
+    """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder, and the recipe of every column.
 
     All but the runtime table are the same bytes whenever the cells are the same.
 
@@ -70,4 +71,5 @@ def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statist
     tables = build_tables(run, frechet, statistics)
     folder = run.folder / "tables"
     folder.mkdir(exist_ok=True)
-    return [path for table in tables for path in table.write(folder)]
+    written = [path for table in tables for path in table.write(folder)]
+    return [*written, write_recipes(run, tables, folder)]
