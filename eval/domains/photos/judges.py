@@ -100,16 +100,14 @@ class InceptionFeatures(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        state = tensors_of(load_torch(path))
-        network = _fid_inception()
-        shapes: dict[str, tuple[int, ...]] = {
-            name: tuple(tensor.shape)
-            for name, tensor in network.state_dict().items()
-            if not name.endswith("num_batches_tracked")  # a counter of training, which the file does not have
-        }
-        state = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
+            network = _fid_inception()
+        shapes: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+        # Counters of training, which the file does not have and nothing reads.
+        counters = {name: torch.tensor(0) for name in shapes if name.endswith("num_batches_tracked")}
+        state = counters | tensors_of(load_torch(path))
         check_names(path, state, shapes, "pytorch-fid's Inception")
-        network.load_state_dict(state, strict=False)
+        network.load_state_dict(state, assign=True)
         parts: dict[str, nn.Module] = dict(network.named_children())
         kept = [parts[name] for name in parts if name not in ("AuxLogits", "dropout", "fc")]
         self.layers = nn.Sequential(*kept).eval().requires_grad_(False)

@@ -50,5 +50,7 @@ def measure(images: Iterable[Tensor], attributes: Attributes, identity: Identity
 
 def _sigma(logits: Tensor) -> Tensor:
     """Standard deviation of the log-odds of logits [N, V]: [V]."""
+    if len(logits) < 2:
+        return torch.full((logits.shape[1],), torch.nan)
     sigma = log_odds(logits).std(0)
     return sigma.masked_fill(~(sigma > 0), torch.nan)

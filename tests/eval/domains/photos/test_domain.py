@@ -1,0 +1,85 @@
+import csv
+import json
+
+import numpy as np
+
+from eval.cli import main
+from eval.domains import load_domain
+from eval.prompts import Prompt
+
+EDITORS = "deltaedit,styleclip-global,identity"
+
+
+def run(domain_file, out, *options: str) -> int:
+    command = ["run", "--domain", str(domain_file), "--methods", EDITORS, "--strengths", "default"]
+    return main([*command, "--prompts", "red-hair", "--limit", "2", "--out", str(out), *options])
+
+
+def test_a_run_goes_through_to_tables_and_figures(domain_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run(domain_file, out) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["domain"] == "people" and manifest["frechet_name"] == "fid"
+    assert "images (seeds)" in manifest["fingerprints"] and "judge-clip" in manifest["fingerprints"]
+    assert manifest["recipes"]["success"].startswith("zero-shot,100xcosine,one-text-a-value")
+    assert "bilinear-299-no-antialias" in manifest["recipes"]["fid"] and "mtcnn" in manifest["recipes"]["identity"]
+    assert -1 <= manifest["identity_floor"] <= manifest["identity_ceiling"] <= 1
+
+    with (out / "tables" / "main.csv").open() as file:
+        rows = {row["editor"]: row for row in csv.DictReader(file)}
+    assert {"deltaedit", "styleclip-global", "identity"} <= rows.keys()
+    assert float(rows["identity"]["target_effect"] or 0) == 0
+    assert all(row["counterfactual_psnr_db"] in ("", "n/a") for name, row in rows.items() if name in EDITORS)
+    assert (out / "figures" / "grid.png").stat().st_size > 1000
+    assert run(domain_file, out) == 0  # nothing is left to do
+
+
+def test_without_its_files_one_sentence_says_so(domain_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path / "cache"))
+    for command in ("run", "calibrate"):
+        assert main([command, "--domain", "ffhq", "--methods", "identity", "--out", str(tmp_path / "x")]) == 2
+        text = capsys.readouterr().err.strip()
+        assert "'stylegan2-ffhq-config-f.pt'" in text and "deltabench models --domain ffhq" in text
+        assert "\n" not in text
+    assert main(["prompts", "--domain", "ffhq"]) == 0  # texts need no weights
+
+
+def test_avatars_takes_no_photographs(tmp_path, capsys):
+    assert main(["run", "--methods", "identity", "--images-dir", str(tmp_path)]) == 2
+    assert "'avatars' has its own images" in capsys.readouterr().err
+
+
+def test_regions_are_the_boxes_of_the_description(domain_file):
+    domain = load_domain(str(domain_file))
+    eyes = domain.region(Prompt("p", "face", "x", "eyeglasses", "eyeglasses"))
+    assert eyes.shape == (32, 32) and np.array_equal(np.flatnonzero(eyes.all(1)), np.arange(8, 16))
+    assert eyes.sum() == 8 * 32
+    assert domain.region(Prompt("p", "face", "x", "hair", "red")).all()
+
+
+def test_nothing_exact_is_known(domain_file):
+    domain = load_domain(str(domain_file))
+    prompt = domain.prompts[0]
+    assert domain.counterfactuals("test", 2, prompt) is None and domain.visible("test", 2, prompt) is None
+
+
+def test_published_files_stand_in_and_other_settings_are_computed(domain_file):
+    from deltaedit.editor import DeltaEdit
+
+    editing = load_domain(str(domain_file)).editing
+    published = DeltaEdit(relevance_statistics=50)
+    published.prepare(editing)
+    assert np.isnan(published.prepare_cost_s)  # nobody knows what the files cost
+    trained = DeltaEdit(relevance_statistics=50, steps=2, batch=4)
+    trained.prepare(editing)
+    assert not (
+        trained.mapper.state_dict()["fm_fine.mapping.0.weight"]
+        == published.mapper.state_dict()["fm_fine.mapping.0.weight"]
+    ).all()
+
+
+def test_editors_and_judges_of_one_file_are_refused(domain_file, tmp_path, capsys):
+    path = domain_file.with_name("same.toml")
+    path.write_text(domain_file.read_text().replace('clip = "editing-clip.pt"', 'clip = "judge-clip.pt"'))
+    assert run(path, tmp_path / "run") == 2
+    assert "the same file" in capsys.readouterr().err
