@@ -4,12 +4,13 @@ Images are resampled with multinomial weights, and for a population of prompts t
 the product of both (the pigeonhole bootstrap, Owen 2007, Ann. Appl. Stat. 1:386). Everything is sums over clusters, so
 a draw costs one row of a matrix product.
 
-Intervals are studentised (bootstrap-t, Efron and Tibshirani 1993, chapter 12.5): every draw is divided by its own
-clustered standard error. That corrects few clusters and skewed metrics, and it cancels that product weights count a
-cell's noise three times (Owen 2007, theorem 4), as the draw's variance counts it three times too. Shares near 0 or 1
-are beyond any bootstrap of a few clusters (a draw without a failure has no spread): they get the interval of Korn and
-Graubard (1998, Surv. Methodol. 24:193), Clopper and Pearson's at the number of independent cells that would have this
-variance. ``benchmarks/coverage.py`` measures both.
+Intervals are studentised and symmetric (Hall 1988, J. R. Stat. Soc. B 50:35): every draw is divided by its own
+clustered standard error, and the interval is the mean ± the standard error times the 95 % quantile of the absolute
+values. That corrects few clusters and skewed metrics, and it cancels that product weights count a cell's noise three
+times (Owen 2007, theorem 4), as the draw's variance counts it three times too. Equal tails (bootstrap-t) would follow
+skewed metrics a little better, and miss heavy-tailed ones (decibels) up to twice as often as they should. Shares near 0
+or 1 are beyond any bootstrap of a few clusters (a draw without a failure has no spread): see ``shares``.
+``benchmarks/coverage.py`` measures both.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.statistics.shares import clustered_share_interval, share_interval
 from eval.statistics.variance import cluster_variance, degrees_of_freedom, two_way_variance
+
+__all__ = ["DRAWS", "Estimates", "image_bootstrap", "multinomial_weights", "share_interval", "two_way_bootstrap"]
 
 DRAWS = 2000
 FEWEST = 8  # clusters from which on draws are used; below, their own standard errors are erratic: t interval
@@ -162,51 +166,22 @@ def _estimates(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(counts > 0, np.nansum(values, axis=(1, 2)) / counts, np.nan)
     low, high = np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    tail = (1 - confidence) / 2
     for row in np.flatnonzero(np.isfinite(freedom) & np.isfinite(standard_error)):
-        estimate = float(mean[row]), float(standard_error[row]), float(freedom[row])
         if shares is not None and shares[row]:
-            low[row], high[row] = share_interval(*estimate, tail)
+            low[row], high[row] = clustered_share_interval(values[row], two_way=two_way, tail=(1 - confidence) / 2)
         else:
-            low[row], high[row] = _studentised_interval(*estimate, tail, statistics[:, row])
+            half = _quantile(float(freedom[row]), confidence, statistics[:, row]) * standard_error[row]
+            low[row], high[row] = mean[row] - half, mean[row] + half
     return Estimates(mean, low, high, standard_error, freedom)
 
 
-def _studentised_interval(
-    mean: float, standard_error: float, freedom: float, tail: float, statistics: np.ndarray
-) -> tuple[float, float]:
-    """Bootstrap-t interval; Student's where there are too few clusters, or too few that differ, to draw from."""
+def _quantile(freedom: float, confidence: float, statistics: np.ndarray) -> float:
+    """Of the absolute draws; Student's where there are too few clusters, or too few that differ, to draw from."""
     from scipy.special import stdtrit
 
-    if standard_error == 0:
-        return mean, mean
-    low, high = -np.inf, np.inf
-    if freedom + 1 >= FEWEST:
-        low, high = np.quantile(statistics[~np.isnan(statistics)], [tail, 1 - tail], method="inverted_cdf")
-    if not (np.isfinite(low) and np.isfinite(high)):
-        low, high = stdtrit(freedom, tail), stdtrit(freedom, 1 - tail)
-    return float(mean - high * standard_error), float(mean - low * standard_error)
-
-
-def share_interval(mean: float, standard_error: float, freedom: float, tail: float) -> tuple[float, float]:
-    """Korn and Graubard's interval of a share; where all cells agree, clusters are the independent trials.
-
-    Args:
-        mean: the share, in [0, 1].
-        standard_error: clustered.
-        freedom: its degrees of freedom.
-        tail: chance to miss on each side, in (0, 0.5).
-
-    >>> low, high = share_interval(1.0, 0.0, 19, 0.025)  # no failure on 20 images
-    >>> round(low, 3), high
-    (0.832, 1.0)
-    """
-    from scipy.special import betaincinv, ndtri, stdtrit
-
-    trials = freedom + 1
-    if standard_error > 0 and 0 < mean < 1:
-        trials = mean * (1 - mean) / standard_error**2 * float(ndtri(tail) / stdtrit(freedom, tail)) ** 2
-    hits, misses = mean * trials, (1 - mean) * trials
-    low = 0.0 if mean <= 0 else float(betaincinv(hits, misses + 1, tail))
-    high = 1.0 if mean >= 1 else float(betaincinv(hits + 1, misses, 1 - tail))
-    return low, high
+    known = statistics[~np.isnan(statistics)]
+    if freedom + 1 >= FEWEST and len(known):
+        found = float(np.quantile(np.abs(known), confidence, method="inverted_cdf"))
+        if np.isfinite(found):
+            return found
+    return float(stdtrit(freedom, (1 + confidence) / 2))

@@ -67,6 +67,24 @@ def test_interval_of_independent_normal_images_is_that_of_student():
     assert abs(found.high[0] - high) < 0.05 * (high - low)
 
 
+@pytest.mark.parametrize("two_way", [False, True])
+def test_ends_are_the_quantile_of_absolute_studentised_draws(two_way):
+    values = cells(15, 9, missing=0.1, seed=4)
+    method = two_way_bootstrap if two_way else image_bootstrap
+    found = method(values, np.random.default_rng(0), draws=300)
+    rng = np.random.default_rng(0)
+    image_weights = rng.multinomial(15, np.full(15, 1 / 15), size=300).astype(float)
+    if two_way:
+        prompt_weights = rng.multinomial(9, np.full(9, 1 / 9), size=300).astype(float)
+        draws = _two_way_statistics(values, image_weights, prompt_weights)
+    else:
+        draws = _image_statistics(values, image_weights)
+    for metric in range(2):
+        quantile = sorted(abs(draws[:, metric]))[284]  # the 285th of 300
+        assert found.high[metric] - found.mean[metric] == pytest.approx(quantile * found.standard_error[metric])
+        assert found.mean[metric] - found.low[metric] == pytest.approx(quantile * found.standard_error[metric])
+
+
 def test_cells_of_one_image_count_as_one():
     one_each = np.random.default_rng(1).normal(size=(1, 40, 1))
     single = image_bootstrap(one_each, np.random.default_rng(0))

@@ -1,0 +1,173 @@
+"""Intervals of shares whose cells come in clusters, near 0 and 1 too.
+
+Two intervals of each kind of cluster, and at each end the wider one:
+
+* Korn and Graubard's (1998, Surv. Methodol. 24:193), Clopper and Pearson's at the number of independent cells that
+  would have the clustered variance. Where most clusters are easy and a few are hard, a sample without a hard one has
+  almost no variance, and this interval is far too short: it covered 75 % of the time for 8 prompts.
+* That of the mean of beta-binomial counts (Williams 1975, Biometrics 31:949; Crowder 1978, Appl. Stat. 27:34) by the
+  profile likelihood ratio. The beta distribution of the clusters' true shares tells how much hard ones may be missing.
+  But true shares need not be beta distributed, and where each is known exactly the likelihood trusts that too much.
+
+Both take Student's t at Satterthwaite's degrees of freedom for the normal quantile, as few clusters call for. Images
+and prompts together: the squares of both distances from the mean add (Zou and Donner 2008, Stat. Med. 27:1693), less
+what the noise of cells would count twice.
+
+Values between 0 and 1 (the kept share of several factors) vary less within a cluster than hits and misses of the same
+mean: they count as that many more cells.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eval.statistics.variance import cluster_variance
+
+ALIKE = np.linspace(-9.0, 6.0, 31)  # log-odds of the correlation within clusters over which the profile is taken
+REACH = 9.0  # log-odds on either side of the mean in which the ends are sought
+POINTS = 41
+LITTLE = 1e-3  # shares of variances below this count as this, so that nothing is divided by 0
+
+
+def clustered_share_interval(values: np.ndarray, *, two_way: bool, tail: float) -> tuple[float, float]:
+    """Interval of the mean of cells in [0, 1].
+
+    Args:
+        values: float64 [I, P] in [0, 1], NaN where missing; at least two images, and for two-way two prompts.
+        two_way: prompts could have been others as well as images.
+        tail: chance to miss on each side, in (0, 0.5).
+
+    >>> low, high = clustered_share_interval(np.ones((20, 1)), two_way=False, tail=0.025)  # no failure on 20 images
+    >>> round(low, 3), high
+    (0.832, 1.0)
+    """
+    present = ~np.isnan(values)
+    values = values[np.ix_(present.any(1), present.any(0))]
+    mean = float(np.nanmean(values))
+    if mean <= 0 or mean >= 1:
+        clusters = min(values.shape) if two_way else len(values)
+        return share_interval(mean, 0.0, clusters - 1, tail)
+    noise = _noise_of_cells(values)
+    (low, high), between = _distances(values, mean, noise, tail)
+    if two_way:
+        of_prompts, _ = _distances(values.T, mean, noise, tail)
+        low, high = np.hypot(of_prompts, np.sqrt(between) * np.array([low, high]))
+    return max(0.0, mean - float(low)), min(1.0, mean + float(high))
+
+
+def share_interval(mean: float, standard_error: float, freedom: float, tail: float) -> tuple[float, float]:
+    """Korn and Graubard's interval of a share; where all cells agree, clusters are the independent trials.
+
+    Args:
+        mean: the share, in [0, 1].
+        standard_error: clustered.
+        freedom: its degrees of freedom.
+        tail: chance to miss on each side, in (0, 0.5).
+
+    >>> low, high = share_interval(1.0, 0.0, 19, 0.025)  # no failure on 20 images
+    >>> round(low, 3), high
+    (0.832, 1.0)
+    """
+    from scipy.special import betaincinv, ndtri, stdtrit
+
+    trials = freedom + 1
+    if standard_error > 0 and 0 < mean < 1:
+        trials = mean * (1 - mean) / standard_error**2 * float(ndtri(tail) / stdtrit(freedom, tail)) ** 2
+    hits, misses = mean * trials, (1 - mean) * trials
+    low = 0.0 if mean <= 0 else float(betaincinv(hits, misses + 1, tail))
+    high = 1.0 if mean >= 1 else float(betaincinv(hits + 1, misses, 1 - tail))
+    return low, high
+
+
+def _noise_of_cells(values: np.ndarray) -> float:
+    """Variance of a cell among those of its prompt."""
+    counts = (~np.isnan(values)).sum(0)
+    repeated = counts > 1
+    if not repeated.any():
+        return float(np.nanvar(values))
+    parts = values[:, repeated]
+    return float(np.nansum((parts - np.nanmean(parts, axis=0)) ** 2) / (counts[repeated] - 1).sum())
+
+
+def _distances(values: np.ndarray, mean: float, noise: float, tail: float) -> tuple[np.ndarray, float]:
+    """How far the ends are from the mean when rows of [G, H] are the clusters, and the share of rows in its variance.
+
+    The share of rows is what is left of the clustered variance of the mean without the noise of cells, in [0, 1].
+    """
+    from scipy.special import stdtrit
+
+    counts = (~np.isnan(values)).sum(1).astype(np.float64)
+    shares = np.nansum(values, axis=1) / counts
+    variance = float(cluster_variance(values[None], 1)[0])
+    between = max(0.0, 1 - noise / counts.sum() / variance) if variance > 0 else 0.0
+    # Satterthwaite 1946: the noise of cells is known well, the differences of clusters are known from G - 1.
+    freedom = (len(counts) - 1) / max(between, LITTLE) ** 2
+    # Hits and misses of these means would vary within clusters by this much.
+    binary = float((shares * (1 - shares) * counts).sum() / max((counts - 1).sum(), 1.0)) or mean * (1 - mean)
+    trials = counts / np.clip(noise / binary, LITTLE, 1.0)
+    ends = np.array(
+        [
+            beta_binomial_interval(shares, trials, float(stdtrit(freedom, 1 - tail))),
+            share_interval(mean, float(np.sqrt(variance)), freedom, tail),
+        ]
+    )
+    return np.maximum(0.0, [mean - ends[:, 0].min(), ends[:, 1].max() - mean]), between
+
+
+def beta_binomial_interval(shares: np.ndarray, trials: np.ndarray, quantile: float) -> tuple[float, float]:
+    """Means that the profile likelihood of beta-binomial counts does not reject.
+
+    Args:
+        shares: float64 [G] in [0, 1], hits over trials; not all 0 and not all 1.
+        trials: float64 [G] > 0, need not be whole.
+        quantile: of the signed root of the likelihood ratio; 1.96 for 95 % of many clusters.
+    """
+    centre = float(shares @ trials / trials.sum())
+    # Closer near the centre, where the likelihood bends.
+    steps = REACH * np.sinh(np.linspace(-3.0, 3.0, POINTS)) / np.sinh(3.0)
+    places = np.log(centre / (1 - centre)) + steps
+    profile = _profile(places, shares, trials)
+    best = int(profile.argmax())
+    roots = np.sqrt(2 * np.maximum(profile[best] - profile, 0.0))  # nearly straight lines on both sides
+    low, high = -np.inf, np.inf
+    if roots[: best + 1].max() > quantile:
+        low = _crossing(places[best::-1], roots[best::-1], quantile)
+    if roots[best:].max() > quantile:
+        high = _crossing(places[best:], roots[best:], quantile)
+    return float(1 / (1 + np.exp(-low))), float(1 / (1 + np.exp(-high)))
+
+
+def _crossing(places: np.ndarray, roots: np.ndarray, quantile: float) -> float:
+    """First place where the roots exceed the quantile, on a line between the two points around it."""
+    after = int(np.argmax(roots > quantile))
+    part = (quantile - roots[after - 1]) / (roots[after] - roots[after - 1])
+    return float(places[after - 1] + part * (places[after] - places[after - 1]))
+
+
+def _profile(places: np.ndarray, shares: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    """Largest log-likelihood over the correlation at each log-odds of the mean: float64 [K]."""
+    from scipy.special import gammaln
+
+    (shares, trials), times = np.unique(np.stack([shares, trials]), axis=1, return_counts=True)
+    means = 1 / (1 + np.exp(-places))
+    weight = np.exp(-ALIKE)  # (1 - ρ) / ρ: sum of the two parameters of the beta distribution
+    hits, misses = shares * trials, (1 - shares) * trials
+    first, second = means[:, None] * weight, (1 - means[:, None]) * weight  # [K, R]
+    both = gammaln(weight[:, None] + trials) - gammaln(weight)[:, None]  # [R, G]
+    likelihood = (
+        (gammaln(first[..., None] + hits) - gammaln(first)[..., None]) @ times
+        + (gammaln(second[..., None] + misses) - gammaln(second)[..., None]) @ times
+        - both @ times
+    )
+    return _peaks(likelihood)
+
+
+def _peaks(likelihood: np.ndarray) -> np.ndarray:
+    """Height of the parabola through the largest value of each row [K, R] and its neighbours: float64 [K]."""
+    rows = np.arange(len(likelihood))
+    middle = np.clip(likelihood.argmax(1), 1, likelihood.shape[1] - 2)
+    left, top, right = (likelihood[rows, middle + step] for step in (-1, 0, 1))
+    curvature, slope = left - 2 * top + right, (right - left) / 2
+    inside = (curvature < 0) & (np.abs(slope) <= -curvature)
+    rise = np.divide(slope**2, -2 * curvature, out=np.zeros_like(top), where=inside)
+    return np.asarray(np.where(inside, top + rise, likelihood.max(1)))
