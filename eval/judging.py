@@ -22,6 +22,7 @@ from eval.metrics.identity import identity_similarity
 from eval.metrics.locality import outside_l1, outside_psnr
 from eval.prompts import Prompt
 from eval.recipes import column_names
+from eval.source_checks import check_distinct, check_reading
 
 BATCH = 64  # images at once where a caller names no other number
 
@@ -67,6 +68,7 @@ class Answers:
         images: exact counterfactuals, float32 [N, 3, H, W] of 8-bit values; None where the domain has none.
         frechet: their features [N, D]; None likewise.
         identity: their unit embeddings [N, E]; None likewise.
+        clip: their unit features [N, E] by the judge CLIP; None likewise.
         visible: bool [N, F], factors that can be seen before and after.
         region: bool [H, W], pixels that the prompt may change.
         text_editing: the prompt's texts as the editing CLIP sees them.
@@ -76,6 +78,7 @@ class Answers:
     images: Tensor | None
     frechet: Tensor | None
     identity: Tensor | None
+    clip: Tensor | None
     visible: np.ndarray
     region: np.ndarray
     text_editing: PromptFeatures
@@ -102,9 +105,14 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
         domain: the judges, and the generator that makes the reconstructions.
         sources: the images and their inverted codes.
         batch: images at once.
+
+    Raises:
+        UsageError: a picture is there twice, or the attribute judge does not see what its card promises.
     """
     judges = domain.judges
     originals = round_to_8_bit(sources.images).cpu()
+    check_distinct(sources.names, originals)
+    check_reading(domain, sources, _attributes(domain, originals, batch) if judges.accuracy else {})
     blocks = _blocks(len(sources), batch)
     pictures = [round_to_8_bit(domain.editing.images(sources.latents[block])).cpu() for block in blocks]
     reconstructions = torch.cat(pictures)
@@ -142,6 +150,7 @@ def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch:
         images=images,
         frechet=None if images is None else _apply(domain, domain.judges.frechet, images, batch),
         identity=None if images is None else _apply(domain, domain.judges.identity, images, batch),
+        clip=None if images is None else _apply(domain, domain.judges.clip.encode_images, images, batch),
         visible=np.ones((count, len(domain.factors)), dtype=bool)
         if visible is None
         else np.asarray(visible, dtype=bool),
@@ -166,8 +175,8 @@ def judge_edits(
         images: the edits, float [n, 3, H, W], as the generator made them.
 
     Returns:
-        A dict of plain numbers for each edit, and the features: ``frechet`` [n, D], ``identity`` [n, E] and ``logits``
-        [n, V] of all factors, float32.
+        A dict of plain numbers for each edit, and the features: ``frechet`` [n, D], ``identity`` [n, E], ``clip``
+        [n, E] by the judge CLIP, and ``logits`` [n, V] of all factors, float32.
 
     Raises:
         ValueError: there are not as many edits as rows.
@@ -179,10 +188,14 @@ def judge_edits(
     logits = _attributes(domain, edits, len(edits))
     frechet = _apply(domain, domain.judges.frechet, edits, len(edits))
     identity = _apply(domain, domain.judges.identity, edits, len(edits))
+    clips = {
+        "editing": _apply(domain, domain.editing.clip.encode_images, edits, len(edits)),
+        "judge": _apply(domain, domain.judges.clip.encode_images, edits, len(edits)),
+    }
     change = _change(
         domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
     )
-    columns = _attribute_columns(domain, change) | _clip_columns(domain, sources, answers, rows, edits)
+    columns = _attribute_columns(domain, change) | _clip_columns(sources, answers, rows, clips)
     columns |= _identity_columns(sources, answers, rows, identity)
     columns |= _picture_columns(sources, answers, rows, edits)
     lists = {name: _numbers(columns[name]) for name in column_names(domain)}
@@ -193,6 +206,7 @@ def judge_edits(
     features = {
         "frechet": frechet.numpy(),
         "identity": identity.numpy(),
+        "clip": clips["judge"].numpy(),
         "logits": torch.cat([*logits.values()], 1).numpy(),
     }
     return rows_out, features
@@ -259,16 +273,15 @@ def _attribute_columns(domain: Domain, change: AttributeChange) -> dict[str, Ten
 
 
 def _clip_columns(
-    domain: Domain, sources: JudgedSources, answers: Answers, rows: slice, edits: Tensor
+    sources: JudgedSources, answers: Answers, rows: slice, clips: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     columns = {}
-    for name, clip, before, text in (
-        ("editing", domain.editing.clip, sources.clip_editing, answers.text_editing),
-        ("judge", domain.judges.clip, sources.clip_judge, answers.text_judge),
+    for name, before, text in (
+        ("editing", sources.clip_editing, answers.text_editing),
+        ("judge", sources.clip_judge, answers.text_judge),
     ):
-        after = _apply(domain, clip.encode_images, edits, len(edits))
-        columns[f"clip_score_{name}"] = clip_score(after, text.target)
-        columns[f"directional_{name}"] = directional_similarity(before[rows], after, text.delta)
+        columns[f"clip_score_{name}"] = clip_score(clips[name], text.target)
+        columns[f"directional_{name}"] = directional_similarity(before[rows], clips[name], text.delta)
     return columns
 
 

@@ -18,6 +18,7 @@ def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
         "frechet": array(judged.frechet),
         "frechet_originals": array(judged.frechet_originals),
         "identity": array(judged.identity),
+        "clip": array(judged.clip_judge),
     }
 
 
@@ -29,6 +30,7 @@ def answer_arrays(answers: Answers) -> dict[str, np.ndarray]:
             "images": to_uint8(answers.images),
             "frechet": array(answers.frechet),
             "identity": array(answers.identity),
+            "clip": array(answers.clip),
         }
     return arrays
 

@@ -254,9 +254,19 @@ class Run:
         chosen = self.rows.loc[rows, ["chunk", "position"]].reset_index(drop=True)
         parts: dict[int, np.ndarray] = {}
         for chunk, group in chosen.groupby("chunk", sort=False):
-            array = self.chunk_array(str(chunk), key)
+            array = self._whole(str(chunk), key)
             parts.update(zip(group.index, array[group["position"].to_numpy()], strict=True))
         return np.stack([parts[position] for position in range(len(chosen))])
+
+    def _whole(self, chunk: str, key: str) -> np.ndarray:
+        """One array of a chunk with as many rows as the chunk has cells."""
+        array, cells = self.chunk_array(chunk, key), int((self.rows["chunk"] == chunk).sum())
+        if len(array) != cells:
+            raise ValueError(
+                f"{self.folder / 'chunks' / f'{chunk}.npz'} must hold {cells} rows of {key!r}, got {len(array)}; "
+                "delete its .json beside it and give the same `deltabench run` again."
+            )
+        return array
 
 
 def _in_order(names: Iterable[str], first: list[str]) -> list[str]:

@@ -39,13 +39,13 @@ def write_report(run: Path, figures: bool) -> None:
     from rich.console import Console
 
     from eval import statistics
-    from eval.metrics.frechet import frechet_distance
+    from eval.metrics.set_distances import SetDistances
     from eval.store import storage_error
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 
     try:
-        written = list(write_tables(run, frechet_distance, statistics))
+        written = list(write_tables(run, SetDistances(), statistics))
         if figures:
             from reports.explorer import write_explorer
             from reports.figures import write_figures

@@ -1,8 +1,12 @@
-"""Distances between sets of image features by kernel mean embeddings: KID and CMMD, both unbiased."""
+"""Distances between sets of image features by kernel mean embeddings: KID and CMMD, both unbiased.
+
+Unbiased means: over pairs of independent rows. Where a person has several rows, or both sets show the same persons, the
+rows' persons must be given; pairs of one person are then left out everywhere, and equal sets are at 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,7 @@ CMMD_SCALE = 1000.0  # only so that the numbers are readable
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def kid(x: Any, y: Any) -> float:
+def kid(x: Any, y: Any, groups_x: Sequence[Any] | None = None, groups_y: Sequence[Any] | None = None) -> float:
     """Kernel Inception Distance (Bińkowski et al. 2018, arXiv 1801.01401) over the whole sets.
 
     Squared maximum mean discrepancy with the kernel (x·y / D + 1)³. Being unbiased, it is near 0, also below, for equal
@@ -25,14 +29,16 @@ def kid(x: Any, y: Any) -> float:
     Args:
         x: [n, D].
         y: [m, D].
+        groups_x: the person of each row of x, n of them; default: every row is another's.
+        groups_y: likewise for y; both or neither. Persons of one name are the same on both sides.
 
     Returns:
-        The estimate; NaN for fewer than two rows on a side.
+        The estimate; NaN for fewer than two rows (or persons) on a side.
 
     Raises:
-        ValueError: not two-dimensional, different D, or a number that is not finite.
+        ValueError: not two-dimensional, different D, a number that is not finite, or groups that do not fit.
     """
-    return _unbiased_mmd(*checked(x, y), _cubic)
+    return _unbiased_mmd(*checked(x, y), _cubic, groups_x, groups_y)
 
 
 def kid_subsets(x: Any, y: Any, count: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -56,7 +62,7 @@ def kid_subsets(x: Any, y: Any, count: int, size: int, rng: np.random.Generator)
     return float(np.mean(values)), float(np.std(values, ddof=1)) if count > 1 else float("nan")
 
 
-def cmmd(x: Any, y: Any) -> float:
+def cmmd(x: Any, y: Any, groups_x: Sequence[Any] | None = None, groups_y: Sequence[Any] | None = None) -> float:
     """CLIP Maximum Mean Discrepancy: Gaussian kernel of width 10, times 1,000.
 
     Unbiased. The released code keeps the diagonals (biased, always positive): 1000·(2/N)·(1 - mean kernel) larger.
@@ -64,11 +70,13 @@ def cmmd(x: Any, y: Any) -> float:
     Args:
         x: [n, E] unit-norm CLIP image features.
         y: [m, E].
+        groups_x: as ``kid`` takes them.
+        groups_y: likewise.
 
     Returns:
-        The estimate; NaN for fewer than two rows on a side.
+        The estimate; NaN for fewer than two rows (or persons) on a side.
     """
-    return CMMD_SCALE * _unbiased_mmd(*checked(x, y), _gaussian)
+    return CMMD_SCALE * _unbiased_mmd(*checked(x, y), _gaussian, groups_x, groups_y)
 
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -82,17 +90,38 @@ def _gaussian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def _unbiased_mmd(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> float:
-    """Squared MMD_u of Gretton et al. 2012, equation 3: means over pairs of different rows within each set."""
-    if min(len(x), len(y)) < 2:
+def _unbiased_mmd(
+    x: np.ndarray,
+    y: np.ndarray,
+    kernel: Kernel,
+    groups_x: Sequence[Any] | None = None,
+    groups_y: Sequence[Any] | None = None,
+) -> float:
+    """Squared MMD_u of Gretton et al. 2012, equation 3: means over pairs of rows of different groups."""
+    labels_x, labels_y = _labels(len(x), len(y), groups_x, groups_y)
+    if min(len(np.unique(labels_x)), len(np.unique(labels_y))) < 2:
         return float("nan")
-    return _mean_of_pairs(x, kernel) + _mean_of_pairs(y, kernel) - 2 * _sum(x, y, kernel) / (len(x) * len(y))
+    within = _mean_of_pairs(x, x, labels_x, labels_x, kernel) + _mean_of_pairs(y, y, labels_y, labels_y, kernel)
+    return within - 2 * _mean_of_pairs(x, y, labels_x, labels_y, kernel)
 
 
-def _mean_of_pairs(x: np.ndarray, kernel: Kernel) -> float:
-    diagonal = sum(float(kernel(row[None], row[None])[0, 0]) for row in x)
-    return (_sum(x, x, kernel) - diagonal) / (len(x) * (len(x) - 1))
+def _labels(
+    n: int, m: int, groups_x: Sequence[Any] | None, groups_y: Sequence[Any] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each row's group as a number."""
+    if groups_x is None and groups_y is None:
+        return np.arange(n), np.arange(n, n + m)
+    if groups_x is None or groups_y is None or len(groups_x) != n or len(groups_y) != m:
+        raise ValueError(f"Groups must be given for both sides or neither, one for each of the {n} and {m} rows.")
+    labels = np.unique(np.concatenate([np.asarray(groups_x), np.asarray(groups_y)]), return_inverse=True)[1]
+    return labels[:n], labels[n:]
 
 
-def _sum(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> float:
-    return sum(float(kernel(x[start : start + BLOCK_ROWS], y).sum()) for start in range(0, len(x), BLOCK_ROWS))
+def _mean_of_pairs(x: np.ndarray, y: np.ndarray, labels_x: np.ndarray, labels_y: np.ndarray, kernel: Kernel) -> float:
+    total, pairs = 0.0, 0
+    for start in range(0, len(x), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        apart = labels_x[rows, None] != labels_y
+        total += float(kernel(x[rows], y)[apart].sum())
+        pairs += int(apart.sum())
+    return total / pairs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.figures.attributes import attributes_figure
+from reports.figures.frechet import frechet_figure
 from reports.figures.grid import grid_figure
 from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
@@ -22,6 +23,7 @@ FIGURES = {
     "attributes": attributes_figure,
     "runtime": runtime_figure,
     "pareto": pareto_figure,
+    "frechet": frechet_figure,
 }
 
 

@@ -10,7 +10,7 @@ from reports.recipes import write_recipes
 from reports.run import Run
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
-from reports.tables.frechet import FrechetDistance
+from reports.tables.frechet import Pool, SetDistances, frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import Statistics, matched_table
 from reports.tables.pareto import pareto_table
@@ -22,12 +22,12 @@ from reports.tables.terminal import summary
 __all__ = ["build_tables", "summary", "write_tables"]
 
 
-def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | None = None) -> tuple[Table, ...]:
+def build_tables(run: Run, distances: SetDistances, statistics: Statistics | None = None) -> tuple[Table, ...]:
     """Every table of the run.
 
     Args:
         run: with at least one finished chunk.
-        frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+        distances: between two sets of features, float32 [N, D] each.
         statistics: finds the editors that cannot be told apart; without it none are marked.
 
     Raises:
@@ -36,12 +36,14 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
     if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     curves = pareto_table(run) if run.matched else None
+    pool = Pool(run)
     steadiness = determinism_table(run)
     tables = (
-        main_table(run, frechet),
+        main_table(run, pool, distances),
         prompts_table(run),
         attributes_table(run),
         counterfactual_table(run),
+        *frechet_tables(run, pool, distances),
         runtime_table(run),
         strengths_table(run),
         *([matched_table(run, statistics)] if run.matched else []),
@@ -51,14 +53,14 @@ def build_tables(run: Run, frechet: FrechetDistance, statistics: Statistics | No
     return marked(run, tables)
 
 
-def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statistics | None = None) -> list[Path]:
+def write_tables(run_folder: Path, distances: SetDistances, statistics: Statistics | None = None) -> list[Path]:
     """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder, and the recipe of every column.
 
     All but the runtime table are the same bytes whenever the cells are the same.
 
     Args:
         run_folder: of ``deltabench run``.
-        frechet: Fréchet distance of two sets of features, float32 [N, D] each.
+        distances: between two sets of features, float32 [N, D] each.
         statistics: as ``build_tables`` takes it.
 
     Returns:
@@ -68,7 +70,7 @@ def write_tables(run_folder: Path, frechet: FrechetDistance, statistics: Statist
         ValueError: as ``build_tables`` does.
     """
     run = Run(run_folder)
-    tables = build_tables(run, frechet, statistics)
+    tables = build_tables(run, distances, statistics)
     folder = run.folder / "tables"
     folder.mkdir(exist_ok=True)
     written = [path for table in tables for path in table.write(folder)]

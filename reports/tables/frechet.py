@@ -1,82 +1,162 @@
-"""Fréchet distances of edits to the exact answers, with the floor that real images reach at the same N."""
+"""How far are the edits, as a set, from the exact answers? Fréchet distance, KID and CMMD at equal N."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from reports.run import Run, Setting
+from reports.layout import NOT_AVAILABLE, Block, Table, Value, number
+from reports.run import ORACLE, Run, Setting
 
-FrechetDistance = Callable[[np.ndarray, np.ndarray], float]  # features float32 [N, D] twice -> distance
+EXACT, INVERSION = "exact answer", "inversion"
+NAME, SIZES_NAME = "frechet", "frechet_sizes"
+QUESTION = "How far are the edits, as a set, from the exact answers?"
+SIZES_QUESTION = "How does the Fréchet distance depend on the number of images?"
+SIZES_COLUMNS = ("editor", "kind", "strength", "n", "distance")
+
+
+class BySize(Protocol):
+    """Distances at several N."""
+
+    @property
+    def limit(self) -> float:
+        """What they tend to."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """N of each."""
+
+    @property
+    def distances(self) -> tuple[float, ...]:
+        """One a size."""
+
+
+class SetDistances(Protocol):
+    """Distances between two sets of features float32 [N, D], row i of both of the same cell."""
+
+    def distance(self, edits: np.ndarray, answers: np.ndarray) -> float:
+        """Fréchet distance."""
+
+    def interval(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> tuple[float, float]:
+        """Ends of its 95 % interval; NaN where there is none."""
+
+    def floor(self, real: np.ndarray, persons: Sequence[int]) -> float:
+        """What two sets of real images of different persons score at this N."""
+
+    def by_size(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> BySize:
+        """Distances at several N."""
+
+    def kid(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+        """Kernel Inception Distance."""
+
+    def cmmd(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+        """CLIP Maximum Mean Discrepancy, of CLIP features."""
 
 
 @dataclass(frozen=True)
-class Distances:
-    """Fréchet distances of one set of images; None where there are fewer than two.
+class Line:
+    """One row of the table: whose pictures, and their features.
 
     Attributes:
-        paired: against the exact answers of the same cells.
-        pairs: N of that.
-        split: of one half of the persons against the exact answers of the other half, mean of both ways.
-        halves: N of that.
+        frechet: float32 [N, D].
+        clip: float32 [N, E] of the judge CLIP; None in runs that did not store them.
     """
 
-    paired: float | None
-    pairs: int
-    split: float | None
-    halves: int
-
-
-NONE = Distances(None, 0, None, 0)
+    editor: str
+    kind: str
+    strength: str
+    frechet: np.ndarray
+    clip: np.ndarray | None
 
 
 class Pool:
-    """The cells that every setting has, so that N is equal for all, and the features of their exact answers.
+    """The cells that every setting has, so that N is equal for all, and the features of their exact answers."""
 
-    The even and the odd of those source images make two halves of different persons. The exact answers of one half
-    against those of the other give the floor: what a perfect editor scores at that N.
-    """
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.cells = common_cells(run)
+        self.persons = [source for _, source in self.cells]
+        answers = self._references("frechet")
+        self.known = answers is not None
+        self.answers = np.zeros((0, 0), np.float32) if answers is None else answers
+        self.clip_answers = self._references("clip")
 
-    def __init__(self, run: Run, distance: FrechetDistance) -> None:
-        self._run, self._distance = run, distance
-        self._cells = _common_cells(run)
-        references = {prompt: run.reference(prompt, "frechet") for prompt in {prompt for prompt, _ in self._cells}}
-        self.known = bool(self._cells) and all(features is not None for features in references.values())
-        if self.known:
-            self._answers = np.stack([references[prompt][source] for prompt, source in self._cells])  # type: ignore[index]
-            self._first, self._second = _halves([source for _, source in self._cells])
+    def _references(self, key: str) -> np.ndarray | None:
+        features = {prompt: self.run.reference(prompt, key) for prompt in {prompt for prompt, _ in self.cells}}
+        if not self.cells or any(array is None for array in features.values()):
+            return None
+        return np.stack([features[prompt][source] for prompt, source in self.cells])  # type: ignore[index]
 
-    def edits(self, setting: Setting) -> Distances:
-        """Distances of the edits of a setting."""
-        if not self.known:
-            return NONE
-        cells = self._run.rows.loc[setting.rows, ["prompt", "source"]]
-        where = dict(zip(zip(cells["prompt"], cells["source"], strict=True), setting.rows, strict=True))
-        return self._measure(self._run.features(np.array([where[cell] for cell in self._cells]), "frechet"))
+    def distance(self, setting: Setting, distances: SetDistances) -> float | None:
+        """Fréchet distance of the edits of a setting; None where it is not known or there are fewer than two cells."""
+        if not self.known or len(self.cells) < 2:
+            return None
+        return float(distances.distance(self.features(setting.rows, "frechet"), self.answers))
 
-    def unedited(self) -> Distances:
-        """Distances of the reconstructions: what doing nothing scores."""
-        if not self.known:
-            return NONE
-        return self._measure(self._run.sources("frechet")[[source for _, source in self._cells]])
+    def unedited(self, distances: SetDistances) -> float | None:
+        """Fréchet distance of the reconstructions: what doing nothing scores."""
+        if not self.known or len(self.cells) < 2:
+            return None
+        return float(distances.distance(self.run.sources("frechet")[self.persons], self.answers))
 
-    def exact(self) -> Distances:
-        """Distances of the exact answers themselves; their ``split`` is the floor."""
-        return self._measure(self._answers) if self.known else NONE
+    def lines(self) -> list[Line]:
+        """Every setting, then the references: the oracle, the inversion alone, the exact answers themselves."""
+        clips = self.clip_answers is not None
+        lines = [
+            Line(
+                setting.editor,
+                setting.kind,
+                setting.strength,
+                self.features(setting.rows, "frechet"),
+                self.features(setting.rows, "clip") if clips else None,
+            )
+            for setting in self.run.settings
+        ]
+        oracle = self._oracle(clips)
+        inverted = self.run.sources("clip")[self.persons] if clips else None
+        return [
+            *lines,
+            *([oracle] if oracle else []),
+            Line(INVERSION, "reference", "", self.run.sources("frechet")[self.persons], inverted),
+            Line(EXACT, "reference", "", self.answers, self.clip_answers),
+        ]
 
-    def _measure(self, features: np.ndarray) -> Distances:
-        pairs, halves = len(features), len(self._first)
-        paired = float(self._distance(features, self._answers)) if pairs > 1 else None
-        if halves < 2:
-            return Distances(paired, pairs, None, halves)
-        first, second = self._first, self._second
-        ways = [(features[first], self._answers[second]), (features[second], self._answers[first])]
-        return Distances(paired, pairs, float(np.mean([self._distance(*way) for way in ways])), halves)
+    def features(self, rows: np.ndarray, key: str) -> np.ndarray:
+        """A judge's features of a setting's cells, [N, D] in the order of the pool.
+
+        Raises:
+            ValueError: a chunk holds another number of features than cells, so that N would not be equal.
+        """
+        cells = self.run.rows.loc[rows, ["prompt", "source"]]
+        where = dict(zip(zip(cells["prompt"], cells["source"], strict=True), rows, strict=True))
+        return self.run.features(np.array([where[cell] for cell in self.cells]), key)
+
+    def _oracle(self, clips: bool) -> Line | None:
+        """The exact answers through the inversion, where the run has all of them."""
+        cells = self.run.oracle
+        if not len(cells):
+            return None
+        where = {
+            (prompt, int(source)): (chunk, position)
+            for prompt, source, chunk, position in zip(
+                cells["prompt"], cells["source"], cells["chunk"], cells["position"], strict=True
+            )
+        }
+        if not set(self.cells) <= set(where):
+            return None
+        rows = [where[cell] for cell in self.cells]
+        found = {
+            key: np.stack([self.run.chunk_array(chunk, key)[position] for chunk, position in rows])
+            for key in ("frechet", *(["clip"] if clips else []))
+        }
+        return Line(ORACLE, "reference", "", found["frechet"], found.get("clip"))
 
 
-def _common_cells(run: Run) -> list[tuple[str, int]]:
+def common_cells(run: Run) -> list[tuple[str, int]]:
     """(prompt, source) that all settings have, in the order of prompts, then sources."""
     sets = []
     for setting in run.settings:
@@ -86,9 +166,110 @@ def _common_cells(run: Run) -> list[tuple[str, int]]:
     return sorted(set.intersection(*sets), key=lambda cell: (order[cell[0]], cell[1])) if sets else []
 
 
-def _halves(sources: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of two sets of cells of equal size that share no person."""
-    parity = np.array([sorted(set(sources)).index(source) % 2 for source in sources])
-    first, second = np.flatnonzero(parity == 0), np.flatnonzero(parity == 1)
-    size = min(len(first), len(second))
-    return first[:size], second[:size]
+def frechet_tables(run: Run, pool: Pool, distances: SetDistances) -> tuple[Table, ...]:
+    """The distances of every setting, and how they depend on N; nothing where no exact answers are known."""
+    if not pool.known or len(pool.cells) < 2:
+        return ()
+    floor = distances.floor(pool.answers, pool.persons)
+    data: list[dict[str, Value]] = []
+    points: list[dict[str, Value]] = []
+    for line in pool.lines():
+        if line.editor == EXACT:  # against itself: 0 at every N
+            data.append(_data(run, pool, distances, line, floor, math.nan))
+            continue
+        curve = distances.by_size(line.frechet, pool.answers, pool.persons)
+        data.append(_data(run, pool, distances, line, floor, curve.limit))
+        points += [
+            {"editor": line.editor, "kind": line.kind, "strength": line.strength, "n": size, "distance": distance}
+            for size, distance in zip(curve.sizes, curve.distances, strict=True)
+        ]
+    main = Table(NAME, QUESTION, _columns(run), tuple(data), (_block(run, data, pool),), _notes(run, pool, floor))
+    sizes = Table(SIZES_NAME, SIZES_QUESTION, SIZES_COLUMNS, tuple(points), (_sizes_block(run, points),))
+    return (main, sizes) if points else (main,)
+
+
+def _columns(run: Run) -> tuple[str, ...]:
+    name = run.manifest["frechet_name"]
+    distances = (name, f"{name}_low", f"{name}_high", f"{name}_floor", f"{name}_extrapolated", "kid", "cmmd")
+    return ("editor", "kind", "strength", "n", "persons", "different", *distances)
+
+
+def _data(run: Run, pool: Pool, distances: SetDistances, line: Line, floor: float, limit: float) -> dict[str, Value]:
+    name = run.manifest["frechet_name"]
+    exact = line.editor == EXACT
+    low, high = (math.nan, math.nan) if exact else distances.interval(line.frechet, pool.answers, pool.persons)
+    cmmd = (
+        None
+        if line.clip is None or pool.clip_answers is None
+        else distances.cmmd(line.clip, pool.clip_answers, pool.persons)
+    )
+    few = len(set(pool.persons)) < 2 and not exact
+    return {
+        "editor": line.editor,
+        "kind": line.kind,
+        "strength": line.strength,
+        "n": len(pool.cells),
+        "persons": len(set(pool.persons)),
+        "different": len(np.unique(line.frechet, axis=0)),
+        name: float(distances.distance(line.frechet, pool.answers)),
+        f"{name}_low": NOT_AVAILABLE if few else low,
+        f"{name}_high": NOT_AVAILABLE if few else high,
+        f"{name}_floor": floor,
+        f"{name}_extrapolated": limit,
+        "kid": distances.kid(line.frechet, pool.answers, pool.persons),
+        "cmmd": cmmd,
+    }
+
+
+def _block(run: Run, data: list[dict[str, Value]], pool: Pool) -> Block:
+    name = run.manifest["frechet_name"]
+    header = ("editor", "strength", f"{name} ↓", "95 %", "at N → ∞", "KID ↓", "CMMD ↓")
+    rows = []
+    for row in data:
+        ends = (row[f"{name}_low"], row[f"{name}_high"])
+        span = f"{_text(ends[0], 1)} to {_text(ends[1], 1)}" if _text(ends[0], 1) else ""
+        strength = {"given": str(row["strength"]), "reference": ""}.get(str(row["kind"]), str(row["kind"]))
+        mark = f" ({row['different']} different)" if _repeats(row) else ""
+        figures = (_text(row[name], 1), span, _text(row[f"{name}_extrapolated"], 1))
+        rows.append((f"{row['editor']}{mark}", strength, *figures, _text(row["kid"], 3), _text(row["cmmd"], 3)))
+    return Block(f"{len(pool.cells)} pictures of {len(set(pool.persons))} persons each", header, tuple(rows), texts=2)
+
+
+def _repeats(row: dict[str, Value]) -> bool:
+    """Whether an editor gives one picture several times, so that N overstates what there is; references aside."""
+    return row["kind"] != "reference" and int(row["different"] or 0) < int(row["n"] or 0)
+
+
+def _text(value: Value, digits: int) -> str:
+    if isinstance(value, str):
+        return value
+    return number(None if value is None else float(value), digits)
+
+
+def _sizes_block(run: Run, points: list[dict[str, Value]]) -> Block:
+    """One column an N."""
+    sizes = sorted({int(point["n"] or 0) for point in points})
+    lines = dict.fromkeys((str(p["editor"]), str(p["kind"]), str(p["strength"])) for p in points)
+    rows = []
+    for line in lines:
+        known = {p["n"]: p["distance"] for p in points if (p["editor"], p["kind"], p["strength"]) == line}
+        rows.append((line[0], {"reference": ""}.get(line[1], line[1]), *(_text(known.get(n), 1) for n in sizes)))
+    title = f"{run.manifest['frechet_name']} of so many pictures, all of the same number of persons"
+    return Block(title, ("editor", "strength", *(f"N {n}" for n in sizes)), tuple(rows), texts=2)
+
+
+def _notes(run: Run, pool: Pool, floor: float) -> tuple[str, ...]:
+    name = run.manifest["frechet_name"]
+    return (
+        "Only cells that all editors and strengths have, so N is equal: the edits pooled over prompts against the "
+        "exact answers to the same cells. Both sides show the same persons, so a perfect editor scores 0.",
+        f"Scale: exact answers of *other* persons score {number(floor, 1)} at this N. A distance below that is smaller "
+        "than the chance of drawing persons; it is not a bar that a good editor must reach.",
+        "Oracle: the exact answers through the inversion, the best that an editor of this generator can score. "
+        "Inversion: the reconstructions, what doing nothing scores.",
+        "95 %: bootstrap over persons, of the distance at this N. At N → ∞: line through the distances of smaller sets "
+        "against 1/N; where it lies far below, N is small for these features and only rows of this table compare.",
+        f"KID on the features of {name}, CMMD on those of the judge CLIP: over pairs of different persons, unbiased, 0 "
+        "for a perfect editor."
+        + ("" if pool.clip_answers is not None else " This run stored no CLIP features, so CMMD is blank."),
+    )

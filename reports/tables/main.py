@@ -11,9 +11,8 @@ from reports.layout import Block, Table, Value, interval_columns, interval_text,
 from reports.matched import is_control
 from reports.run import Run, Setting
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, mean_of, prompt_results
-from reports.tables.frechet import Distances, FrechetDistance, Pool
+from reports.tables.frechet import EXACT, INVERSION, Pool, SetDistances
 
-EXACT, INVERSION = "exact answer", "inversion"
 QUESTION = "Which editor changes what the text asks, and only that?"
 
 
@@ -54,32 +53,30 @@ class Line(NamedTuple):
     kind: str
     strength: str
     values: dict[str, Interval]
-    distances: Distances
+    distance: float | None
     cells: int | None
     eligible: int | None
     prompts_at_bar: int | None
 
 
-def main_table(run: Run, frechet: FrechetDistance) -> Table:
+def main_table(run: Run, pool: Pool, distances: SetDistances) -> Table:
     """One row an editor and kind of strength, and two references: the inversion's own error and the exact answer.
 
     Edits at matched strength have a table of their own (``reports.tables.matched``).
     """
-    pool = Pool(run, frechet)
-    lines = [_editor_line(run, setting, pool) for setting in run.settings]
-    references = [line for line in (_inversion_line(run, pool), _exact_line(run, pool)) if line]
-    floor = pool.exact().split
+    lines = [_editor_line(run, setting, pool.distance(setting, distances)) for setting in run.settings]
+    references = [_inversion_line(run, pool.unedited(distances)), *_exact_lines(run, pool)]
     return Table(
         "main",
         QUESTION,
         _columns(run),
-        tuple(_data(run, line, floor) for line in [*lines, *references]),
-        tuple(_block(run, number, lines, references, floor) for number in range(len(BLOCKS))),
-        _notes(run, pool),
+        tuple(_data(run, line, pool) for line in [*lines, *references]),
+        tuple(_block(run, number, lines, references, pool) for number in range(len(BLOCKS))),
+        _notes(pool),
     )
 
 
-def _editor_line(run: Run, setting: Setting, pool: Pool) -> Line:
+def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
     cells = run.rows.loc[setting.rows]
     values = {
         measure.column: (eligible_mean if measure.eligible_only else mean_of)(run, cells, measure.column)
@@ -87,45 +84,43 @@ def _editor_line(run: Run, setting: Setting, pool: Pool) -> Line:
     }
     at_bar = sum(bool(result.at_bar) for result in prompt_results(run, setting))
     eligible = int(cells["eligible"].sum())
-    return Line(
-        setting.editor, setting.kind, setting.strength, values, pool.edits(setting), len(cells), eligible, at_bar
-    )
+    return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), eligible, at_bar)
 
 
-def _inversion_line(run: Run, pool: Pool) -> Line:
+def _inversion_line(run: Run, distance: float | None) -> Line:
     """The reconstruction against the original (PSNR, SSIM) and against the exact answers (Fréchet distance)."""
     once = run.rows.drop_duplicates("source")
     values = {
         "counterfactual_psnr_db": mean_of(run, once, "inversion_psnr_db"),
         "counterfactual_ssim": mean_of(run, once, "inversion_ssim"),
     }
-    return Line(INVERSION, "reference", "", values, pool.unedited(), None, None, None)
+    return Line(INVERSION, "reference", "", values, distance, None, None, None)
 
 
-def _exact_line(run: Run, pool: Pool) -> Line | None:
-    """The exact answer's identity to the original, and the floor of the Fréchet distance."""
+def _exact_lines(run: Run, pool: Pool) -> list[Line]:
+    """The exact answer's identity to the original; no line where it is not known."""
     originals, cosines = run.sources("identity"), []
     for prompt in run.prompts:
         answers = run.reference(prompt["name"], "identity")
         if answers is None:
-            return None
+            return []
         lengths = np.linalg.norm(answers, axis=1) * np.linalg.norm(originals, axis=1)
         cosines.append((answers * originals).sum(axis=1, dtype=np.float64) / lengths)
     sources = np.tile(np.arange(len(originals)), len(cosines))
     values = {"identity": interval(np.concatenate(cosines), sources, len(originals))}
-    return Line(EXACT, "reference", "", values, pool.exact(), None, None, None)
+    return [Line(EXACT, "reference", "", values, 0.0 if pool.known else None, None, None, None)]
 
 
 def _columns(run: Run) -> tuple[str, ...]:
     name = run.manifest["frechet_name"]
     measured = [column for m in MEASURES for column in (m.column, f"{m.column}_low", f"{m.column}_high")]
-    distances = (name, f"{name}_n", f"{name}_split", f"{name}_split_floor", f"{name}_split_n")
+    distances = (name, f"{name}_n")
     counts = ("cells", "eligible", "prompts_at_bar", "prompts")
     return ("editor", "kind", "strength", *counts, *measured, "identity_floor", "identity_ceiling", *distances)
 
 
-def _data(run: Run, line: Line, floor: float | None) -> dict[str, Value]:
-    name, known = run.manifest["frechet_name"], line.distances
+def _data(run: Run, line: Line, pool: Pool) -> dict[str, Value]:
+    name = run.manifest["frechet_name"]
     row: dict[str, Value] = {
         "editor": line.editor,
         "kind": line.kind,
@@ -136,24 +131,23 @@ def _data(run: Run, line: Line, floor: float | None) -> dict[str, Value]:
         "prompts": None if line.cells is None else len(run.prompts),
         "identity_floor": run.manifest.get("identity_floor"),
         "identity_ceiling": run.manifest.get("identity_ceiling"),
-        name: known.paired,
-        f"{name}_n": known.pairs or None,
-        f"{name}_split": known.split,
-        f"{name}_split_floor": floor,
-        f"{name}_split_n": known.halves or None,
+        name: line.distance,
+        f"{name}_n": None if line.distance is None else len(pool.cells),
     }
     for column, value in line.values.items():
         row |= interval_columns(column, value)
     return row
 
 
-def _block(run: Run, block: int, lines: list[Line], references: list[Line], floor: float | None) -> Block:
+def _block(run: Run, block: int, lines: list[Line], references: list[Line], pool: Pool) -> Block:
     measures = [measure for measure in MEASURES if measure.block == block]
     header = ["editor", "strength", *(_heading(run, measure) for measure in measures)]
     extra = {0: _bar_cells, 2: _distance_cells}.get(block)
-    header += {0: [f"prompts at the bar ↑ (of {len(run.prompts)})"], 2: _distance_headings(run, lines, floor)}.get(
-        block, []
-    )
+    last = {
+        0: [f"prompts at the bar ↑ (of {len(run.prompts)})"],
+        2: [f"{run.manifest['frechet_name']} ↓ (N {len(pool.cells)})"],
+    }
+    header += last.get(block, [])
     rows = []
     for line in [*lines, *references]:
         cells = [_cell(line, measure, lines) for measure in measures] + (extra(line) if extra else [])
@@ -170,18 +164,12 @@ def _heading(run: Run, measure: Measure) -> str:
     return measure.heading
 
 
-def _distance_headings(run: Run, lines: list[Line], floor: float | None) -> list[str]:
-    name, known = run.manifest["frechet_name"], lines[0].distances
-    floor_text = f", floor {number(floor, 2)}" if floor is not None else ""
-    return [f"{name} ↓ (N {known.pairs})", f"{name} of halves ↓ (N {known.halves}{floor_text})"]
-
-
 def _bar_cells(line: Line) -> list[str]:
     return ["" if line.prompts_at_bar is None else str(line.prompts_at_bar)]
 
 
 def _distance_cells(line: Line) -> list[str]:
-    return [number(line.distances.paired, 2), number(line.distances.split, 2)]
+    return [number(line.distance, 1)]
 
 
 def _cell(line: Line, measure: Measure, lines: list[Line]) -> str:
@@ -204,7 +192,7 @@ def _stands_out(line: Line, measure: Measure, lines: list[Line]) -> bool:
     return all(o.mean is not None and sign * own.mean > sign * o.mean and not overlap(own, o) for o in others)
 
 
-def _notes(run: Run, pool: Pool) -> tuple[str, ...]:
+def _notes(pool: Pool) -> tuple[str, ...]:
     notes = [
         "Intervals (±) are half of the 95 % bootstrap interval over source images; bold: best of its kind of strength, "
         "apart from controls, and its interval overlaps no other's.",
@@ -215,7 +203,7 @@ def _notes(run: Run, pool: Pool) -> tuple[str, ...]:
     ]
     if pool.known:
         notes.append(
-            "Fréchet distance: edits pooled over prompts against the exact answers of the same cells; of halves: edits "
-            "of one half of the persons against the answers of the other, so that a perfect editor scores the floor."
+            "Fréchet distance: edits pooled over prompts against the exact answers of the same cells; its interval, "
+            "its scale and its dependence on N are in the table frechet."
         )
     return tuple(notes)

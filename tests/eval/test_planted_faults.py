@@ -19,7 +19,7 @@ from deltaedit.latents import Latents
 from eval import statistics
 from eval.editor_spec import EditorSpec
 from eval.manifest import manifest
-from eval.metrics.frechet import frechet_distance
+from eval.metrics.set_distances import SetDistances
 from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
 from eval.recipes import recipes
@@ -169,7 +169,7 @@ def run_of(editors: tuple[type, ...], folder: Path) -> dict[str, list[dict[str, 
     prompts = [asdict(prompt) for prompt in arguments.prompts]
     store.claim(manifest(domain, arguments, specs, recipes(domain)), prompts, domain.factors)
     assert Runner(domain, arguments, specs, store).run(quiet=True) == []
-    write_tables(store.folder, frechet_distance, statistics)
+    write_tables(store.folder, SetDistances(), statistics)
     return {
         path.stem: list(csv.DictReader(path.open(encoding="utf-8", newline="")))
         for path in (store.folder / "tables").glob("*.csv")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from types import SimpleNamespace
 import numpy as np
 import pandas
 import pytest
@@ -289,6 +290,39 @@ def make_matched_run(folder):
 
 
 @pytest.fixture(scope="session")
+class Gaps:
+    """Stands for the distances between sets, which are eval's: simple enough to repeat by hand."""
+
+    @staticmethod
+    def distance(edits, answers):
+        assert len(edits) == len(answers)
+        return float(np.abs(edits.mean(0) - answers.mean(0)).sum())
+
+    def interval(self, edits, answers, persons):
+        few = len(set(persons)) < 2
+        return (math.nan, math.nan) if few else (self.distance(edits, answers) / 2, self.distance(edits, answers) * 2)
+
+    def floor(self, real, persons):
+        return float(len(real) + len(set(persons)) / 100)
+
+    def by_size(self, edits, answers, persons):
+        first = np.asarray(persons) == persons[0]
+        sizes, distances = (int(first.sum()), len(edits)), (self.distance(edits[first], answers[first]),)
+        return SimpleNamespace(limit=-1.5, sizes=sizes, distances=(*distances, self.distance(edits, answers)))
+
+    def kid(self, edits, answers, persons):
+        return 10 * self.distance(edits, answers)
+
+    def cmmd(self, edits, answers, persons):
+        return 100 * self.distance(edits, answers)
+
+
+@pytest.fixture(scope="session")
+def gaps():
+    """What ``write_tables`` takes as the distances between sets."""
+    return Gaps()
+
+
 def matched_run(tmp_path_factory):
     """A run at matched strength: read only."""
     return make_matched_run(tmp_path_factory.mktemp("runs") / "matched")

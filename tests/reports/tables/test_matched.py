@@ -3,7 +3,6 @@
 import csv
 import shutil
 
-import numpy as np
 import pandas
 
 from eval import statistics
@@ -12,10 +11,6 @@ from reports.tables import summary, write_tables
 from reports.tables.matched import COLUMNS, matched_table
 
 DELTAEDIT, GLOBAL, VARIANT = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]"
-
-
-def gap(first, second):
-    return float(np.abs(first.mean(0) - second.mean(0)).sum())
 
 
 class KnownTests:
@@ -89,11 +84,11 @@ def test_without_statistics_nobody_is_ranked(matched_run):
     assert set(table.data[0]) <= set(COLUMNS)
 
 
-def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, tmp_path):
+def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, gaps, tmp_path):
     from rich.console import Console
 
     folder = shutil.copytree(matched_run, tmp_path / "run")
-    names = {path.stem for path in write_tables(folder, gap, statistics)}
+    names = {path.stem for path in write_tables(folder, gaps, statistics)}
     assert {"matched", "pareto"} < names
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(summary(folder))

@@ -1,0 +1,98 @@
+"""The distances between a set of edits and the set of their exact answers, as the reports ask for them.
+
+Both sets show the same persons, several rows a person: rows of one person are drawn together, on both sides. So a
+perfect editor scores 0, and what two samples of *different* persons score at the same N is told beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eval.metrics.frechet import EXTRAPOLATION_SIZES, Extrapolation, checked, frechet_distance, frechet_floor
+from eval.metrics.frechet_bootstrap import frechet_interval
+from eval.metrics.kernel_distances import cmmd, kid
+
+SEED = 0  # same cells, same draws
+DRAWS = 1000
+REPEATS = 4  # subsets of each size below all persons, whose distances are averaged
+FEWEST_PERSONS = 8  # for a fit against 1/N
+
+
+class SetDistances:
+    """Everything that the table ``frechet`` prints; the same seed for all editors."""
+
+    distance = staticmethod(frechet_distance)
+
+    @staticmethod
+    def kid(edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+        """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
+        return kid(edits, answers, persons, persons)
+
+    @staticmethod
+    def cmmd(edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+        """CLIP Maximum Mean Discrepancy, likewise."""
+        return cmmd(edits, answers, persons, persons)
+
+    @staticmethod
+    def interval(edits: Any, answers: Any, persons: Sequence[Any]) -> tuple[float, float]:
+        """Ends of the 95 % bootstrap interval of the Fréchet distance; NaN for fewer than two persons.
+
+        Args:
+            edits: [N, D] features.
+            answers: [N, D] features of the exact answers to the same cells.
+            persons: the source image of each row.
+        """
+        found = frechet_interval(edits, answers, DRAWS, np.random.default_rng(SEED), persons, persons)
+        return found.low, found.high
+
+    @staticmethod
+    def floor(real: Any, persons: Sequence[Any]) -> float:
+        """What real images of other persons score against real images, at the N of the whole set."""
+        return frechet_floor(real, len(real), np.random.default_rng(SEED), persons)
+
+    @staticmethod
+    def by_size(edits: Any, answers: Any, persons: Sequence[Any]) -> Extrapolation:
+        """As ``paired_extrapolation``."""
+        return paired_extrapolation(edits, answers, persons, np.random.default_rng(SEED))
+
+
+def paired_extrapolation(x: Any, y: Any, persons: Sequence[Any], rng: np.random.Generator) -> Extrapolation:
+    """Fréchet distance at several N and its extrapolation to infinitely many persons, for two sets of the same persons.
+
+    Subsets hold all rows of some persons, on both sides: smaller sets then differ from the whole in their size alone.
+    ``frechet_extrapolated`` would set different persons against each other in small subsets and the same ones in the
+    whole, and its line would be too steep.
+
+    Args:
+        x: [N, D].
+        y: [N, D].
+        persons: whose each row is, on both sides.
+        rng: draws the persons, without replacement.
+
+    Returns:
+        Six sizes from a quarter of the persons to all; their N is in rows. Without points, and the limit NaN, for fewer
+        than eight persons.
+
+    Raises:
+        ValueError: the sets are not of equal N.
+    """
+    x, y = checked(x, y)
+    if not len(x) == len(y) == len(persons):
+        raise ValueError(
+            f"Both sets and their persons must be of equal N. Got {len(x)}, {len(y)} and {len(persons)} instead."
+        )
+    labels = np.unique(np.asarray(persons), return_inverse=True)[1]
+    count = int(labels.max(initial=-1)) + 1
+    if count < FEWEST_PERSONS:
+        return Extrapolation(float("nan"), (), ())
+    sizes, distances = [], []
+    for chosen in (round(count / share) for share in np.linspace(4, 1, EXTRAPOLATION_SIZES)):
+        subsets = [rng.permutation(count)[:chosen] for _ in range(REPEATS if chosen < count else 1)]
+        rows = [np.flatnonzero(np.isin(labels, subset)) for subset in subsets]
+        sizes.append(round(float(np.mean([len(subset) for subset in rows]))))
+        distances.append(float(np.mean([frechet_distance(x[subset], y[subset]) for subset in rows])))
+    _, limit = np.polyfit(1 / np.asarray(sizes, dtype=np.float64), distances, 1)
+    return Extrapolation(float(limit), tuple(sizes), tuple(distances))

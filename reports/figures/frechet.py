@@ -1,0 +1,94 @@
+"""Fréchet distance against 1/N: how much of each distance is the smallness of the set."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.run import ORACLE, Run
+from reports.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
+from reports.tables.frechet import EXACT, INVERSION, NAME, SIZES_NAME
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEFT_IN, TOP_IN, PLOT_IN, BOTTOM_IN, RIGHT_IN = 0.5, 0.28, 2.0, 0.45, 0.9
+LABEL_LETTERS = 16
+STYLES: dict[str, tuple[str, str]] = {ORACLE: (INK, "*"), INVERSION: (FAINT, "s")}  # colour, marker
+
+
+def frechet_figure(run: Run) -> Figure | None:
+    """One line an editor at its headline strength, the oracle and the inversion; ○ is what each tends to.
+
+    Drawn from the tables ``frechet`` and ``frechet_sizes``; without them there is no figure.
+    """
+    points, limits = _read(run, SIZES_NAME), _read(run, NAME)
+    wanted = {(setting.editor, setting.kind, setting.strength) for setting in run.headlines}
+    wanted |= {(ORACLE, "reference", ""), (INVERSION, "reference", "")}
+    lines: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for row in points:
+        key = (row["editor"], row["kind"], row["strength"])
+        if key in wanted and row["editor"] != EXACT:
+            lines.setdefault(key, []).append((1 / float(row["n"]), float(row["distance"])))
+    if not lines:
+        return None
+    name = run.manifest["frechet_name"]
+    ends = {(row["editor"], row["kind"], row["strength"]): row[f"{name}_extrapolated"] for row in limits}
+    figure = new_figure(ONE_COLUMN_IN + 0.6, TOP_IN + PLOT_IN + BOTTOM_IN)
+    axes = axes_at(figure, LEFT_IN, TOP_IN, ONE_COLUMN_IN + 0.6 - LEFT_IN - RIGHT_IN, PLOT_IN)
+    palette = colours(run.editors)
+    labels = []
+    for key, line in lines.items():
+        colour, marker = STYLES.get(key[0], (palette.get(key[0], INK), "o"))
+        limit = float(ends[key]) if ends.get(key) else math.nan
+        _draw(axes, sorted(line), limit, colour, marker)
+        labels.append((max(line)[1], key[0], colour))
+    _frame(axes, name, sorted({round(1 / x) for line in lines.values() for x, _ in line}))
+    _label(axes, labels)
+    return figure
+
+
+def _read(run: Run, name: str) -> list[dict[str, str]]:
+    path = Path(run.folder) / "tables" / f"{name}.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _draw(axes: Axes, line: list[tuple[float, float]], limit: float, colour: str, marker: str) -> None:
+    options: dict[str, Any] = {"color": colour, "markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+    axes.plot(*zip(*line, strict=True), marker=marker, linewidth=1.0, **options)
+    if not math.isnan(limit):
+        first = line[0]
+        axes.plot([0, first[0]], [limit, first[1]], linestyle=":", linewidth=0.8, color=colour)
+        axes.plot([0], [limit], "o", markersize=4, markerfacecolor="white", markeredgecolor=colour, clip_on=False)
+
+
+def _frame(axes: Axes, name: str, sizes: list[int]) -> None:
+    shown = [size for i, size in enumerate(sizes) if i in (0, 1, 3, len(sizes) - 1)]
+    axes.set_xticks([0, *(1 / size for size in shown)])
+    axes.set_xticklabels(["∞", *(str(size) for size in shown)])
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_xlabel("pictures N, spaced as 1/N;  ○ extrapolated")
+    axes.set_title(f"{name} to the exact answers ↓", loc="left", fontsize=TITLE_PT, pad=4)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.4)
+    axes.set_axisbelow(True)
+
+
+def _label(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
+    """Names at the right ends of the lines, from the top, pushed apart where they would touch."""
+    low, high = axes.get_ylim()
+    step = (high - low) * SMALL_PT * 1.15 / 72 / PLOT_IN
+    placed = math.inf
+    for value, name, colour in sorted(labels, reverse=True):
+        text = wrapped(name, LABEL_LETTERS)
+        lines = text.count("\n") + 1
+        place = min(value, placed - step * (lines + 1) / 2)
+        placed = place - step * (lines - 1) / 2
+        options: dict[str, Any] = {"fontsize": SMALL_PT, "color": colour, "va": "center", "linespacing": 1.0}
+        axes.annotate(text, (1.02, place), xycoords=("axes fraction", "data"), annotation_clip=False, **options)
