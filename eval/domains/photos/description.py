@@ -156,6 +156,8 @@ def read_description(path: Path) -> Description:
         if key not in KEYS:
             raise unknown(f"key (of {path})", key, KEYS)
     editing, judging = _table(path, data, "editing", EDITING_FILES), _table(path, data, "judges", JUDGE_FILES)
+    if ("training_styles" in editing) != ("training_features" in editing):
+        raise UsageError(f"The domain {path} must name both 'training_styles' and 'training_features', or neither.")
     optional = tuple(data["editing"].get("optional", ()))
     for key in optional:
         if key not in EDITING_FILES:

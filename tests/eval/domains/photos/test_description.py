@@ -91,6 +91,7 @@ def test_defaults_are_those_of_the_readers(tmp_path):
         ("[factors.hair]", "measured_images = 1\n[factors.hair]", "'measured_images' .* 2 or more"),
         ('generator = "generator.pt"', 'generator = "g.pt"\ntruncation = 7', "'truncation' .* from 0 to 1"),
         ('generator = "generator.pt"', 'generator = "g.pt"\noptional = ["fid"]', "no optional file"),
+        ("[judges]", 'training_styles = "s.npy"\n[judges]', "both 'training_styles' and"),
         ("[judges]", "[judge]", "no key"),
         ("source", "= source", "not valid TOML"),
     ],
