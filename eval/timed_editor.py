@@ -40,7 +40,7 @@ class RecordingArtefacts(Artefacts):
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
         """As ``Artefacts.get``."""
         artefact = super().get(name, key, build)
-        if not artefact.built_here:
+        if not artefact.built_here and artefact.path.name not in self.seen:  # asked for twice, it was computed once
             self.loaded_cost_s += artefact.cost_s
         about = {"file": artefact.path.name, "cost_s": artefact.cost_s, "hardware": artefact.hardware}
         self.seen.setdefault(artefact.path.name, {**about, "built_here": artefact.built_here})
