@@ -65,7 +65,7 @@ def find_value(folder: Path, text: str) -> Asked:
     tables = tables_of(folder)
     if table not in tables:
         raise ValueError(no_such("table", table, tables, f"write for example {_example(folder)}"))
-    if table not in known_tables():
+    if table not in KEYS:
         raise ValueError(
             f"The table {table} has no explanation; there is one for {', '.join(t for t in tables if t in KEYS)}."
         )
