@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ablate": ("eval.commands.ablate:ablate", "Change one part of DeltaEdit at a time and compare at equal effect."),
     "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
+    "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
     "domains": ("eval.commands.domains:domains", "List the domains."),
     "models": ("eval.commands.models:models", "List the weight files: there, missing, where they come from."),
     "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),

@@ -17,6 +17,7 @@ COLUMNS = (
     *("editor", "kind", "strength", "target", "attribute", "eligible"),
     *("flip_rate", "flip_rate_low", "flip_rate_high", "effect", "effect_low", "effect_high"),
 )
+OTHERS_MEAN, OTHERS_LARGEST = "others, mean", "others, largest"  # rows of Attribute Dependency, not attributes
 
 
 class Entry(NamedTuple):
@@ -47,6 +48,24 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     return [_entry(run, cells[targets == target], target, factor) for target in asked for factor in run.factors]
 
 
+def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
+    """Attribute Dependency by target: the mean over the other visible attributes, and the largest of them."""
+    cells = run.rows.loc[setting.rows]
+    cells = cells[cells["eligible"].astype(bool)]
+    targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
+    entries, images, nothing = [], len(run.names), Interval(None, None, None, 0, 0)
+    for target in (factor for factor in run.factors if (targets == factor).any()):
+        mine = cells[targets == target]
+        sources = mine["source"].to_numpy(np.int64)
+        flips, mean, largest = (
+            interval(values, sources, images)
+            for values in (1 - _column(mine, "kept"), _column(mine, "ad_mean"), _column(mine, "ad_max"))
+        )
+        entries.append(Entry(target, OTHERS_MEAN, len(mine), flips, mean))
+        entries.append(Entry(target, OTHERS_LARGEST, len(mine), nothing, largest))
+    return entries
+
+
 def _entry(run: Run, cells: DataFrame, target: str, attribute: str) -> Entry:
     sources = cells["source"].to_numpy(np.int64)
     flipped, effect = 1 - _column(cells, f"kept.{attribute}"), _column(cells, f"effect.{attribute}")
@@ -64,12 +83,16 @@ def attributes_table(run: Run) -> Table:
     data: list[dict[str, Value]] = []
     blocks: list[Block] = []
     for setting in run.settings:
-        entries = attribute_entries(run, setting)
+        entries = [*attribute_entries(run, setting), *off_axis_entries(run, setting)]
         data += [_data(setting, entry) for entry in entries]
         effect_title = f"{setting.label}: mean effect (σ), ↑ on the target, ↓ elsewhere"
         blocks.append(_matrix(run, f"{setting.label}: flip rate ↓", entries, flips=True))
         blocks.append(_matrix(run, effect_title, entries, flips=False))
-    note = "Rows: what the prompts ask to change. Columns: what is looked at. Over eligible cells where it is visible."
+    note = (
+        "Rows: what the prompts ask to change. Columns: what is looked at. Over eligible cells where it is visible. "
+        "Others: share of the other visible attributes that flip. AD: Attribute Dependency, mean and largest effect on "
+        "the other visible attributes of a cell, averaged over cells."
+    )
     question = "What else changes when an editor changes one attribute?"
     return Table("attributes", question, COLUMNS, tuple(data), tuple(blocks), (note,))
 
@@ -91,5 +114,7 @@ def _matrix(run: Run, title: str, entries: list[Entry], flips: bool) -> Block:
     rows = []
     for target in dict.fromkeys(entry.target for entry in entries):
         values = [entry.flip_rate if flips else entry.effect for entry in entries if entry.target == target]
-        rows.append((target, *(number(value.mean, 2) for value in values)))
-    return Block(title, ("target", *run.factors), tuple(rows))
+        shown = values[:-1] if flips else values
+        rows.append((target, *(number(value.mean, 2) for value in shown)))
+    others = ("others ↓",) if flips else ("AD mean ↓", "AD max ↓")
+    return Block(title, ("target", *run.factors, *others), tuple(rows))

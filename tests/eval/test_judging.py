@@ -178,6 +178,7 @@ def test_columns_are_those_of_the_store(domain, judged):
     assert {name: (array.shape, array.dtype.name) for name, array in features.items()} == {
         "frechet": ((4, 6), "float32"),
         "identity": ((4, 4), "float32"),
+        "clip": ((4, 5), "float32"),
         "logits": ((4, 7), "float32"),
     }
 

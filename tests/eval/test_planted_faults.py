@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval import statistics
 from eval.editor_spec import EditorSpec
+from eval.errors import UsageError
+from eval.judging import judge_sources
 from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
 from eval.plan import Arguments, parse_strengths
@@ -92,6 +95,32 @@ class Copies(Honest):
         if not strength:
             return latents
         return Latents.from_w_plus(self.domain.synthesis, self.lookup(latents.w_plus))
+
+
+class Optimises(Honest):
+    """Descends on the attribute judge, which it reaches through the domain that it looks into."""
+
+    name: ClassVar[str] = "optimises"
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        with torch.inference_mode(False), torch.enable_grad():
+            s = latents.s.clone().requires_grad_()
+            logits = self.world.judges.attributes(self.domain.images(latents.with_s(s)))[prompt.attribute]
+            value = list(self.world.factors[prompt.attribute]).index(prompt.value)
+            (slope,) = torch.autograd.grad(logits[:, value].sum(), s)
+        return latents.with_s(latents.s + strength * slope)
+
+
+class OptimisesAndHides(Optimises):
+    """The same, but it goes on as if nothing had happened when it is refused."""
+
+    name: ClassVar[str] = "hides"
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        try:
+            return super().edit(latents, prompt, strength)
+        except RuntimeError:
+            return latents.with_s(latents.s + 0.01 * strength)
 
 
 class NearestCode(nn.Module):
@@ -176,6 +205,19 @@ def run_of(editors: tuple[type, ...], folder: Path) -> dict[str, list[dict[str, 
     }
 
 
+def failures_of(editor: type, folder: Path) -> list[Any]:
+    """What fails in a run of an editor at its default strength."""
+    domain = world_of(build_tiny_domain(folder / "artefacts"))
+    Honest.world = domain
+    specs = [EditorSpec(editor.name, editor, {}, editor.name)]  # type: ignore[attr-defined]
+    arguments = Arguments("tiny", (specs[0].label,), domain.prompts[:1], 8, parse_strengths("default"), 0, 8)
+    store = Store(folder / "run")
+    store.claim(
+        manifest(domain, arguments, specs, recipes(domain)), [asdict(p) for p in arguments.prompts], domain.factors
+    )
+    return Runner(domain, arguments, specs, store).run(quiet=True)
+
+
 def numbers(row: dict[str, str], *columns: str) -> list[float]:
     return [float(row[column]) for column in columns]
 
@@ -231,3 +273,61 @@ def test_nobody_beats_the_oracle_at_equal_effect(tables: dict[str, list[dict[str
         for row in rivals:
             for column in ("counterfactual_psnr_db", "counterfactual_identity"):
                 assert float(row[column]) < float(ceiling[column])
+
+
+@pytest.mark.parametrize("editor", [Optimises, OptimisesAndHides])
+def test_one_that_optimises_the_judge_is_refused(editor: Any, tmp_path: Path) -> None:
+    (failure,) = failures_of(editor, tmp_path)
+    assert failure.sentence == (
+        f"JudgeTouched: The editor {editor.name} touched 'attributes'; judges only score: an editor may use the "
+        "networks of its EditingDomain and others of its own."
+    )
+
+
+def test_an_honest_one_is_not_refused(tmp_path: Path) -> None:
+    assert failures_of(Honest, tmp_path) == []
+
+
+def test_a_shuffled_judge_stops_the_run(tmp_path: Path) -> None:
+    """The judge answers for the next image: every number would still look plausible."""
+    domain = world_of(build_tiny_domain(tmp_path / "artefacts"))
+    honest = domain.judges.attributes
+    sources = domain.test_sources(24)
+    read = {name: logits.argmax(1).numpy() for name, logits in honest(sources.images).items()}
+    accuracy = {name: float((read[name] == sources.factors[:, i]).mean()) for i, name in enumerate(domain.factors)}
+    domain.judges = dataclasses.replace(domain.judges, accuracy=accuracy)
+    judge_sources(domain, sources, 24)
+
+    def shuffled(images: Tensor) -> dict[str, Tensor]:
+        return {name: logits.roll(1, 0) for name, logits in honest(images).items()}
+
+    domain.judges = dataclasses.replace(domain.judges, attributes=shuffled)
+    with pytest.raises(UsageError, match=r"The attribute judge reads .* right in .*check it with `deltabench judges`"):
+        judge_sources(domain, sources, 24)
+
+
+def test_duplicated_images_stop_the_run(tmp_path: Path) -> None:
+    domain = build_tiny_domain(tmp_path / "artefacts")
+    sources = domain.test_sources(6)
+    images = sources.images.clone()
+    images[5] = images[2]
+    with pytest.raises(UsageError, match="'test-0002' and 'test-0005' are the same picture"):
+        judge_sources(domain, dataclasses.replace(sources, images=images), 6)
+
+
+def test_unequal_n_is_refused(tmp_path: Path) -> None:
+    """Features of fewer images than the table has rows would give a Fréchet distance of another N."""
+    domain = build_tiny_domain(tmp_path / "artefacts")
+    Honest.world = domain
+    specs = [EditorSpec(Identity.name, Identity, {}, Identity.name)]
+    arguments = Arguments("tiny", (Identity.name,), domain.prompts, 12, parse_strengths("default"), 0, 12)
+    store = Store(tmp_path / "run")
+    store.claim(
+        manifest(domain, arguments, specs, recipes(domain)), [asdict(p) for p in arguments.prompts], domain.factors
+    )
+    assert Runner(domain, arguments, specs, store).run(quiet=True) == []
+    path = sorted((store.folder / "chunks").glob("*.npz"))[0]
+    with np.load(path) as arrays:
+        np.savez(path, **{**dict(arrays), "frechet": arrays["frechet"][:7]})
+    with pytest.raises(ValueError, match=r"must hold 12 rows of 'frechet', got 7"):
+        write_tables(store.folder, SetDistances(), statistics)

@@ -15,6 +15,7 @@ from deltaedit.artefacts import Artefacts
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.avatars import datasets
+from eval.domains.avatars.captions import phrase
 from eval.domains.avatars.factors import VALUES, Portraits, sample_portraits
 from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerator, to_float
 from eval.domains.avatars.renderer import render
@@ -48,6 +49,10 @@ class AvatarsDomain:
     def fingerprints(self) -> dict[str, str]:
         """Weight file -> sha256."""
         return self._weights.fingerprints()
+
+    def value_text(self, factor: str, value: str) -> str:
+        """How a caption says that a factor has a value, for zero-shot reading by a CLIP."""
+        return f"face with {phrase(factor, value)}"
 
     def card(self, network: str) -> dict[str, Any]:
         """What is known of one of the networks: recipe, time, measurements."""

@@ -95,13 +95,19 @@ def test_prompts_and_the_bar(written):
 
 def test_attributes(written):
     rows = read(written, "attributes")
-    assert len(rows) == 3 * 2 * 3 * 10  # editors, kinds, targets, attributes
+    assert len(rows) == 3 * 2 * 3 * (10 + 2)  # editors, kinds, targets, attributes and the others' mean and maximum
     row = next(r for r in rows if (r["kind"], r["target"], r["attribute"]) == ("default", "mouth", "skin"))
     mine = cells(written, editor="deltaedit", kind="default", prompt="smile", eligible=True)
     assert float(row["flip_rate"]) == pytest.approx(1 - mean(cell["kept.skin"] for cell in mine))
     assert float(row["effect"]) == pytest.approx(mean(cell["effect.skin"] for cell in mine))
     itself = next(r for r in rows if r["target"] == r["attribute"] == "mouth")
     assert itself["flip_rate"] == "" and float(itself["effect"]) > 0
+    others = {
+        r["attribute"]: r for r in rows if (r["editor"], r["kind"], r["target"]) == ("deltaedit", "default", "mouth")
+    }
+    assert float(others["others, mean"]["effect"]) == pytest.approx(mean(cell["ad_mean"] for cell in mine))
+    assert float(others["others, mean"]["flip_rate"]) == pytest.approx(1 - mean(cell["kept"] for cell in mine))
+    assert float(others["others, largest"]["effect"]) == pytest.approx(mean(cell["ad_max"] for cell in mine))
 
 
 def test_counterfactual_error_is_split(written):
