@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import Synthesis, upsample_2x
+from deltaedit.backbones.stylegan2 import BATCHED_LEVELS, Synthesis, upsample_2x
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 
@@ -64,6 +64,7 @@ def relevance_matrix(
     sigmas: float = 5.0,
     batch: int | None = None,
     report: Report | None = None,
+    channels: Tensor | None = None,
 ) -> Tensor:
     """R_s of a generator.
 
@@ -76,26 +77,27 @@ def relevance_matrix(
         sigmas: how far a channel goes from its mean, in standard deviations.
         batch: images synthesised at a time (memory and speed only); default by the size of the images.
         report: called with (done, all) rows, where every channel counts once per block of images.
+        channels: int64 [R], ascending; only their rows are computed. None for all.
 
     Returns:
-        float32 [C, E], rows of unit norm; a row of zeros where a channel changes nothing.
+        float32 [C or R, E], rows of unit norm; a row of zeros where a channel changes nothing.
     """
     batch = batch or max(2, BATCH_PIXELS // synthesis.resolution**2)
     total: Tensor | None = None
     blocks = latents_blocks(latents, max(1, batch // 2))
-    done, end = 0, len(blocks) * len(mean)
+    channels = torch.arange(len(mean)) if channels is None else channels.cpu()
+    done, end = 0, len(blocks) * len(channels)
     with torch.inference_mode():
         for block in blocks:
             rows = []
             for layer, (x, image) in enumerate(_states_below(synthesis, block)):
                 at = synthesis.layout[layer]
-                group = max(1, batch // (2 * len(block)))
-                for start in range(at.start, at.stop, group):
-                    channels = torch.arange(start, min(start + group, at.stop), device=block.s.device)
-                    styles = _swept_styles(block, channels, mean, std, sigmas)
+                own = channels[(channels >= at.start) & (channels < at.stop)].to(block.s.device)
+                for group in own.split(max(1, batch // (2 * len(block)))) if len(own) else ():
+                    styles = _swept_styles(block, group, mean, std, sigmas)
                     features = clip.encode_images(_synthesize_from(synthesis, layer, x, image, styles))
-                    rows.append(_mean_directions(features, len(channels), len(block)))
-                    done += len(channels)
+                    rows.append(_mean_directions(features, len(group), len(block)))
+                    done += len(group)
                     if report is not None:
                         report(done, end)
             total = torch.cat(rows) + (0 if total is None else total)
@@ -139,13 +141,37 @@ def _states_below(synthesis: Synthesis, latents: Latents) -> Iterator[tuple[Tens
 
 
 def _synthesize_from(synthesis: Synthesis, first: int, x: Tensor, image: Tensor | None, styles: Latents) -> Tensor:
-    """Images of styles [M] by the convolutions from ``first`` up, on the state of images [K] repeated M / K times."""
-    copies = len(styles) // len(x)
-    x = x.repeat(copies, 1, 1, 1)
-    image = image if image is None else image.repeat(copies, 1, 1, 1)
+    """Images of styles [M] by the convolutions from ``first`` up, on the state of images [K] repeated M / K times.
+
+    On a CPU the larger maps pass one by one, as in ``Synthesis.synthesize``, but every one of them on the state below.
+    """
+    convolutions = len(synthesis.convs)
+    together = 2 * BATCHED_LEVELS - 1 if x.device.type == "cpu" else convolutions
+    if first < together:
+        copies = len(styles) // len(x)
+        x = torch.cat([x] * copies)  # unlike `repeat`, this keeps channels last, in which convolutions are faster
+        image = image if image is None else torch.cat([image] * copies)
+        for layer in range(first, min(together, convolutions)):
+            x, image = _one_layer(synthesis, layer, x, image, styles)
+    assert image is not None  # the last convolution is followed by a ToRGB, and so is the last of those together
+    if together >= convolutions:
+        return image
+    first = max(first, together)
+    rows = ((row, row % len(x)) for row in range(len(styles)))
+    return torch.cat(
+        [_render(synthesis, first, x[k : k + 1], image[k : k + 1], styles[row : row + 1]) for row, k in rows]
+    )
+
+
+def _render(synthesis: Synthesis, first: int, x: Tensor, image: Tensor, styles: Latents) -> Tensor:
+    """The image of one row of styles by the convolutions from ``first`` up: [1, 3, H, W]."""
     for layer in range(first, len(synthesis.convs)):
-        x, image = _one_layer(synthesis, layer, x, image, styles)
-    assert image is not None  # the last convolution is followed by a ToRGB
+        at = synthesis.layout[layer]
+        x = synthesis.convs[layer].render(x, styles.s[0, at.start : at.stop])  # type: ignore[operator, union-attr]
+        if layer % 2 == 0:
+            at = synthesis.layout_rgb[layer // 2]
+            rgb = synthesis.to_rgbs[layer // 2].render(x, styles.s_rgb[0, at.start : at.stop])  # type: ignore[operator, union-attr]
+            image = upsample_2x(image) + rgb
     return image
 
 

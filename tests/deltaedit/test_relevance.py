@@ -1,7 +1,11 @@
+import types
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
+from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 from deltaedit.relevance import channel_statistics, domain_relevance, relevance_matrix
 
@@ -36,6 +40,35 @@ def test_rows_are_those_of_the_channel_by_channel_procedure(tiny_domain, batch):
     assert got.shape == (40, 8)
     cosines = (got.double().numpy() * wanted).sum(1)
     assert cosines.min() > 1 - 1e-4  # differences of nearly equal float32 features
+
+
+class PixelClip:
+    """Unit features that are a fixed random projection of the pixels."""
+
+    def __init__(self, side_px):
+        self.projection = torch.randn(3 * side_px**2, 7, generator=torch.Generator().manual_seed(1))
+
+    def encode_images(self, images):
+        return F.normalize(images.flatten(1) @ self.projection, dim=1)
+
+
+@pytest.mark.parametrize("batch", [1, 6])
+def test_large_maps_one_by_one_and_chosen_channels(batch):
+    """128 px: above 32 px images are made one by one on the state below the changed channel."""
+    torch.manual_seed(0)
+    synthesis = Synthesis(128, (4, 4, 3, 3, 2, 2), 5).eval()
+    for layer in synthesis.convs:
+        torch.nn.init.normal_(layer.bias)
+    clip = PixelClip(128)
+    domain = types.SimpleNamespace(synthesis=synthesis, clip=clip)
+    latents = Latents.from_w_plus(synthesis, torch.randn(3, synthesis.latents, 5))
+    mean, std = torch.zeros(synthesis.s_size), torch.ones(synthesis.s_size)
+    channels = torch.cat([torch.arange(at.start, at.stop, 2) for at in synthesis.layout])
+    with torch.no_grad():
+        wanted = one_by_one(domain, latents, mean, std, 2.0)
+    got = relevance_matrix(synthesis, clip, latents, mean, std, 2.0, batch, channels=channels)
+    assert len(got) == len(channels) < synthesis.s_size
+    np.testing.assert_allclose(got.numpy(), wanted[channels], atol=2e-4)
 
 
 def test_statistics_are_those_of_numpy(tiny_domain):
