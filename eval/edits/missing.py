@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from deltaedit.artefacts import Artefact, Artefacts
@@ -22,6 +23,7 @@ PARTS = {
     "stylemc": ("the direction of this prompt", ""),
 }
 BACKWARD = 3  # a picture with its gradient takes about as long as three
+BATCH_PIXELS = 1024 * 1024  # to measure with: 16 small pictures, one large one
 TRAINING_PICTURES = 10_000  # of a domain's training set, where it is not shipped
 
 
@@ -86,22 +88,26 @@ class PatientArtefacts(Artefacts):
         return artefact
 
     def estimated_s(self, name: str, key: Mapping[str, object]) -> float | None:
-        """Seconds that computing takes: what a like one cost, or pictures x measured seconds; None: not known."""
-        like = self._cost_of_like(name, key)
-        if like is not None:
-            return like
-        count = pictures(name, key, self._domain)
-        return None if count is None else count * self.picture_s()
+        """Seconds that computing takes; None: not known.
+
+        Pictures x seconds measured here, or what a like one cost, which may have been on another machine: the larger.
+        """
+        like, count = self._cost_of_like(name, key), pictures(name, key, self._domain)
+        here = None if count is None else count * self.picture_s()
+        known = [seconds for seconds in (like, here) if seconds is not None]
+        return max(known, default=None)
 
     def picture_s(self) -> float:
-        """Seconds to draw a picture and show it to CLIP here: the faster of two."""
+        """Seconds to draw a picture and show it to CLIP here: the faster of two batches, divided."""
+        count = max(1, min(16, BATCH_PIXELS // self._domain.synthesis.resolution**2))
         taken = []
         for seed in (0, 1):
-            latents = self._domain.sample(1, seed)
+            latents = self._domain.sample(count, seed)
             began = time.perf_counter()
-            self._domain.image_features(latents)
+            with torch.inference_mode():
+                self._domain.image_features(latents)
             taken.append(time.perf_counter() - began)
-        return min(taken)
+        return min(taken) / count
 
     def _cost_of_like(self, name: str, key: Mapping[str, object]) -> float | None:
         """Median cost of the kept artefacts of this name and domain that took as many steps and images."""

@@ -204,8 +204,13 @@ def test_files_of_ones_own(here, weights, capsys):
     assert edit_files(weights, *options, *files, "--method", deltaedit) == 0
     before, after = panels("files.png", 1, 2, names=("seed 1",))[0]
     assert np.abs(before.astype(int) - after).max() > 0
-    capsys.readouterr()
-    assert edit_files(weights, *options, "--method", "styleclip-optimization[preset=cli,steps=3]") == 0  # no more
+    for method in (
+        "styleclip-optimization[preset=cli,steps=3]",
+        "tedigan[preset=demo,perceptual_weight=0,steps=3]",
+        "stylemc[identity_power=none,images=8]",
+        "styleclip-mapper[lambda_id=0,steps=2,batch=2,images=4]",
+    ):
+        assert edit_files(weights, *options, "--method", method) == 0  # with generator and CLIP alone
     assert edit_files(weights, *options, *files, "--truncation", 1, "--noise", "none", "--method", "identity") == 0
     capsys.readouterr()
     assert edit_files(weights, *options, *files[2:], "--method", deltaedit, "--compute-minutes", 0) == 2
