@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.explorer_cells import SHOWN, cells
-from reports.explorer_images import BUDGET_BYTES, Pictures, pictures
+from reports.explorer_images import Pictures, pictures
 from reports.explorer_numbers import numbers
 from reports.explorer_pairs import comparisons
 from reports.explorer_stops import Choices
@@ -20,20 +20,20 @@ from reports.style import colours
 from reports.tables.matched import Statistics
 
 NAME = "report.html"
+PAGE_BYTES = 20_000_000  # small enough to mail
+CODE_BYTES = 800_000  # room for style, script and the numbers of single cells; where more are needed, packed again
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("state", "images", "parts", "table", "grid", "edit", "compare", "pareto", "about", "keys", "start")
 CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
 
 
-def write_explorer(
-    run_folder: Path, statistics: Statistics | None = None, budget_bytes: int = BUDGET_BYTES
-) -> list[Path]:
+def write_explorer(run_folder: Path, statistics: Statistics | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
     """Write ``report.html`` into the run folder; the same bytes for the same cells.
 
     Args:
         run_folder: of ``deltabench run``, with its tables written.
         statistics: finds the editors that cannot be told apart; without it overlapping intervals stand for that.
-        budget_bytes: of all pictures in the page as base64.
+        page_bytes: that the file may have; pictures are stored so that they fit.
 
     Returns:
         The file.
@@ -45,14 +45,26 @@ def write_explorer(
     if not len(run.chunks):
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     choices = Choices(run)
-    shown = pictures(choices, budget_bytes)
+    data = page_data(choices, statistics)
     path = run.folder / NAME
-    path.write_text(page(page_data(choices, shown, statistics), shown), encoding="utf-8", newline="\n")
+    path.write_bytes(_fitting(choices, data, page_bytes))
     return [path]
 
 
-def page_data(choices: Choices, shown: Pictures, statistics: Statistics | None) -> dict[str, Any]:
-    """Everything that the page knows apart from the sprites, as JSON can hold it."""
+def _fitting(choices: Choices, data: dict[str, Any], page_bytes: int) -> bytes:
+    """The page; packed once more where the numbers took more room than expected."""
+    room = page_bytes - len(embedded(data).encode("utf-8")) - CODE_BYTES
+    for _ in range(2):
+        shown = pictures(choices, room)
+        text = page(data | picture_data(choices, shown), shown).encode("utf-8")
+        if len(text) <= page_bytes:
+            break
+        room = shown.size_bytes - (len(text) - page_bytes)
+    return text
+
+
+def page_data(choices: Choices, statistics: Statistics | None) -> dict[str, Any]:
+    """What the page knows apart from pictures and single cells, as JSON can hold it."""
     run = choices.run
     means = numbers(choices)
     pairs = comparisons(choices, statistics, populations(run)) if statistics else {}
@@ -62,13 +74,11 @@ def page_data(choices: Choices, shown: Pictures, statistics: Statistics | None) 
         "images": len(run.names),
         "arguments": run.manifest.get("arguments", {}),
         "commit": run.manifest.get("commit"),
-        "identity_bounds": [run.manifest.get("identity_floor"), run.manifest.get("identity_ceiling")],
         "editors": [{"label": e, "colour": palette[e], "control": is_control(e)} for e in run.editors],
         "stops": [{"name": s.name, "kind": s.kind, "label": s.label, "goal": s.goal} for s in choices.stops],
         "first_stop": choices.first,
         "prompts": list(run.prompts),
         "factors": list(run.factors),
-        "persons": [run.names[source] for source in shown.sources],
         "scopes": {scope.name: list(scope.prompts) for scope in choices.scopes},
         "columns": columns(run),
         "cell_columns": list(SHOWN),
@@ -77,9 +87,23 @@ def page_data(choices: Choices, shown: Pictures, statistics: Statistics | None) 
         "curves": _curves(means),
         "pairs": {stop: {k: v for k, v in found.items() if k != "letters"} for stop, found in pairs.items()},
         "tested": statistics is not None,
-        "cells": cells(choices, shown),
         "failures": [{k: str(f.get(k, "")) for k in ("id", "editor", "prompt", "error")} for f in run.failures],
-        "pictures": _described(shown),
+    }
+
+
+def picture_data(choices: Choices, shown: Pictures) -> dict[str, Any]:
+    """What the page knows of the persons it shows: the numbers of their cells and where their pictures are."""
+    return {
+        "persons": [choices.run.names[source] for source in shown.sources],
+        "cells": cells(choices, shown),
+        "pictures": {
+            "px": shown.packing.px,
+            "step": shown.packing.step,
+            "native_px": shown.native_px,
+            "kept": shown.kept,
+            "wide": shown.wide,
+            "references": shown.references,
+        },
     }
 
 
@@ -95,17 +119,6 @@ def _curves(means: dict[str, Any]) -> dict[str, Any]:
             for scope, editors in scopes.items()
         }
         for stop, scopes in means.items()
-    }
-
-
-def _described(shown: Pictures) -> dict[str, Any]:
-    return {
-        "px": shown.packing.px,
-        "step": shown.packing.step,
-        "native_px": shown.native_px,
-        "kept": shown.kept,
-        "wide": shown.wide,
-        "references": shown.references,
     }
 
 

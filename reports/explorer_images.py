@@ -16,9 +16,9 @@ import numpy as np
 
 from reports.explorer_stops import Choices
 
-BUDGET_BYTES = 18_500_000  # of base64; leaves room for the numbers of a page of 20 MB
 LARGEST_EXACT_PX = 128  # larger pictures are photos: differences do not shrink enough
-LOSSY_QUALITY = 80  # of WebP, 0 to 100
+LOSSY_QUALITY = 85  # of WebP, up to 100
+STEPS = (1, 2, 4, 8, 12)  # with more, flat areas show bands
 EFFORT, METHOD = 50, 3  # of WebP, up to 100 and 6: half the time of more effort, for 5 % more bytes
 ANSWER, INVERTED = "answer", "oracle"  # the exact answer; the same through the inversion
 Key = tuple[str, str, str]  # stop, editor, prompt
@@ -31,7 +31,7 @@ class Packing:
     Attributes:
         px: height and width of a tile.
         persons: source images that are in the page.
-        step: of the differences to the reconstruction; 0: the pictures themselves, lossy.
+        step: of the differences to the reconstruction; 0: the pictures themselves, with loss.
     """
 
     px: int
@@ -75,18 +75,18 @@ def ladder(native_px: int, persons: int) -> list[Packing]:
     """Ways to store the pictures, the best first.
 
     >>> [packing.step for packing in ladder(64, 1)]
-    [1, 2, 4, 8, 0]
+    [1, 2, 4, 8, 12, 0]
     """
     fewer = [n for n in (16, 12, 8, 6, 4, 3, 2, 1) if n < persons]
     if native_px <= LARGEST_EXACT_PX:
-        steps = [Packing(native_px, persons, step) for step in (1, 2, 4, 8, 0)]
+        steps = [Packing(native_px, persons, step) for step in (*STEPS, 0)]
         return steps + [Packing(native_px, n, 0) for n in fewer]
     large = [Packing(min(native_px, 256), n, 0) for n in (persons, *fewer) if n >= min(4, persons)]
     small = [Packing(min(native_px, px), n, 0) for px in (128, 64) for n in (persons, *fewer)]
     return large + small
 
 
-def pictures(choices: Choices, budget_bytes: int = BUDGET_BYTES) -> Pictures:
+def pictures(choices: Choices, budget_bytes: int) -> Pictures:
     """The pictures, stored in the best way that fits.
 
     Args:
@@ -190,7 +190,7 @@ def _pack(shelf: Shelf, packing: Packing) -> Pictures:
                 known = references[stop] if stop in references else tiles.setdefault(stop, {}).setdefault(editor, {})
                 known.setdefault(name, [None] * len(persons))[place] = number
     base = [picture for part in shelf.base(persons, packing.px) for picture in part]
-    text = _encoded(_sheet(base, len(persons)), packing.step == 0) if base else ""
+    text = _encoded(_sheet(base, len(persons)), packing) if base else ""
     kept = len(shelf.sources)
     return Pictures(packing, tuple(persons), shelf.native_px, kept, text, sprites, tiles, references, wide)
 
@@ -243,7 +243,7 @@ def _sprite(tiles: Tiles, packing: Packing) -> tuple[str, int, dict[tuple[str, s
     if not sheets:
         return "", 1, numbers
     wide = math.ceil(math.sqrt(len(sheets)))
-    return _encoded(_sheet(sheets, wide), packing.step == 0), wide, numbers
+    return _encoded(_sheet(sheets, wide), packing), wide, numbers
 
 
 def _sheet(tiles: list[np.ndarray], wide: int) -> np.ndarray:
@@ -255,10 +255,10 @@ def _sheet(tiles: list[np.ndarray], wide: int) -> np.ndarray:
     return sheet
 
 
-def _encoded(sheet: np.ndarray, lossy: bool) -> str:
+def _encoded(sheet: np.ndarray, packing: Packing) -> str:
     from PIL import Image
 
-    options: dict[str, Any] = {"quality": LOSSY_QUALITY} if lossy else {"lossless": True, "quality": EFFORT}
+    options: dict[str, Any] = {"quality": LOSSY_QUALITY} if packing.step == 0 else {"lossless": True, "quality": EFFORT}
     out = io.BytesIO()
     Image.fromarray(sheet).save(out, "WEBP", method=METHOD, **options)
     return base64.b64encode(out.getvalue()).decode("ascii")
