@@ -116,5 +116,6 @@ def _name(axes: Axes, ends: Mapping[str, float], palette: Mapping[str, str]) -> 
                 "linewidth": 0.5,
                 "shrinkA": 1,
                 "shrinkB": 0,
+                "relpos": (0, 0.5),
             },
         )

@@ -1,9 +1,10 @@
 """A run folder made by formula: schema-true, no network needed, every number known."""
 
 import json
+import math
 from pathlib import Path
-
 from types import SimpleNamespace
+
 import numpy as np
 import pandas
 import pytest
@@ -289,7 +290,6 @@ def make_matched_run(folder):
     return folder
 
 
-@pytest.fixture(scope="session")
 class Gaps:
     """Stands for the distances between sets, which are eval's: simple enough to repeat by hand."""
 
@@ -323,6 +323,7 @@ def gaps():
     return Gaps()
 
 
+@pytest.fixture(scope="session")
 def matched_run(tmp_path_factory):
     """A run at matched strength: read only."""
     return make_matched_run(tmp_path_factory.mktemp("runs") / "matched")
@@ -338,3 +339,9 @@ def finished_run(tmp_path_factory):
 def small_run(tmp_path_factory):
     """Two editors, two prompts, four images: read only, quick to draw."""
     return make_run(tmp_path_factory.mktemp("runs") / "small", editors=2, prompts=2, images=4)
+
+
+@pytest.fixture(scope="session")
+def stored_run():
+    """A run folder of schema 1 that `deltabench run` wrote long ago: read only, see ``data/README.md``."""
+    return Path(__file__).parent / "data" / "run-schema-1"

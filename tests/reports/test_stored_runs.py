@@ -1,0 +1,64 @@
+"""Run folders that older versions wrote stay readable: tables, figures and exports come out of them."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pandas
+import pytest
+
+from eval import statistics
+from eval.metrics.set_distances import SetDistances
+from reports.export import export_files
+from reports.run import SCHEMA, Run
+from reports.tables import summary, write_tables
+
+
+@pytest.fixture
+def folder(stored_run, tmp_path):
+    return shutil.copytree(stored_run, tmp_path / "run-schema-1")
+
+
+def test_the_stored_folder_is_of_the_schema_it_says(stored_run):
+    assert json.loads((stored_run / "manifest.json").read_text())["schema"] == 1 <= SCHEMA
+
+
+def test_cells_sources_and_strengths_are_read(stored_run):
+    run = Run(stored_run)
+    assert run.editors == ("styleclip-global", "identity")
+    assert len(run.rows) == 2 * 2 * 2 * 2  # editors, prompts, kinds, images
+    assert run.sources("images").shape == (2, 16, 16, 3)
+    assert [sweep["prompt"] for sweep in run.sweeps] == ["glasses", "smile"] * 2
+    cell = run.rows[(run.rows["editor"] == "styleclip-global") & (run.rows["kind"] == "calibrated")].iloc[0]
+    assert (cell["prompt"], cell["image"]) == ("glasses", "test-0000")
+    assert cell["target_effect"] == pytest.approx(1.834544, abs=1e-6)
+    assert np.isnan(cell["effect_goal"])
+
+
+def test_tables_come_out_of_it(folder):
+    write_tables(folder, SetDistances(), statistics)
+    with (folder / "tables" / "main.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
+    # one eligible cell: its own number, and no interval
+    assert float(rows["styleclip-global", "default"]["target_effect"]) == pytest.approx(3.290182, abs=1e-6)
+    assert rows["styleclip-global", "default"]["target_effect_low"] == "n/a"
+    # over all four cells, by hand
+    mean = (0.705451 + 0.623393 + 0.700072 + 0.628276) / 4
+    assert float(rows["styleclip-global", "default"]["identity"]) == pytest.approx(mean, abs=1e-6)
+    assert summary(folder)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_it_can_be_exported(folder, tmp_path, ending):
+    path = export_files(Run(folder), tmp_path / "out", ending)[0]
+    cells = pandas.read_csv(path) if ending == "csv" else pandas.read_parquet(path)
+    assert len(cells) == 16
+    assert json.loads((tmp_path / "out" / "cells.schema.json").read_text())["run_schema"] == 1
+
+
+def test_a_newer_schema_is_refused_with_the_command_that_helps(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": SCHEMA + 1}))
+    with pytest.raises(ValueError, match="pip install --upgrade deltabench"):
+        Run(folder)
