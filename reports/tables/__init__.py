@@ -13,6 +13,7 @@ from reports.tables.counterfactual import counterfactual_table
 from reports.tables.frechet import Pool, SetDistances, frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import Statistics, matched_table
+from reports.tables.originals import originals_table
 from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
 from reports.tables.runtime import runtime_table
@@ -37,6 +38,7 @@ def build_tables(run: Run, distances: SetDistances, statistics: Statistics | Non
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     curves = pareto_table(run) if run.matched else None
     pool = Pool(run)
+    against_originals = originals_table(run, pool, distances)
     steadiness = determinism_table(run)
     tables = (
         main_table(run, pool, distances),
@@ -44,6 +46,7 @@ def build_tables(run: Run, distances: SetDistances, statistics: Statistics | Non
         attributes_table(run),
         counterfactual_table(run),
         *frechet_tables(run, pool, distances),
+        *([against_originals] if against_originals else []),
         runtime_table(run),
         strengths_table(run),
         *([matched_table(run, statistics)] if run.matched else []),

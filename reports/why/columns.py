@@ -322,6 +322,23 @@ _TABLES: dict[str, dict[str, Column]] = {
             ("clip_score_judge",),
         ),
     },
+    "originals": {
+        "editor": _EDITOR,
+        "kind": _KIND,
+        "strength": _STRENGTH,
+        "n": _count("number of edits in the distance to the same persons", _POOLED),
+        "others_n": _count("number of edits in each half", _POOLED),
+        **{
+            name: Column(
+                FRECHET, f"Fréchet distance of {sets}", _FRECHET_SOURCE, "frechet", f"{sets}: {_POOLED}", ("frechet",)
+            )
+            for name, sets in (
+                ("same", "edits and originals of the same persons"),
+                ("others", "the edits of one half of the persons and the originals of the other, both ways"),
+                ("floor", "the originals of one half of the persons and those of the other"),
+            )
+        },
+    },
     "frechet_sizes": {
         "editor": _EDITOR,
         "kind": _KIND,

@@ -1,0 +1,64 @@
+"""Distances to original images, in a run that knows no exact answers."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from reports.run import Run
+from reports.tables import write_tables
+from reports.tables.frechet import Pool
+from reports.tables.originals import originals_table
+
+PROMPTS = ("glasses", "smile", "blond-hair")
+
+
+@pytest.fixture(scope="module")
+def without_answers(finished_run, tmp_path_factory):
+    """The finished run as if its domain knew no exact answers."""
+    folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("originals") / "run")
+    for path in (folder / "references").glob("*.npz"):
+        region = np.load(path)["region"]
+        np.savez_compressed(path, region=region)
+    return folder
+
+
+def gap(first, second):
+    return float(np.abs(first.mean(0) - second.mean(0)).sum())
+
+
+def edits_of(folder, editor, kind):
+    edits = {prompt: [None] * 12 for prompt in PROMPTS}
+    for path in (folder / "chunks").glob("*.json"):
+        info = json.loads(path.read_text())
+        if (info["editor"], info["kind"]) == (editor, kind):
+            for position, features in enumerate(np.load(path.with_suffix(".npz"))["frechet"]):
+                edits[info["prompt"]][info["first"] + position] = features
+    return np.array([row for prompt in PROMPTS for row in edits[prompt]])
+
+
+def test_the_same_persons_and_other_persons(without_answers, gaps):
+    write_tables(without_answers, gaps)
+    with (without_answers / "tables" / "originals.csv").open(encoding="utf-8") as file:
+        rows = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
+    originals = np.load(without_answers / "sources.npz")["frechet_originals"]
+    edits = edits_of(without_answers, "styleclip-global", "calibrated")
+    row = rows["styleclip-global", "calibrated"]
+    assert (row["n"], row["others_n"]) == ("36", "18")
+    assert float(row["same"]) == pytest.approx(gap(edits, np.tile(originals, (3, 1))), rel=1e-5)
+    even = np.arange(36) % 12 % 2 == 0
+    crossed = (gap(edits[even], originals[1::2]) + gap(edits[~even], originals[::2])) / 2
+    assert float(row["others"]) == pytest.approx(crossed, rel=1e-5)
+    assert float(row["floor"]) == pytest.approx(gap(originals[::2], originals[1::2]), rel=1e-5)
+    assert ("inversion", "reference") in rows
+    assert not (without_answers / "tables" / "frechet.csv").exists()
+    with (without_answers / "tables" / "recipes.csv").open(encoding="utf-8") as file:
+        recipes = {row["column"]: row["id"] for row in csv.DictReader(file) if row["table"] == "originals"}
+    assert all(recipes.values()) and recipes["same"] != recipes["others"]
+
+
+def test_where_answers_are_known_there_is_no_such_table(finished_run, gaps):
+    run = Run(finished_run)
+    assert originals_table(run, Pool(run), gaps) is None
