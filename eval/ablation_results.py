@@ -11,7 +11,7 @@ from eval.ablation import Ablation
 from eval.ablation_run import COLUMNS, RECORD, jobs
 from eval.prompts import Prompt
 from eval.statistics import holm
-from eval.statistics.cells import ELIGIBLE_ONLY, LIKE_THESE
+from eval.statistics.cells import LIKE_THESE, SHARES
 from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
 from eval.store import Store
 from reports.tables.ablation import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
@@ -58,7 +58,7 @@ def _cells(ablation: Ablation, prompts: Sequence[Prompt], results: list[dict[str
         eligible = np.array(result["cells"]["eligible"], dtype=bool)
         for name, array in columns.items():
             values = np.array([np.nan if value is None else value for value in result["cells"][name]], dtype=float)
-            array[at] = np.where(eligible, values, np.nan) if name in (*ELIGIBLE_ONLY, "target_effect") else values
+            array[at] = np.where(eligible, values, np.nan) if name in (*SHARES, "target_effect") else values
     return columns
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from eval.compare import Comparison
 
+WIDTH = 110  # columns of the widest table
 POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, which the help must not import
 
 
@@ -80,7 +81,7 @@ def show(found: Comparison, run_a: Path, run_b: Path, population: str) -> None:
     """Print one table per pair of editors and setting, and what the numbers mean."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(width=max(Console().width, WIDTH))  # narrower, words and numbers would be broken
     table = found.table
     console.print(f"A: {run_a}\nB: {run_b}", highlight=False, markup=False, soft_wrap=True)
     for (first, second, setting), rows in table.groupby(["editor_a", "editor_b", "setting"], sort=False):

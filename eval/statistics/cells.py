@@ -18,7 +18,9 @@ LIKE_THESE = "prompts-like-these"
 POPULATIONS = (THESE_PROMPTS, LIKE_THESE)
 
 KEYS = ("editor", "prompt", "strength", "kind", "effect_goal", "image", "eligible", "setting")
-ELIGIBLE_ONLY = ("success", "kept")  # of cells whose reconstruction does not have the value yet
+SHARES = ("success", "kept")
+# Of cells whose reconstruction does not have the value yet, as in the tables of a run.
+ELIGIBLE_ONLY = (*SHARES, "target_effect", "ad_mean", "ad_max", "effect")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def with_setting(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def grid_of(cells: pd.DataFrame, metrics: Sequence[str]) -> Grid:
-    """Cells of one editor at one setting as a grid; success and kept count over eligible cells only.
+    """Cells of one editor at one setting as a grid; what the attribute judge sees counts over eligible cells only.
 
     Args:
         cells: one row per cell, columns ``image``, ``prompt``, ``eligible`` and the metrics.

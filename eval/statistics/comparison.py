@@ -11,8 +11,8 @@ import numpy as np
 from eval.statistics import bootstrap, permutation
 from eval.statistics.bootstrap import Estimates, image_bootstrap, two_way_bootstrap
 from eval.statistics.cells import (
-    ELIGIBLE_ONLY,
     LIKE_THESE,
+    SHARES,
     THESE_PROMPTS,
     Grid,
     check_population,
@@ -188,7 +188,7 @@ def verdict(difference: float, p_holm: float, first: str = "A", second: str = "B
 def _estimate(grid: Grid, metrics: Sequence[str], population: str, seed: int, draws: int) -> Estimates:
     """Bootstrap of a grid; metrics that are shares by definition are told by their names."""
     check_population(population)
-    shares = np.array([metric.split(".")[0] in ELIGIBLE_ONLY for metric in metrics]) if metrics else None
+    shares = np.array([metric.split(".")[0] in SHARES for metric in metrics]) if metrics else None
     method = two_way_bootstrap if population == LIKE_THESE else image_bootstrap
     return method(grid.values, np.random.default_rng([seed, 0]), draws, shares=shares)
 

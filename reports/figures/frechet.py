@@ -63,8 +63,11 @@ def _draw(axes: Axes, line: list[tuple[float, float]], limit: float, colour: str
     options: dict[str, Any] = {"color": colour, "markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
     axes.plot(*zip(*line, strict=True), marker=marker, linewidth=1.0, **options)
     if not math.isnan(limit):
-        first = line[0]
-        axes.plot([0, first[0]], [limit, first[1]], linestyle=":", linewidth=0.8, color=colour)
+        # The line of least squares, which passes through the centroid of its points.
+        centre_x, centre_y = (sum(values) / len(line) for values in zip(*line, strict=True))
+        end = line[-1][0]
+        height = limit + (centre_y - limit) / centre_x * end
+        axes.plot([0, end], [limit, height], linestyle=":", linewidth=0.7, color=colour)
         axes.plot([0], [limit], "o", markersize=4, markerfacecolor="white", markeredgecolor=colour, clip_on=False)
 
 
