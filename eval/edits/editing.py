@@ -39,6 +39,11 @@ class PictureEditor:
         self._towards: Any = None  # a target of several prompts or of two pictures
         self._offsets: dict[int, Tensor] = {}  # of editors that find the same for every strength, by first row
 
+    @property
+    def optimises_each(self) -> bool:
+        """Whether every picture is optimised apart, so that people have to wait for the edit itself."""
+        return self._towards is None and offers_offsets(self._editor)
+
     def prepare(self) -> None:
         """Prepare and fit the editor.
 
@@ -73,7 +78,7 @@ class PictureEditor:
         edited: Latents
         if self._towards is not None:
             edited = self._editor.edit_towards(latents, self._towards, strength)
-        elif offers_offsets(self._editor):
+        elif self.optimises_each:
             if start not in self._offsets:
                 self._offsets[start] = self._editor.offsets(latents, self._asked.prompts[0])
             edited = moved(self._domain, latents, strength * self._offsets[start])

@@ -74,6 +74,8 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
         editor.prepare()
     for sentence in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
         say(sentence)
+    if editor.optimises_each:
+        say(f"{spec.name} optimises each of {len(sources.names)} pictures, which takes a while.")
     words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {asked.words}"
     if request.frames:
         return _frames(request, editor, sources, asked.similarity_to(domain), words)
