@@ -129,7 +129,7 @@ def judges_figure(found: Mapping[str, Any]) -> Figure:
     """Distributions of the cosine, and accuracy by factor on edited pictures."""
     figure = new_figure(TWO_COLUMNS_IN, 2.5)
     stage = "inverted" if "inverted" in found["identity"] else "answers"
-    _draw_cosines(axes_at(figure, 0.45, 0.3, 2.6, 1.75), found["identity"][stage], STAGES[stage])
+    _draw_cosines(axes_at(figure, 0.6, 0.3, 2.5, 1.75), found["identity"][stage], STAGES[stage])
     _draw_accuracies(axes_at(figure, 3.6, 0.3, 3.2, 1.45), found)
     return figure
 
@@ -166,4 +166,4 @@ def _draw_accuracies(axes: Any, found: Mapping[str, Any]) -> None:
     axes.set_xticklabels([name.replace("_", " ") for name in names], rotation=40, ha="right", rotation_mode="anchor")
     axes.set_title("Read right on exact edits (%)", loc="left", fontsize=TITLE_PT, pad=4)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.4)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower left")
