@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from eval.compare import Comparison
 
-WIDTH = 110  # columns of the widest table
+WIDTH = 124  # columns of the widest table
 POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, which the help must not import
 
 
