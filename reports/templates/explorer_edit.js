@@ -10,7 +10,7 @@ function editView() {
     cell?.error ? h("p", { class: "notice", role: "alert" }, `This edit failed: ${cell.error}`) : null,
     h("div", { class: "edit" },
       h("div", { class: "stage" }, wipe(currentRef(state.before), currentRef(state.after)), wipeChoices()),
-      h("div", { class: "panels" }, editPanels(ref), heatLegend()),
+      h("div", { class: `panels${hasAnswers() ? "" : " two"}` }, editPanels(ref), heatLegend()),
       h("div", { class: "numbers" }, cellTable(cell, prompt))),
     strengthRow(ref),
     editorRow(ref),

@@ -42,7 +42,7 @@ function gridColumns() {
 
 function gridTable(rows, single) {
   const columns = gridColumns();
-  const head = columns.map((column) => h("th", { scope: "col" }, column.editor ? swatch(column.editor) : null, sideLabel(column)));
+  const head = columns.map((column) => h("th", { scope: "col" }, column.editor ? swatch(column.editor) : null, breakable(sideLabel(column))));
   const body = rows.map((row, at) => h("tr", {},
     h("th", { scope: "row" }, single ? data.persons[row.person] : quoted(row.prompt)),
     columns.map((column, place) => h("td", {}, gridCell(row, column, `${at}-${place}`)))));

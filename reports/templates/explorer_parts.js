@@ -64,6 +64,9 @@ function sideLabel(ref) {
   return { original: "original", inversion: "inversion", edit: ref.editor, answer: "exact answer", oracle: "exact answer, inverted" }[ref.side];
 }
 
+// Long labels may break where a reader would.
+const breakable = (label) => label.replaceAll("[", "\u200b[").replace(/[-,=]/g, "$&\u200b");
+
 // Why there is no picture.
 function absence(ref) {
   if (ref.side !== "edit") return "n/a";
