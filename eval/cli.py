@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("eval.commands.calibrate:calibrate", "Find the strengths that a run needs, and print them."),
     "edit": ("eval.commands.edit:edit", "Edit pictures by a text and look at them: a strip of strengths."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
+    "paper": ("eval.commands.paper:paper", "Write every table and figure of a paper from one run, with captions."),
     "export": ("eval.commands.export:export", "Export the cells of a run: csv, parquet, wandb or mlflow."),
     "compare": ("eval.commands.compare:compare", "Compare two runs, or two editors of one run, cell by cell."),
     "why": ("eval.commands.why:why", "Say how a number of a run came to be, and compute it again."),

@@ -1,0 +1,216 @@
+"""Everything that a paper shows of one run: tables, figures, and two documents that place them with captions.
+
+``docs/paper.md`` says what is where.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.figures.attributes import attributes_figure
+from reports.figures.pareto import pareto_figure
+from reports.figures.prompts import prompts_figure
+from reports.figures.scatter import scatter_figure
+from reports.layout import Table, Value, number
+from reports.matched import Matched, is_control
+from reports.paper_ablations import ablation_section
+from reports.paper_alignment import alignment_section
+from reports.paper_comparison import comparison_part, frechet_part, interval_of, matched_part
+from reports.paper_latex import latex, tabular, tabular_names
+from reports.paper_markdown import markdown
+from reports.paper_parts import FigurePart, Paper, Part, Section, TablePart, counted
+from reports.paper_pictures import failures_section, pictures_section
+from reports.paper_provenance import provenance_section
+from reports.paper_published import published_part
+from reports.paper_runtime import STAGES, runtime_parts, stage_text
+from reports.pareto import pareto
+from reports.run import Run
+from reports.style import house_style, save
+from reports.tables.bar import KEPT_BAR, SUCCESS_BAR
+
+FOLDERS = ("tables", "figures")
+NO_MATCHED = (
+    "The run holds no edits at equal effect: the editors above change the picture by different amounts. "
+    "`deltabench run` with `--protocol matched` adds them."
+)
+
+
+def write_paper(
+    run: Run,
+    tables: Sequence[Table],
+    out: Path,
+    ablations: Sequence[Path] = (),
+    alignments: Sequence[Path] = (),
+) -> list[Path]:
+    """Write ``paper.md``, ``paper.tex``, ``tables/`` and ``figures/`` into a folder that is made if needed.
+
+    The same run, ablations and alignments give the same bytes.
+
+    Args:
+        run: opened, with at least one finished chunk.
+        tables: its tables, as ``reports.tables.build_tables`` makes them.
+        out: where to.
+        ablations: folders of ``deltabench ablate``.
+        alignments: folders of ``deltabench align``.
+
+    Returns:
+        The files, documents first.
+
+    Raises:
+        ValueError: a file of the run cannot be read, or a folder is not what it should be.
+    """
+    with house_style():
+        paper, pictures = _drawn(compose(run, tables, ablations, alignments), out)
+    written = [path for part in _parts(paper) if isinstance(part, TablePart) for path in _write_table(part.table, out)]
+    texts = {"paper.md": markdown(paper), "paper.tex": latex(paper)}
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    return [*(out / name for name in texts), *written, *pictures]
+
+
+def compose(
+    run: Run, tables: Sequence[Table], ablations: Sequence[Path] = (), alignments: Sequence[Path] = ()
+) -> Paper:
+    """The paper as text, tables and figures still to be drawn; arguments as of ``write_paper``."""
+    named = {table.name: table for table in tables}
+    domain = str(run.manifest.get("domain"))
+    editors = [editor for editor in run.editors if not is_control(editor)]
+    sizes = [counted(len(editors), "editor"), counted(len(run.prompts), "prompt"), counted(len(run.names), "image")]
+    sections = (
+        _comparison(run, named),
+        Section("Runtime", (), tuple(runtime_parts(run, named["runtime"]))),
+        ablation_section(ablations),
+        alignment_section(alignments, domain),
+        pictures_section(run),
+        failures_section(run),
+        _published(run, named),
+        provenance_section(run),
+    )
+    return Paper(f"Text-driven image editing on {domain}: {', '.join(sizes)}", (_abstract(run, editors),), sections)
+
+
+def _abstract(run: Run, editors: list[str]) -> str:
+    controls = [editor for editor in run.editors if is_control(editor)]
+    beside = f", with the controls {', '.join(controls)}" if controls else ""
+    return (
+        f"Tables and figures of one run of `deltabench`: {', '.join(editors) or 'no editor'}{beside}; "
+        f"{counted(len(run.names), 'image')}, {counted(len(run.prompts), 'prompt')}, {counted(len(run.rows), 'cell')}. "
+        "Captions are generated: every number in them is computed from the run folder."
+    )
+
+
+def _comparison(run: Run, tables: dict[str, Table]) -> Section:
+    parts: list[Part] = [comparison_part(run, tables)]
+    if "frechet" in tables:
+        parts.append(frechet_part(run, tables["frechet"]))
+    if "matched" in tables:
+        parts.append(matched_part(run, tables["matched"]))
+        curves = pareto(Matched(run))
+        if curves is not None:
+            caption = (
+                f"What more effect costs, over {counted(len(curves.prompts), 'prompt')} that all compared editors "
+                "meet at every "
+                f"effect from {curves.goals[0]:g} to {curves.goals[-1]:g} σ ({', '.join(curves.prompts)}). Bars: "
+                "95 % intervals over images."
+            )
+            parts.append(FigurePart("pareto", caption, lambda: pareto_figure(run)))
+    kinds = " and ".join(dict.fromkeys(setting.kind for setting in run.settings))
+    parts += [
+        FigurePart(
+            "success_preservation",
+            f"Success against preservation at {kinds} strength, with 95 % intervals; small: single prompts. "
+            "Shaded: success of at "
+            f"least {SUCCESS_BAR:.2f} and kept of at least {KEPT_BAR:.2f}.",
+            lambda: scatter_figure(run),
+        ),
+        FigurePart("prompts", _prompts_caption(run), lambda: prompts_figure(run)),
+        FigurePart(
+            "attributes",
+            "What else changes: share of eligible edits in which the judge's first choice for an attribute "
+            "(column) is another "
+            "one than before, when the attribute of the row is asked for.",
+            lambda: attributes_figure(run),
+        ),
+    ]
+    return Section("Comparison", () if "matched" in tables else (NO_MATCHED,), tuple(parts))
+
+
+def _prompts_caption(run: Run) -> str:
+    from reports.tables.bar import prompt_results
+
+    counts = []
+    for setting in run.headlines:
+        if not is_control(setting.editor):
+            results = prompt_results(run, setting)
+            counts.append(f"{setting.editor} {sum(bool(result.at_bar) for result in results)} of {len(results)}")
+    return (
+        f"Success and kept for every prompt. Prompts with both at the bar ({SUCCESS_BAR:.2f} and {KEPT_BAR:.2f}): "
+        f"{', '.join(counts) or 'no editor'}."
+    )
+
+
+def _published(run: Run, tables: dict[str, Table]) -> Section:
+    """Published numbers with ours at the headline strength beside them."""
+    ours: dict[tuple[str, str], tuple[Value, str]] = {}
+    headline = {setting.editor: setting for setting in run.headlines}
+    name = str(run.manifest["frechet_name"])
+    for row in tables["main"].data:
+        setting = headline.get(str(row["editor"]))
+        if setting is not None and setting.kind == row["kind"]:
+            found = interval_of(row, name)
+            text = "" if found.mean is None else f"{number(found.mean, 2)} ({name})"
+            ours[(setting.editor, "frechet")] = (found.mean, text)
+    for row in tables["runtime"].data:
+        for column, _ in STAGES:
+            ours[(str(row["editor"]), column)] = (row.get(column), stage_text(row, column))
+    part = published_part(ours, run.editors)
+    if part is None:
+        return Section(
+            "Published numbers", ("No published number with a known source is stored for the editors of this run.",)
+        )
+    return Section("Published numbers", (), (part,))
+
+
+def _parts(paper: Paper) -> list[Part]:
+    return [part for section in paper.sections for part in section.parts]
+
+
+def _drawn(paper: Paper, out: Path) -> tuple[Paper, list[Path]]:
+    """Draw or copy the figures; those that the run has nothing for leave the paper."""
+    for folder in FOLDERS:
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    sections = []
+    for section in paper.sections:
+        kept: list[Part] = []
+        for part in section.parts:
+            files = _figure_files(part, out / "figures") if isinstance(part, FigurePart) else []
+            if files or isinstance(part, TablePart):
+                kept.append(part)
+                written += files
+        sections.append(Section(section.title, section.paragraphs, tuple(kept)))
+    return Paper(paper.title, paper.abstract, tuple(sections)), written
+
+
+def _figure_files(part: FigurePart, folder: Path) -> list[Path]:
+    if part.draw is None:
+        paths = [folder / f"{part.name}{file.suffix}" for file in part.files]
+        for source, target in zip(part.files, paths, strict=True):
+            shutil.copyfile(source, target)
+        return paths
+    figure = part.draw()
+    return [] if figure is None else save(figure, folder, part.name)
+
+
+def _write_table(table: Table, out: Path) -> list[Path]:
+    """csv, md, and one tex for each ``tabular``."""
+    folder = out / "tables"
+    texts = {f"{table.name}.csv": table.csv(), f"{table.name}.md": table.markdown()}
+    texts |= {
+        f"{name}.tex": tabular(table, block) for name, block in zip(tabular_names(table), table.blocks, strict=True)
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return [folder / name for name in texts]

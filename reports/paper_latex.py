@@ -1,0 +1,202 @@
+"""A paper as LaTeX: one document, and one ``tabular`` a file that can be taken into another document."""
+
+from __future__ import annotations
+
+import re
+
+from reports.layout import LATEX, Block, Table
+from reports.paper_parts import FigurePart, Paper, Section
+from reports.style import wrapped
+
+PREAMBLE = r"""% Written by `deltabench paper`; compile with `pdflatex paper.tex`, twice.
+\documentclass[10pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage[letterpaper,margin=0.8in]{geometry}
+\usepackage{amssymb}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\setcounter{topnumber}{4}
+\setcounter{totalnumber}{6}
+\renewcommand{\topfraction}{0.95}
+\renewcommand{\textfraction}{0.05}
+\renewcommand{\floatpagefraction}{0.6}
+\emergencystretch=2em
+\setlength{\belowcaptionskip}{6pt}
+% A box that is wider than the line is shrunk to it.
+\newsavebox{\fitbox}
+\newcommand{\fit}[1]{\sbox{\fitbox}{#1}%
+  \ifdim\wd\fitbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\fitbox}}\else\usebox{\fitbox}\fi}
+"""
+SHORTEST_HEADING = 9  # letters a line of a heading may always have
+MORE = {
+    "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "’": "'",
+    "‖": r"$\Vert$",
+    "†": r"$\dagger$",
+    "·": r"$\cdot$",
+    "→": r"$\rightarrow$",
+    "←": r"$\leftarrow$",
+    "≤": r"$\leq$",
+    "α": r"$\alpha$",
+    "\u2212": r"$-$",
+    "½": r"$\frac12$",
+    "●": r"$\bullet$",
+    "\u00a0": "~",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def latex(paper: Paper) -> str:
+    """The text of ``paper.tex``; needs ``tables/*.tex`` and ``figures/*.pdf`` beside it."""
+    parts = [
+        PREAMBLE,
+        rf"\title{{{escaped(paper.title)}}}" + "\n\\author{}\n\\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+    ]
+    parts += map(escaped, paper.abstract)
+    for section in paper.sections:
+        parts += _section(section)
+    return "\n\n".join([*parts, r"\end{document}"]) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    return [
+        rf"\section{{{escaped(section.title)}}}",
+        *map(escaped, section.paragraphs),
+        *(
+            _figure(part) if isinstance(part, FigurePart) else _table(part.table, part.caption)
+            for part in section.parts
+        ),
+        *([r"\clearpage"] if section.parts else []),
+    ]
+
+
+def _figure(part: FigurePart) -> str:
+    lines = [
+        r"\begin{figure}[htbp]",
+        r"\centering",
+        # a figure keeps its own size, so that its letters stay readable, unless it is too large for the page
+        rf"\fit{{\includegraphics{{figures/{part.name}.pdf}}}}",
+        rf"\caption{{{escaped(part.caption)}}}",
+        rf"\label{{fig:{part.name}}}",
+        r"\end{figure}",
+    ]
+    return "\n".join(lines)
+
+
+def _table(table: Table, caption: str) -> str:
+    lines = [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\small",
+        rf"\caption{{{escaped(caption)}}}",
+        rf"\label{{tab:{table.name}}}",
+    ]
+    for name, block in zip(tabular_names(table), table.blocks, strict=True):
+        if block.title:
+            lines.append(rf"\par\medskip\textit{{{escaped(block.title)}}}\par\smallskip")
+        lines.append(rf"\fit{{\input{{tables/{name}.tex}}}}")
+    if table.notes:
+        lines.append(
+            rf"\par\medskip\begin{{minipage}}{{\linewidth}}\footnotesize "
+            rf"{' '.join(map(escaped, table.notes))}\end{{minipage}}"
+        )
+    return "\n".join([*lines, r"\end{table}"])
+
+
+def tabular_names(table: Table) -> list[str]:
+    """Names of the files of a table's blocks: the table's own, with a number where there are several.
+
+    >>> tabular_names(Table("a", "?", (), (), (Block("", (), ()), Block("", (), ()))))
+    ['a_1', 'a_2']
+    """
+    if len(table.blocks) == 1:
+        return [table.name]
+    return [f"{table.name}_{number + 1}" for number in range(len(table.blocks))]
+
+
+def tabular(table: Table, block: Block) -> str:
+    """The text of one file: a ``tabular`` with booktabs' rules."""
+    columns = "l" * block.texts + "r" * (len(block.header) - block.texts)
+    rows = [*map(_row, header_lines(block)), r"\midrule", *map(_row, block.rows)]
+    lines = [
+        f"% {_comment(table.question)}" + (f" {_comment(block.title)}" if block.title else ""),
+        "% Needs \\usepackage{booktabs,amssymb}",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}%",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def header_lines(block: Block) -> list[tuple[str, ...]]:
+    """The headings of a block broken into lines no wider than the column's cells need; short ones stand at the bottom.
+
+    >>> header_lines(Block("", ("editor", "edits that attain it"), (("a", "0.74 ±0.06"),)))
+    [('', 'edits that'), ('editor', 'attain it')]
+    """
+    columns = zip(map(_tied, block.header), *block.rows, strict=True)
+    broken = [
+        wrapped(head, max([SHORTEST_HEADING, *map(_shown_length, cells)])).splitlines() for head, *cells in columns
+    ]
+    lines = max(map(len, broken))
+    padded = [[""] * (lines - len(parts)) + parts for parts in broken]
+    return [tuple(parts[line] for parts in padded) for line in range(lines)]
+
+
+def _tied(heading: str) -> str:
+    """An arrow or a unit stays with its word."""
+    return re.sub(r" (?=[↑↓])", "\u00a0", heading)
+
+
+def _shown_length(cell: str) -> int:
+    return len(cell.strip("*`"))
+
+
+def _comment(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return " & ".join(map(escaped, cells)) + r" \\"
+
+
+def escaped(text: str) -> str:
+    r"""Text of a report as LaTeX: ``**bold**`` and code in backticks become commands.
+
+    A letter that pdflatex cannot set is printed as its number, never left out.
+
+    >>> print(escaped("**0.5 ±0.1** of a_b"), escaped("run `deltabench paper RUN_1`"), escaped("字"))
+    \textbf{0.5 $\pm$0.1} of a\_b run \texttt{deltabench paper RUN\_1} [U+5B57]
+    """
+    pieces = re.split(r"(\*\*[^*]+\*\*|`[^`]+`)", text)
+    return "".join(map(_piece, pieces))
+
+
+def _piece(text: str) -> str:
+    if len(text) > 4 and text.startswith("**") and text.endswith("**"):
+        return rf"\textbf{{{_letters(text[2:-2])}}}"
+    if len(text) > 2 and text.startswith("`") and text.endswith("`"):
+        return rf"\texttt{{{_letters(text[1:-1])}}}"
+    return _letters(text)
+
+
+def _letters(text: str) -> str:
+    minus = re.sub(r"(?<![\w-])-(?=\.?\d)", "\u2212", text)  # a hyphen before a number is a minus
+    return "".join(map(_letter, minus))
+
+
+def _letter(letter: str) -> str:
+    known = LATEX.get(letter) or MORE.get(letter)
+    if known:
+        return known
+    # Latin letters with accents are in the font; anything else would stop pdflatex
+    return letter if ord(letter) < 0x180 else f"[U+{ord(letter):04X}]"

@@ -1,0 +1,39 @@
+"""A paper as one Markdown file beside its tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.layout import Block
+from reports.paper_parts import FigurePart, Paper, Part, numbered
+
+
+def markdown(paper: Paper) -> str:
+    """The text of ``paper.md``; pictures are the png files in ``figures/``, files of tables are linked."""
+    labels = numbered(paper)
+    parts = [f"# {paper.title}", *paper.abstract]
+    for section in paper.sections:
+        parts += [f"## {section.title}", *section.paragraphs]
+        for part in section.parts:
+            parts += _part(part, labels)
+    return "\n\n".join(parts) + "\n"
+
+
+def _part(part: Part, labels: dict[tuple[str, str], str]) -> list[str]:
+    if isinstance(part, FigurePart):
+        label = labels[("Figure", part.name)]
+        image = f"![{label}](figures/{part.name}.png)"
+        return [image, f"**{label}.** {part.caption} ([pdf](figures/{part.name}.pdf))"]
+    table, label = part.table, labels[("Table", part.table.name)]
+    caption = f"**{label}.** {part.caption} ([csv](tables/{table.name}.csv), [md](tables/{table.name}.md))"
+    return [caption, *(text for block in table.blocks for text in _block(block)), *table.notes]
+
+
+def _block(block: Block) -> list[str]:
+    rule = ["---" if column < block.texts else "---:" for column in range(len(block.header))]
+    lines = [_row(cells) for cells in (block.header, rule, *block.rows)]
+    return ([f"*{block.title}*"] if block.title else []) + ["\n".join(lines)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
