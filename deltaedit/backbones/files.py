@@ -53,6 +53,7 @@ _CONTENTS = (
     (("input_layer.", "body."), "a face network (IR-SE50)"),
     (("visual.", "transformer."), "a CLIP model"),
     (("repeat_1.", "mixed_6a."), "an InceptionResnetV1 face network"),
+    (("Mixed_5b.", "Mixed_7c."), "an Inception network, whose features FID compares"),
 )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from eval.domains.photos.description import Description
     from eval.domains.weight_files import WeightFile
 
+WRONG = "wrong sum"
+
 
 @click.group(cls=Group, invoke_without_command=True)
 @click.option("--domain", default=None, help="Only this domain: a name, or a TOML file.")
@@ -42,11 +44,19 @@ def _print_domain(name: str) -> None:
     if description is None:
         click.echo(f"{name}: its networks come with this package.")
         return
-    rows = [*description.files()]
-    missing = sum(file.path is None and not file.optional for file in rows)
-    state = "ready" if not missing else f"{missing} {'file is' if missing == 1 else 'files are'} missing"
-    click.echo(f"{description.label}: {state}")
+    click.echo(f"{description.label}: {summary(description)}")
     Console(width=max(Console().width, 120)).print(files_table(description))
+
+
+def summary(description: Description) -> str:
+    """``ready``, or how many files of the domain are missing or not the published ones."""
+    from eval.domains.weight_files import known
+
+    files = description.files()
+    missing = sum(file.path is None and not file.optional for file in files)
+    wrong = sum(state(file.path, known(file.name, description.name)) == WRONG for file in files)
+    parts = [f"{count} {what}" for count, what in ((missing, "missing"), (wrong, WRONG)) if count]
+    return ", ".join(parts) or "ready"
 
 
 def files_table(description: Description) -> Table:
@@ -57,7 +67,8 @@ def files_table(description: Description) -> Table:
     from eval.domains import weight_files
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("file", "what it is", "state", "where it comes from"):
+    table.add_column("file", no_wrap=True)
+    for heading in ("what it is", "state", "where it comes from"):
         table.add_column(heading, overflow="fold")
     named = description.files()
     for file in named:
@@ -74,14 +85,14 @@ def files_table(description: Description) -> Table:
 
 
 def state(path: Path | None, published: WeightFile | None) -> str:
-    """``missing``, ``there``, or what is known of the sum of what is there."""
+    """``missing``; ``there``, where no sum is known; ``sum right`` or ``wrong sum``: damaged, or another file."""
     from eval.domains.weight_files import fault
 
     if path is None:
         return "missing"
     if published is None or not (published.sha256 or published.git_blob):
         return "there"
-    return "damaged or another file" if fault(published, path) else "there, sum right"
+    return WRONG if fault(published, path) else "sum right"
 
 
 @models.command()

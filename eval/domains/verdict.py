@@ -107,7 +107,7 @@ def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     readers: dict[str, Callable[[], str]] = {
         "a bare StyleGAN2 state dict of rosinality's code": lambda: _of_generator(path),
         "a generator of this library": lambda: _of_generator(path),
-        "a Delta Mapper": lambda: f"a Delta Mapper for {_mapped_styles(tensors)} styles",
+        "a Delta Mapper": lambda: _delta_mapper(tensors),
         "a CLIP model": lambda: f"a CLIP model{_clip_size(tensors)}",
     }
     if what in readers:
@@ -115,15 +115,19 @@ def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     return f"{what}, {sum(tensor.numel() for tensor in tensors.values()):,} numbers"
 
 
-def _mapped_styles(tensors: Mapping[str, Tensor]) -> int:
-    """C of a Delta Mapper: three coarse layers, four medium ones, and the fine styles."""
-    widths = {}
+def _delta_mapper(tensors: Mapping[str, Tensor]) -> str:
+    """The widths of a Delta Mapper's three levels, and the generator that they fit if that is a config-f."""
+    widths = []
     for level in ("coarse", "medium", "fine"):
         last = tensors.get(f"fm_{level}.mapping.3.bias")
         if last is None:
             raise CheckpointError(f"This is no whole Delta Mapper: layer 'fm_{level}.mapping.3.bias' is missing.")
-        widths[level] = len(last)
-    return 3 * widths["coarse"] + 4 * widths["medium"] + widths["fine"]
+        widths.append(len(last))
+    side = (
+        STYLE_SIZES.get(7 * 512 + widths[2]) if widths[:2] == [512, 512] else None
+    )  # three coarse, four medium layers
+    text = f"a Delta Mapper with levels of {widths[0]}, {widths[1]} and {widths[2]} styles"
+    return f"{text}, for a {side} px generator" if side else text
 
 
 def _clip_size(tensors: Mapping[str, Tensor]) -> str:
