@@ -55,7 +55,7 @@ def summary(description: Description) -> str:
     files = description.files()
     missing = sum(file.path is None and not file.optional for file in files)
     wrong = sum(state(file.path, known(file.name, description.name)) == WRONG for file in files)
-    parts = [f"{count} {what}" for count, what in ((missing, "missing"), (wrong, WRONG)) if count]
+    parts = [f"{count} {what}" for count, what in ((missing, "missing"), (wrong, "with a wrong sum")) if count]
     return ", ".join(parts) or "ready"
 
 

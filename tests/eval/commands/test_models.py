@@ -39,7 +39,7 @@ def test_one_domain_with_some_files_there(weights, capsys):
     (weights / "ViT-B-32.pt").write_bytes(b"another file")
     (weights / "20180402-114759-vggface2.pt").write_bytes(b"whatever")
     text = told(capsys, "--domain", "ffhq")
-    assert "ffhq: 3 missing, 1 wrong sum" in text and "church" not in text.replace("github", "")
+    assert "ffhq: 3 missing, 1 with a wrong sum" in text and "church" not in text.replace("github", "")
     assert "wrong sum" in row(text, "ViT-B-32.pt")
     assert " there " in row(text, "20180402-114759-vggface2.pt")
 
