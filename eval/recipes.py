@@ -39,7 +39,7 @@ def recipes(domain: Domain) -> dict[str, str]:
         ),
     }
     return {
-        metric: f"{protocol},8-bit{_network_id(domain, network)}"
+        metric: f"{domain.judges.protocols.get(network, protocol)},8-bit{_network_id(domain, network)}"
         for network, (protocol, metrics) in kinds.items()
         for metric in metrics
     }
