@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
 from reports.why.columns import ELIGIBLE, Column
 from reports.why.files import ORACLE, Files, Info
 from reports.why.goals import compared_prompts, curve_goals, curve_prompts
@@ -79,7 +80,8 @@ def numbers_of(table: str, row: Row, stem: str, column: Column, cells: DataFrame
     """The number that each of the cells adds: float64 [n], NaN where it has none."""
     name = column.measure
     if table == "attributes":
-        own = _column(cells, f"{name}{row['attribute']}")
+        others = OTHERS.get((row["attribute"], stem))
+        own = _column(cells, others or f"{name}{row['attribute']}")
         return 1 - own if stem == "flip_rate" else own
     if table == "main" and row["editor"] == INVERSION:
         name = name.replace("counterfactual", "inversion")
@@ -95,6 +97,12 @@ def numbers_of(table: str, row: Row, stem: str, column: Column, cells: DataFrame
     return _column(cells, name)
 
 
+# Rows of the table of attributes that are over all other attributes: the column of the cells that each number is of.
+OTHERS = {
+    (OTHERS_MEAN, "flip_rate"): "kept",
+    (OTHERS_MEAN, "effect"): "ad_mean",
+    (OTHERS_LARGEST, "effect"): "ad_max",
+}
 PSNR = {"error": "counterfactual_psnr_db", "inversion_error": "inversion_psnr_db"}
 
 

@@ -2,7 +2,6 @@ import csv
 import json
 import shutil
 
-import numpy as np
 import pytest
 
 from reports.determinism import determinism_table, marked, read_determinism, unsteady
@@ -28,10 +27,6 @@ FOUND = {
 }
 
 
-def difference_of_means(a, b):
-    return float(np.abs(a.mean(0) - b.mean(0)).sum())
-
-
 @pytest.fixture
 def checked_run(small_run, tmp_path):
     folder = shutil.copytree(small_run, tmp_path / "run")
@@ -39,10 +34,10 @@ def checked_run(small_run, tmp_path):
     return Run(folder)
 
 
-def test_a_run_that_was_not_checked_has_no_table_and_no_marks(small_run):
+def test_a_run_that_was_not_checked_has_no_table_and_no_marks(small_run, gaps):
     run = Run(small_run)
     assert (read_determinism(run), determinism_table(run), unsteady(run)) == (None, None, {})
-    assert "determinism" not in [table.name for table in build_tables(run, difference_of_means)]
+    assert "determinism" not in [table.name for table in build_tables(run, gaps)]
 
 
 def test_the_file_is_the_one_that_the_manifest_names(checked_run):
@@ -65,8 +60,8 @@ def test_table_has_verdicts_and_drifts(checked_run, tmp_path):
     assert "| deltaedit | deterministic | 0 | 0 | 0 | 2.0e-06 |" in (tmp_path / "determinism.md").read_text()
 
 
-def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(checked_run):
-    paths = {path.name: path for path in write_tables(checked_run.folder, difference_of_means)}
+def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(checked_run, gaps):
+    paths = {path.name: path for path in write_tables(checked_run.folder, gaps)}
     for name in ("main", "prompts", "attributes", "counterfactual", "runtime", "strengths"):
         text = paths[f"{name}.md"].read_text()
         assert "styleclip-global †" in text, name
@@ -79,10 +74,10 @@ def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(check
     assert r"styleclip-global $\dagger$" in paths["main.tex"].read_text()
 
 
-def test_the_terminal_says_so(checked_run):
+def test_the_terminal_says_so(checked_run, gaps):
     from rich.console import Console
 
-    write_tables(checked_run.folder, difference_of_means)
+    write_tables(checked_run.folder, gaps)
     console = Console(width=120, record=True)
     console.print(summary(checked_run.folder))
     assert "† styleclip-global: failed (table determinism)" in console.export_text()
