@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from reports.figures.kept import canvas
 from reports.run import Run, Setting
-from reports.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
+from reports.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def grid_figure(run: Run) -> Figure | None:
     lines = max(wrapped(column.heading, letters).count("\n") + 1 for panel in panels for column in panel.columns)
     width, height = columns * (size + GAP_IN), TITLE_IN + rows * (size + GAP_IN) + PANEL_GAP_IN
     down = -(-len(panels) // across)
-    axes = _canvas(across * (width + PANEL_GAP_IN) - PANEL_GAP_IN, LINE_IN * lines + down * height + FOOT_IN)
+    axes = canvas(across * (width + PANEL_GAP_IN) - PANEL_GAP_IN, LINE_IN * lines + down * height + FOOT_IN)
     for number, panel in enumerate(panels):
         corner = (number % across * (width + PANEL_GAP_IN), LINE_IN * lines + number // across * height)
         _draw_panel(axes, corner, size, panel, rows, letters if number < across else None)
@@ -106,15 +107,6 @@ def _editor_column(run: Run, setting: Setting, prompt: str, colour: str) -> Colu
         if len(kept):
             images.update(zip(map(int, kept), run.chunk_array(chunk, "images"), strict=True))
     return Column(setting.editor, colour, images, set(cells.loc[cells["success"].astype(bool), "source"].astype(int)))
-
-
-def _canvas(width_in: float, height_in: float) -> Axes:
-    """Axes over a whole figure whose coordinates are inches from the upper left corner."""
-    figure = new_figure(width_in, height_in)
-    axes = axes_at(figure, 0, 0, width_in, height_in)
-    axes.set(xlim=(0, width_in), ylim=(height_in, 0), autoscale_on=False)
-    axes.set_axis_off()
-    return axes
 
 
 def _draw_panel(
