@@ -17,7 +17,7 @@ from reports.layout import Table, Value, number
 from reports.matched import Matched, is_control
 from reports.paper_ablations import ablation_section
 from reports.paper_alignment import alignment_section
-from reports.paper_comparison import comparison_part, frechet_part, interval_of, matched_part
+from reports.paper_comparison import comparison_part, frechet_part, interval_of, matched_part, originals_part
 from reports.paper_latex import latex, tabular, tabular_names
 from reports.paper_markdown import markdown
 from reports.paper_parts import FigurePart, Paper, Part, Section, TablePart, counted
@@ -105,6 +105,8 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
     parts: list[Part] = [comparison_part(run, tables)]
     if "frechet" in tables:
         parts.append(frechet_part(run, tables["frechet"]))
+    if "originals" in tables:
+        parts.append(originals_part(run, tables["originals"]))
     if "matched" in tables:
         parts.append(matched_part(run, tables["matched"]))
         curves = pareto(Matched(run))

@@ -237,6 +237,23 @@ def frechet_part(run: Run, frechet: Table) -> TablePart:
     return TablePart(frechet, f"Distances between the edits and the exact answers, as sets.{scale}")
 
 
+def originals_part(run: Run, originals: Table) -> TablePart:
+    """The table of distances to the original images as it is, with a caption; of runs that know no exact answers."""
+    idle = next(row for row in originals.data if row["kind"] == REFERENCE)
+    same, others, floor = (_float(idle[column]) for column in ("same", "others", "floor"))
+    parts = [
+        f"{run.manifest['frechet_name']}: Fréchet distance of the edits to the original images, as sets; "
+        f"{run.manifest.get('domain')} knows no exact answers.",
+        f"To the same persons (N = {idle['n']}) it rewards not editing: doing nothing scores {number(same, 1)}.",
+    ]
+    if floor is not None:
+        parts.append(
+            f"To other persons (N = {idle['others_n']}) doing nothing scores {number(others, 1)}, and the originals "
+            f"themselves {number(floor, 1)}, the floor."
+        )
+    return TablePart(originals, " ".join([*parts, "No interval: small differences may be chance."]))
+
+
 def matched_part(run: Run, matched: Table) -> TablePart:
     """The table at equal effect as it is, with a caption."""
     goals = sorted({float(row["goal"]) for row in matched.data if row.get("goal") is not None})  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -333,6 +334,16 @@ def matched_run(tmp_path_factory):
 def finished_run(tmp_path_factory):
     """Three editors, three prompts, twelve images: read only."""
     return make_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="session")
+def without_answers(finished_run, tmp_path_factory):
+    """The finished run as if its domain knew no exact answers."""
+    folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("originals") / "run")
+    for path in (folder / "references").glob("*.npz"):
+        region = np.load(path)["region"]
+        np.savez_compressed(path, region=region)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 from eval import statistics
 from eval.metrics.set_distances import SetDistances
@@ -127,6 +128,27 @@ def test_the_same_run_gives_the_same_bytes(paper, matched_run, ablation, alignme
     again = written(matched_run, tmp_path, ablations=[ablation], alignments=[alignment])
     for first, second in zip(paper[1], again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_without_exact_answers_distances_to_the_originals_are_placed(without_answers, tmp_path):
+    """Doing nothing and the floor, in the caption, by SciPy's matrix square root."""
+    written(without_answers, tmp_path)
+    text, latex = ((tmp_path / f"paper.{ending}").read_text() for ending in ("md", "tex"))
+    assert "(tables/originals.csv)" in text and "input{tables/originals.tex}" in latex
+    assert not (tmp_path / "tables" / "frechet.csv").exists()
+    with np.load(without_answers / "sources.npz") as sources:
+        originals, inverted = sources["frechet_originals"], sources["frechet"]
+    same = by_scipy(np.tile(inverted, (3, 1)), np.tile(originals, (3, 1)))
+    floor = by_scipy(np.tile(originals[::2], (3, 1)), np.tile(originals[1::2], (3, 1)))
+    assert f"doing nothing scores {same:.1f}." in text and f"the originals themselves {floor:.1f}, the floor" in text
+
+
+def by_scipy(first, second):
+    """Fréchet distance as torchmetrics and pytorch-fid compute it."""
+    covariances = [np.cov(features, rowvar=False) for features in (first, second)]
+    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
+    gap = np.square(first.mean(0) - second.mean(0)).sum()
+    return gap + np.trace(covariances[0] + covariances[1] - 2 * root)
 
 
 def test_a_run_of_an_older_schema_makes_a_paper(stored_run, tmp_path):

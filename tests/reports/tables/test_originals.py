@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -13,16 +12,6 @@ from reports.tables.frechet import Pool
 from reports.tables.originals import originals_table
 
 PROMPTS = ("glasses", "smile", "blond-hair")
-
-
-@pytest.fixture(scope="module")
-def without_answers(finished_run, tmp_path_factory):
-    """The finished run as if its domain knew no exact answers."""
-    folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("originals") / "run")
-    for path in (folder / "references").glob("*.npz"):
-        region = np.load(path)["region"]
-        np.savez_compressed(path, region=region)
-    return folder
 
 
 def gap(first, second):
