@@ -102,7 +102,8 @@ class StyleClipMapper:
         precision: ``float32``, or ``bfloat16`` where the hardware has it.
         normalise: PixelNorm over the ``rows`` of a level as released, or over the ``channels`` of a row.
         lambda_l2: of the mean squared offset (in S: the sum over the convolutions of their means, as released).
-        seed: of the first weights, the codes and their order.
+        training_seed: of the first weights, the codes and their order; not ``seed``, for a run's other seeds share the
+            trained mappers.
 
     Attributes:
         training: how mappers are trained here; after ``prepare``.
@@ -130,7 +131,7 @@ class StyleClipMapper:
         precision: Literal["float32", "bfloat16"] | None = None,
         normalise: Literal["rows", "channels"] | None = None,
         lambda_l2: float | None = None,
-        seed: int = 0,
+        training_seed: int = 0,
     ) -> None:
         self.variant = variant
         self.no_fine = no_fine
@@ -147,7 +148,7 @@ class StyleClipMapper:
         self.schedule = schedule
         self.images = images
         self.precision = precision
-        self.seed = seed
+        self.training_seed = training_seed
 
     def prepare(self, domain: EditingDomain) -> None:
         """Settle how mappers are trained here.
@@ -169,10 +170,10 @@ class StyleClipMapper:
 
     def fit(self, prompt: TextPrompt) -> None:
         """Get the mapper of the prompt, from the domain's artefacts or by training it."""
-        names = ("variant", "lambda_clip", "lambda_id", "seed")
+        names = ("variant", "lambda_clip", "lambda_id")
         fine = not (self.no_fine or prompt.name in self.no_fine_prompts.split("+"))
         key: dict[str, object] = {"domain": self._domain.fingerprint, "text": prompt.target, "fine": fine}
-        key |= {name: getattr(self, name) for name in names} | asdict(self.training)
+        key |= {name: getattr(self, name) for name in names} | {"seed": self.training_seed} | asdict(self.training)
         mapper = self._network(fine)
         artefact = self._domain.artefacts.get(self.name, key, lambda: self._train(mapper, prompt.target))
         mapper.load_state_dict(artefact.tensors)
@@ -190,7 +191,7 @@ class StyleClipMapper:
         synthesis, over_rows = self._domain.synthesis, self.training.normalise == "rows"
         starts = level_starts(synthesis)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self.training_seed)
             if self.variant == "s":
                 mapper: nn.Module = StyleMapper(synthesis, synthesis.latents if fine else starts[1])
             elif self.variant == "single":
@@ -258,7 +259,7 @@ class StyleClipMapper:
 
     def _batches(self) -> Iterator[Tensor]:
         """Rows of the training codes, endless; shuffled anew each epoch, incomplete batches dropped, as released."""
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.training_seed)
         count, batch = self.training.images, self.training.batch
         while True:
             yield from torch.randperm(count, generator=generator)[: count - count % batch].split(batch)
@@ -266,7 +267,7 @@ class StyleClipMapper:
     @torch.no_grad()
     def _held_out_loss(self, mapper: nn.Module, text: Tensor) -> float:
         """Mean loss over codes that are not trained on."""
-        latents, sources = self._draw(VALIDATION_IMAGES, self.seed + 1)
+        latents, sources = self._draw(VALIDATION_IMAGES, self.training_seed + 1)
         blocks = [slice(at, at + DRAW_BATCH) for at in range(0, VALIDATION_IMAGES, DRAW_BATCH)]
         losses = [float(self.loss(mapper, latents[rows], sources[rows], text)) * len(latents[rows]) for rows in blocks]
         return sum(losses) / VALIDATION_IMAGES
@@ -274,7 +275,7 @@ class StyleClipMapper:
     def _training_codes(self) -> tuple[Latents, Tensor]:
         """Codes to train on and the identity features of their pictures, the same for every prompt."""
         if self._codes is None:
-            self._codes = self._draw(self.training.images, self.seed)
+            self._codes = self._draw(self.training.images, self.training_seed)
         return self._codes
 
     @torch.no_grad()
@@ -310,7 +311,7 @@ class StyleClipMapper:
             require(value is None or is_count(value), self, name, "a whole number, 1 or more, or none")
         rate = self.learning_rate
         require(rate is None or is_number(rate, 1e-9), self, "learning_rate", "a number above 0, or none")
-        require(is_count(self.seed, 0), self, "seed", "a whole number, 0 or more")
+        require(is_count(self.training_seed, 0), self, "training_seed", "a whole number, 0 or more")
         require(isinstance(self.no_fine, bool), self, "no_fine", "true or false")
 
 

@@ -38,7 +38,7 @@ class StyleMC:
         first_px: side of the first layers that may change, in pixels.
         last_px: side of the last.
         resolution: largest side of the pictures that the losses look at, in pixels.
-        seed: of the images to learn on.
+        training_seed: of the images to learn on; not ``seed``, for a run's other seeds share the learnt directions.
     """
 
     name: ClassVar[str] = "stylemc"
@@ -56,7 +56,7 @@ class StyleMC:
         first_px: int = 8,
         last_px: int = 64,
         resolution: int = 256,
-        seed: int = 0,
+        training_seed: int = 0,
     ) -> None:
         self.identity_power = identity_power
         self.power = power
@@ -66,7 +66,7 @@ class StyleMC:
         self.first_px = first_px
         self.last_px = last_px
         self.resolution = resolution
-        self.seed = seed
+        self.training_seed = training_seed
 
     def prepare(self, domain: EditingDomain) -> None:
         """Nothing is computed per generator.
@@ -87,7 +87,8 @@ class StyleMC:
             "domain": self._domain.fingerprint,
             "text": prompt.target,
             **{name: getattr(self, name) for name in ("identity_power", "images", "batch", "learning_rate")},
-            **{name: getattr(self, name) for name in ("first_px", "last_px", "resolution", "seed")},
+            **{name: getattr(self, name) for name in ("first_px", "last_px", "resolution")},
+            "seed": self.training_seed,
         }
         artefact = self._domain.artefacts.get(self.name, key, lambda: {"direction": self._learn(prompt.target).cpu()})
         self._directions[prompt.target] = artefact.tensors["direction"].to(self._domain.device)
@@ -100,7 +101,7 @@ class StyleMC:
     def _learn(self, text: str) -> Tensor:
         """Δs: float32 [C]."""
         with gradients():
-            drawn = self._domain.sample(self.images, self.seed)
+            drawn = self._domain.sample(self.images, self.training_seed)
             latents = Latents(drawn.w_plus.clone(), drawn.s.clone(), drawn.s_rgb.clone())
             feature = self._domain.clip.encode_texts([text])[0]
             layers = self._domain.synthesis.layout
@@ -140,7 +141,7 @@ class StyleMC:
             require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
         for name in ("first_px", "last_px", "resolution"):
             require(is_count(getattr(self, name), 4), self, name, "a whole number of pixels, 4 or more")
-        require(is_count(self.seed, 0), self, "seed", "a whole number, 0 or more")
+        require(is_count(self.training_seed, 0), self, "training_seed", "a whole number, 0 or more")
 
 
 def lower_resolution(synthesis: Synthesis, resolution: int) -> Synthesis:

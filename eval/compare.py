@@ -25,10 +25,12 @@ class Comparison:
             difference (A - B), low, high (95 %), p, p_holm (over the whole table), detectable, cells, images, prompts,
             verdict.
         unpaired: cells that only one of the two runs has; they are left out.
+        versions: (editor, its version in A, in B) of editors that mean another edit in the two runs.
     """
 
     table: pd.DataFrame
     unpaired: int
+    versions: tuple[tuple[str, int, int], ...] = ()
 
 
 def compare_runs(
@@ -72,7 +74,7 @@ def compare_runs(
     if not tables:
         raise UsageError(f"{first} and {second} share no setting of the strength; compare runs of equal --strengths.")
     joined = pd.concat(tables, ignore_index=True)
-    return Comparison(_with_verdicts(joined), unpaired)
+    return Comparison(_with_verdicts(joined), unpaired, _other_versions(run_a, run_b))
 
 
 def refuse_other_recipe(first: Run, second: Run) -> None:
@@ -113,6 +115,12 @@ def _pairs(first: Run, second: Run, editors: tuple[str, str] | None) -> list[tup
             "editor; name one of each with --editors A,B."
         )
     return [(editor, editor) for editor in shared]
+
+
+def _other_versions(first: Run, second: Run) -> tuple[tuple[str, int, int], ...]:
+    one, other = (run.manifest.get("editors", {}) for run in (first, second))
+    pairs = ((name, one[name].get("version", 1), other[name].get("version", 1)) for name in one if name in other)
+    return tuple(pair for pair in pairs if pair[1] != pair[2])
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> list[str]:

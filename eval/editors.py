@@ -21,7 +21,9 @@ class Editor(Protocol):
         space: the codes it changes, ``S`` or ``W+``.
         paper: where it was published.
 
-    An editor may also have ``knob``, a text for `deltabench methods`: the formula in which the strength stands.
+    An editor may also have ``knob``, a text for `deltabench methods`: the formula in which the strength stands; and
+    ``version``, a whole number that is raised when the same parameters come to mean another edit (1 if there is none):
+    a run folder of one version is not gone on with in another.
     """
 
     name: ClassVar[str]

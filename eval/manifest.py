@@ -58,6 +58,7 @@ def _editor(spec: EditorSpec) -> dict[str, Any]:
         "parameters": dict(spec.parameters),
         "space": editor.space,
         "paper": editor.paper,
+        **({"version": editor.version} if getattr(editor, "version", 1) != 1 else {}),  # 1 in folders without it
     }
 
 

@@ -120,7 +120,7 @@ def test_a_mapper_is_trained_once_and_then_an_artefact(tiny_domain):
     again.prepare(unable)
     again.fit(prompt)
     assert torch.equal(again.edit(latents, prompt, 1.0).w_plus, first.w_plus)
-    for changed in ({"seed": 1}, {"lambda_l2": 0.7}, {"no_fine": True}, {"steps": 11}, {"normalise": "rows"}):
+    for changed in ({"training_seed": 1}, {"lambda_l2": 0.7}, {"no_fine": True}, {"steps": 11}, {"normalise": "rows"}):
         other = StyleClipMapper(**{**SHORT, **changed})
         other.prepare(unable)
         with pytest.raises(TypeError):
@@ -133,7 +133,7 @@ def test_the_same_seed_trains_the_same_mapper(tiny_domain, tmp_path):
     for number, seed in enumerate((0, 0, 1)):
         torch.rand(number)  # the global generator plays no part
         artefacts = type(tiny_domain.editing.artefacts)(tmp_path / str(number))
-        editor = StyleClipMapper(**SHORT, seed=seed)
+        editor = StyleClipMapper(**SHORT, training_seed=seed)
         editor.prepare(dataclasses.replace(tiny_domain.editing, artefacts=artefacts))
         editor.fit(prompt)
         results.append(editor.edit(latents, prompt, 1.0).w_plus)

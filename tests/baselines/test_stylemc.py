@@ -83,7 +83,7 @@ def test_the_direction_is_an_artefact(tiny_domain):
     again.prepare(unable)
     again.fit(prompt)
     torch.testing.assert_close(again.edit(latents, prompt, 2.0).s, first.s)
-    other = StyleMC(images=9, batch=2, seed=1)
+    other = StyleMC(images=9, batch=2, training_seed=1)
     other.prepare(unable)
     with pytest.raises(TypeError):
         other.fit(prompt)

@@ -155,3 +155,13 @@ def test_command_says_what_is_missing(tmp_path, arguments):
 def test_numbers_for_people():
     assert _digits(0.1234, 0.1567, 0.14) == 3
     assert (_number(-0.00001, 2), _number(0.126, 2, sign=True), _number(float("nan"), 2)) == ("0.00", "+0.13", "n/a")
+
+
+def test_two_versions_of_an_editor_are_told(tmp_path):
+    first = write_run(tmp_path / "a", skill={"hat": 0.7, "other": 0.2}, editors={"hat": {}, "other": {"version": 3}})
+    about = {"hat": {"version": 2}, "other": {"version": 3}}
+    second = write_run(tmp_path / "b", skill={"hat": 0.7, "other": 0.2}, editors=about)
+    assert compare_runs(first, second).versions == (("hat", 1, 2),)
+    out = CliRunner().invoke(compare, [str(first), str(second)]).output
+    assert "hat is version 1 in A and 2 in B" in out
+    assert "is version" not in CliRunner().invoke(compare, [str(first), str(first)]).output

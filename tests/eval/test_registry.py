@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eval import registry
+from eval.editor_spec import parameters_of
 from eval.errors import UsageError
 
 EDITOR = """
@@ -135,3 +136,11 @@ def test_an_alias_stands_for_the_registered_ones(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(registry.BUILT_IN, "styleclip-mapper", "baselines.controls:Identity")
     specs, _ = registry.parse_methods("styleclip,styleclip-global")
     assert [spec.label for spec in specs] == ["styleclip-global", "styleclip-mapper"]
+
+
+def test_another_seed_of_a_run_trains_nothing_again() -> None:
+    """Only what is drawn for the edits themselves follows the run's seed; trainings have a ``training_seed``."""
+    known = {name: {p.name for p in parameters_of(registry.load_class(name))} for name in registry.BUILT_IN}
+    assert [name for name, names in known.items() if "seed" in names] == ["random-direction"]
+    trained = {name for name, names in known.items() if "training_seed" in names}
+    assert trained == {"deltaedit", "styleclip-mapper", "stylemc"}

@@ -17,6 +17,7 @@ import torch
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
+from eval.errors import UsageError
 from eval.failures import Failure, failure_lines
 from eval.manifest import manifest
 from eval.plan import Arguments, parse_strengths
@@ -468,3 +469,13 @@ def test_an_editor_that_cannot_be_calibrated_fails_once_a_prompt(tiny_domain: An
     failures = Runner(tiny_domain, arguments, [spec], store).calibrate(quiet=True)
     assert {failure.chunk.prompt for failure in failures} == {"smile"}
     assert len(failure_lines(failures, tmp_path)) == 1
+
+
+def test_a_folder_of_another_version_of_an_editor_is_refused(
+    tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tiny_domain, tmp_path, [NUDGE], "default")
+    assert "version" not in json.loads((tmp_path / "manifest.json").read_text())["editors"]["nudge"]
+    monkeypatch.setattr(Nudge, "version", 2, raising=False)
+    with pytest.raises(UsageError, match=r"holds another run: version is missing there, 2 here; choose another --out"):
+        run(tiny_domain, tmp_path, [NUDGE], "default")
