@@ -92,9 +92,11 @@ def _arm(
 
 
 def _curve(results: list[dict[str, Any]]) -> Curve:
-    """The sweep averaged over seeds and prompts: float64 [K] of each number."""
+    """The sweep averaged over seeds and prompts, at the strengths that all have: float64 [K] of each number."""
+    sweeps = [{point["strength"]: point for point in result["sweep"]} for result in results]
+    shared = [strength for strength in sweeps[0] if all(strength in sweep for sweep in sweeps)]
     points = np.array(
-        [[[_number(point[name]) for name in SWEEP_NUMBERS] for point in result["sweep"]] for result in results]
+        [[[_number(sweep[strength][name]) for name in SWEEP_NUMBERS] for strength in shared] for sweep in sweeps]
     )
     known = points[~np.isnan(points).any((1, 2))]  # a prompt that nobody is eligible for has no rates
     means = known.mean(0).T if len(known) else np.empty((len(SWEEP_NUMBERS), 0))

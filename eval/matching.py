@@ -10,12 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from eval.plan import DEFAULT_STRENGTH
+from eval.plan import DEFAULT_STRENGTH, SWEEP
 
 TOLERANCE = 0.05  # σ; a mean effect over the calibration images is itself known to about 0.1 σ
 MOST_TRIES = 6  # strengths judged for one goal besides the sweep
 MARGIN = 0.1  # the next strength keeps this share of the bracket away from its ends
 DECIMALS = 4  # of a strength; finer steps change no 8-bit picture
+GENTLE_KEPT = 0.9  # share of the other factors that a sweep's smallest strength must leave as they are
+MOST_HALVINGS = 6  # of the smallest strength, so that an editor which keeps nothing at any strength ends the search
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,22 @@ class Match:
     def met(self) -> bool:
         """Whether the effect is the goal, so that the editor may be compared with others there."""
         return self.reached and abs(self.effect - self.goal) <= TOLERANCE + 1e-9
+
+
+def gentler_strength(points: Sequence[SweepPoint]) -> float | None:
+    """The strength to judge below a sweep whose smallest one already destroys the picture, or None.
+
+    Of such an editor the sweep shows no edit at all: its effect has risen and fallen again below the smallest strength.
+
+    >>> gentler_strength([SweepPoint(0.25, 0.2, 0.4, 1.1), SweepPoint(0.5, 0.2, 0.3, 0.9)])
+    0.125
+    >>> gentler_strength([SweepPoint(0.25, 0.2, 0.95, 1.1), SweepPoint(0.5, 0.2, 0.3, 1.9)]) is None
+    True
+    """
+    smallest = min(points, key=lambda point: point.strength, default=None)
+    if smallest is None or math.isnan(smallest.kept) or smallest.kept >= GENTLE_KEPT:
+        return None
+    return smallest.strength / 2 if smallest.strength > min(SWEEP) / 2**MOST_HALVINGS else None
 
 
 def next_strength(points: Sequence[SweepPoint], goal: float) -> float | None:

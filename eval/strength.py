@@ -19,7 +19,7 @@ from torch import Tensor
 from deltaedit.latents import Latents
 from eval.domains.base import Domain
 from eval.judging import judge_attributes, round_to_8_bit
-from eval.matching import SweepPoint, match, next_strength
+from eval.matching import SweepPoint, gentler_strength, match, next_strength
 from eval.plan import CALIBRATION_IMAGES, DEFAULT_STRENGTH, SWEEP
 from eval.prompts import Prompt
 from eval.timed_editor import TimedEditor
@@ -123,7 +123,9 @@ def calibrate(
     save: Callable[[Mapping[str, Any]], None],
     advance: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Judge the sweep, then what the goals need besides; whatever is judged is saved at once and never judged again.
+    """Judge the sweep, downwards too if need be, then what the goals need besides.
+
+    Whatever is judged is saved at once and never judged again.
 
     Args:
         editor: fitted for the prompt.
@@ -136,6 +138,8 @@ def calibrate(
     """
     if stored is None:
         points = sweep(editor, prompt, images, advance=advance)
+        while (strength := gentler_strength(points)) is not None:
+            points.insert(0, judged_point(editor, prompt, images, strength))
         save(record(editor.label, prompt.name, points))
     else:
         points = [SweepPoint.from_json(point) for point in [*stored["sweep"], *stored.get("refined", [])]]

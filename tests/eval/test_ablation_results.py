@@ -36,7 +36,8 @@ def folder(tmp_path):
                     "prompt": prompt.name,
                     "match": {"goal": 1.0, "strength": seed / 10, "effect": 1.0, "reached": met, "met": met},
                     "sweep": [
-                        {"strength": s, "success": s / 4, "kept": 1 - s / 4, "effect": s * seed} for s in (0.5, 1.0)
+                        {"strength": s, "success": s / 4, "kept": 1 - s / 4, "effect": s * seed}
+                        for s in ((0.5, 1.0) if met else (0.25, 0.5, 1.0))  # one was judged below the sweep too
                     ],
                     "cells": {name: list(map(float, values)) for name, values in cells.items()} if met else {},
                 }

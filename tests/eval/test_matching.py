@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.matching import MOST_TRIES, TOLERANCE, Match, SweepPoint, match, next_strength
+from eval.matching import (
+    MOST_HALVINGS,
+    MOST_TRIES,
+    TOLERANCE,
+    Match,
+    SweepPoint,
+    gentler_strength,
+    match,
+    next_strength,
+)
 from eval.plan import GOALS, SWEEP
 
 NAN = float("nan")
@@ -109,6 +118,29 @@ def test_every_goal_within_reach_is_met(steepness: float, ceiling: float) -> Non
 @given(st.floats(0.2, 5), st.floats(0.6, 4), st.integers(0, 12))
 def test_a_search_killed_anywhere_ends_at_the_same_points(steepness: float, ceiling: float, most: int) -> None:
     assert search(steepness, ceiling, most) == search(steepness, ceiling)
+
+
+def test_a_sweep_that_starts_too_strong_goes_down_until_an_edit_keeps_the_rest() -> None:
+    """Kept is 1 - 2 s: .5 at .25, .75 at .125, .875 at .0625, .9375 at .03125, which is enough."""
+    found = [SweepPoint(s, 0.5, max(0.0, 1 - 2 * s), 1.0) for s in SWEEP]
+    judged = []
+    while (strength := gentler_strength(found)) is not None:
+        judged.append(strength)
+        found.append(SweepPoint(strength, 0.5, 1 - 2 * strength, 1.0))
+    assert judged == [0.125, 0.0625, 0.03125]
+
+
+def test_an_editor_that_keeps_nothing_at_any_strength_is_given_up() -> None:
+    found = [SweepPoint(s, 0.5, 0.0, 1.0) for s in SWEEP]
+    while (strength := gentler_strength(found)) is not None:
+        found.append(SweepPoint(strength, 0.5, 0.0, 1.0))
+    assert len(found) == len(SWEEP) + MOST_HALVINGS and found[-1].strength == 0.25 / 64
+
+
+def test_a_gentle_sweep_and_one_without_eligible_images_stay_as_they_are() -> None:
+    assert gentler_strength([SweepPoint(0.25, 0.1, 0.9, 0.5), SweepPoint(3.0, 1, 0.2, 3)]) is None
+    assert gentler_strength([SweepPoint(0.25, NAN, NAN, NAN)]) is None
+    assert gentler_strength([]) is None
 
 
 def test_points_survive_json_with_what_is_missing() -> None:

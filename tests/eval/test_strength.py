@@ -116,6 +116,31 @@ def test_a_calibration_goes_on_where_it_was_killed(tiny_domain: Any) -> None:
         assert len(later) == 1 + len(saved[-1]["refined"]) - len(stored.get("refined", []))
 
 
+class Wreck(Push):
+    """As ``Step``, a hundred times as strong: every strength of the sweep destroys the picture."""
+
+    def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
+        return Step().edit(latents, prompt, 100 * strength)
+
+
+def test_an_editor_that_is_too_strong_is_calibrated_below_the_sweep(tiny_domain: Any) -> None:
+    """At a hundredth of the strengths at which the gentle one meets the same effects."""
+    prompt, images, goals = tiny_domain.prompts[0], CalibrationImages(tiny_domain, 20), (0.3,)
+    kept = {}
+    for name, cls in (("step", Step), ("wreck", Wreck)):
+        editor = TimedEditor(EditorSpec(name, cls, {}, name), tiny_domain.editing, 0, None)
+        editor.fit(prompt)
+        saved: list[dict[str, Any]] = []
+        calibrate(editor, prompt, images, goals, None, lambda found, saved=saved: saved.append(dict(found)))
+        kept[name] = saved[-1]
+    strengths = [point["strength"] for point in kept["wreck"]["sweep"]]
+    assert strengths == sorted(strengths) and strengths[0] < 0.25 and strengths[-len(SWEEP) :] == list(SWEEP)
+    assert kept["wreck"]["sweep"][0]["kept"] >= 0.9 > kept["wreck"]["sweep"][1]["kept"]
+    (gentle,), (strong,) = kept["step"]["matched"], kept["wreck"]["matched"]
+    assert gentle["met"] and strong["met"]
+    assert strong["strength"] == pytest.approx(gentle["strength"] / 100, rel=0.3)
+
+
 def test_stored_values() -> None:
     stored = {"chosen": 0.5, "matched": [{"goal": 1.0, "strength": 0.7}]}
     assert stored_value(None, None) is stored_value(None, 1.0) is stored_value(stored, 2.0) is None
