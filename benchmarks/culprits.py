@@ -54,10 +54,10 @@ def variants(domain, editor, prompt, count):
     towards = F.normalize(clip.encode_images(pictures) - clip.encode_images(sources.images), dim=-1)
     by_image = Target(towards, torch.ones_like(target.mask))
     return {
-        "deltaedit": best(domain, inverted, editor.offsets(inverted, target), prompt, count),
-        "no mask": best(domain, inverted, editor.offsets(inverted, open_target), prompt, count),
-        "text → image": best(domain, inverted, editor.offsets(inverted, by_image), prompt, count),
-        "encoder → exact codes": best(domain, exact, editor.offsets(exact, target), prompt, count),
+        "deltaedit": best(domain, inverted, editor.offsets_towards(inverted, target), prompt, count),
+        "no mask": best(domain, inverted, editor.offsets_towards(inverted, open_target), prompt, count),
+        "text → image": best(domain, inverted, editor.offsets_towards(inverted, by_image), prompt, count),
+        "encoder → exact codes": best(domain, exact, editor.offsets_towards(exact, target), prompt, count),
         "mapper → exact offset": best(domain, inverted, ideal, prompt, count),
     }
 

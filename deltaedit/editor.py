@@ -175,10 +175,9 @@ class DeltaEdit:
     def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
         """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
         with torch.inference_mode():
-            offset = self.offsets(latents, target)
+            offset = self.offsets_towards(latents, target)
             if self.output == "W+":
-                w_plus = latents.w_plus + strength * offset.view_as(latents.w_plus)
-                return Latents.from_w_plus(self._domain.synthesis, w_plus)
+                return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offset)
             return latents.with_s(latents.s + strength * offset)
 
     def _target(self, towards: Tensor, delta: Tensor) -> Target:
@@ -189,12 +188,17 @@ class DeltaEdit:
             mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
         return Target(towards, mask)
 
-    def offsets(self, latents: Latents, target: Target) -> Tensor:
-        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L · D]."""
+    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
+        """Masked Δŝ of a batch for a fitted prompt, which every strength multiplies: see ``offsets_towards``."""
+        with torch.inference_mode():
+            return self.offsets_towards(latents, self._targets[prompt.source, prompt.target])
+
+    def offsets_towards(self, latents: Latents, target: Target) -> Tensor:
+        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L, D]."""
         features = self._domain.image_features(latents)
         codes = latents.w_plus.flatten(1) if self.output == "W+" else latents.s
-        offset: Tensor = self.mapper(codes, condition(features, target.towards))
-        return offset * target.mask
+        offset: Tensor = self.mapper(codes, condition(features, target.towards)) * target.mask
+        return offset.view_as(latents.w_plus) if self.output == "W+" else offset
 
     def settings(self) -> TrainMapper:
         """How the mapper is trained."""

@@ -1,8 +1,8 @@
 """An editor at work: its three verbs timed apart, its artefacts' cost added up, its answers checked.
 
-An editor that optimises every image apart may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`` or
-``latents.s``, with edit = codes + strength * offsets. They are then computed once for the same images and prompt, and
-every edit that uses them is charged what computing them took.
+An editor may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`` or ``latents.s``, with
+edit = codes + strength * offsets. They are then computed once for the same images and prompt, and every edit that uses
+them is charged what computing them took.
 
 While an editor is built, prepared, fitted or asked, every judge raises (``eval.judge_guard``).
 """

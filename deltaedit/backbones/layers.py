@@ -1,7 +1,8 @@
 """The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958).
 
 Every convolution has two equal forms. For training, gradients and batches of small maps, the style scales the
-activations: x·s is convolved with one shared kernel and divided by the norm that the scaled kernel would have had.
+activations: x·s is convolved with one shared kernel and divided by the norm that the scaled kernel would have had;
+without gradients the passes after the convolution write in place, as a fresh array costs more than they do.
 For one image without gradients (``render``) the style, the norm and the activation's gain go into the kernel and the
 bias, which saves a pass over the activations for each of them; above 32 px those passes cost more than the kernel's.
 """
@@ -55,8 +56,11 @@ class ModulatedConv(nn.Module):
         self.demodulate = demodulate
         self.upsample = upsample
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """X [N, inputs, H, W], style [N, inputs] -> [N, outputs, H, W], or twice the side when upsampling."""
+    def forward(self, x: Tensor, style: Tensor, gain: float = 1.0) -> Tensor:
+        """X [N, inputs, H, W], style [N, inputs] -> [N, outputs, H, W] times ``gain``; twice the side when upsampling.
+
+        ``gain`` belongs to a demodulated convolution: it is part of the norm.
+        """
         x = x * (style * self.scale)[:, :, None, None].to(x.dtype)
         if self.upsample:
             out = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
@@ -65,8 +69,9 @@ class ModulatedConv(nn.Module):
         if self.demodulate:
             with torch.autocast(x.device.type, enabled=False):
                 energy = self.weight.float().square().sum((2, 3)) * self.scale**2
-                norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8)
-            out = out * norm[:, :, None, None].to(out.dtype)
+                norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8) * gain
+            norm = norm[:, :, None, None].to(out.dtype)
+            out = out * norm if torch.is_grad_enabled() else out.mul_(norm)
         return out
 
     def kernel(self, style: Tensor, gain: float) -> Tensor:
@@ -111,10 +116,11 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         """X [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
-        x = self.conv(x, style)
+        x = self.conv(x, style, GAIN)
         if noise is not None:
-            x = x + self.noise_strength.to(x.dtype) * noise.to(x.dtype)
-        x = F.leaky_relu(x + self.bias[:, None, None].to(x.dtype), SLOPE) * GAIN
+            x = x + (self.noise_strength * GAIN).to(x.dtype) * noise.to(x.dtype)
+        bias = (self.bias * GAIN)[:, None, None].to(x.dtype)
+        x = F.leaky_relu(x + bias, SLOPE) if torch.is_grad_enabled() else F.leaky_relu_(x.add_(bias), SLOPE)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def render(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:

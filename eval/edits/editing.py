@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
@@ -42,7 +43,7 @@ class PictureEditor:
     @property
     def optimises_each(self) -> bool:
         """Whether every picture is optimised apart, so that people have to wait for the edit itself."""
-        return self._towards is None and offers_offsets(self._editor)
+        return isinstance(self._editor, PerImageOptimizer)
 
     def prepare(self) -> None:
         """Prepare and fit the editor.
@@ -78,7 +79,7 @@ class PictureEditor:
         edited: Latents
         if self._towards is not None:
             edited = self._editor.edit_towards(latents, self._towards, strength)
-        elif self.optimises_each:
+        elif offers_offsets(self._editor):
             if start not in self._offsets:
                 self._offsets[start] = self._editor.offsets(latents, self._asked.prompts[0])
             edited = moved(self._domain, latents, strength * self._offsets[start])

@@ -11,6 +11,8 @@ from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import VARIED_TEXTS
 from deltaedit.train import TrainMapper
+from eval.editor_spec import EditorSpec
+from eval.timed_editor import TimedEditor
 
 SMALL = {"steps": 20, "batch": 8, "relevance_images": 4, "relevance_statistics": 30}
 
@@ -98,13 +100,31 @@ def test_no_gradient_leaves(tiny_domain):
     assert not any(parameter.requires_grad for parameter in editor.mapper.parameters())
 
 
+@pytest.mark.parametrize("output", ["S", "W+"])
+def test_the_harness_looks_at_the_images_once_for_all_strengths(tiny_domain, monkeypatch, output):
+    editor, prompt = prepared(tiny_domain, output=output), tiny_domain.prompts[1]
+    latents = tiny_domain.test_sources(3).latents
+    wanted = [editor.edit(latents, prompt, strength).s for strength in (0.5, 2.0)]
+    parameters = {**SMALL, "templates": False, "output": output}
+    timed = TimedEditor(EditorSpec("deltaedit", DeltaEdit, parameters, "deltaedit"), tiny_domain.editing, 0, None)
+    timed.fit(prompt)
+    looks = []
+    encode = type(tiny_domain.editing.clip).encode_images
+    monkeypatch.setattr(
+        type(tiny_domain.editing.clip), "encode_images", lambda clip, x: looks.append(len(x)) or encode(clip, x)
+    )
+    for strength, s in zip((0.5, 2.0), wanted, strict=True):
+        torch.testing.assert_close(timed.edit(latents, prompt, strength)[0].s, s)
+    assert looks == [3]
+
+
 def test_any_direction_can_be_edited_along(tiny_domain):
     editor, latents = prepared(tiny_domain, threshold=0), tiny_domain.test_sources(2).latents
     features = tiny_domain.editing.image_features(tiny_domain.calibration_sources(2).latents)
     towards = torch.nn.functional.normalize(features[1] - features[0], dim=0)
     mask = torch.zeros(40, dtype=torch.bool)
     mask[7] = True
-    offsets = editor.offsets(latents, Target(towards, mask))
+    offsets = editor.offsets_towards(latents, Target(towards, mask))
     assert offsets[:, 7].all()
     assert torch.count_nonzero(offsets) == 2
 
