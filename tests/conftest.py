@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +20,10 @@ from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt
+
+# A loaded machine is slow, not wrong: no test by examples fails for the time that it takes.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 FACTORS = {"glasses": ("none", "some"), "hair": ("black", "blond", "red"), "mouth": ("flat", "smile")}
 PROMPTS = (

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from eval.progress import Progress, duration
 
 
-def test_plain_lines_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_where_nobody_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = iter((100.0, 107.0))  # at the start, and when 5 of 10 are made
+    monkeypatch.setattr("eval.progress.time", SimpleNamespace(perf_counter=lambda: next(now_s)))
     with Progress(10) as progress:
         progress.describe("smile, deltaedit")
         progress.advance(5)
         progress.describe("glasses, deltaedit")
     first, second = capsys.readouterr().err.splitlines()
     assert first == "0/10 edits: smile, deltaedit"
-    assert second == "5/10 edits, about 1 s left: glasses, deltaedit"
+    assert second == "5/10 edits, about 7 s left: glasses, deltaedit"
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
