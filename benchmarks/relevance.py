@@ -1,12 +1,12 @@
 """How fast are rows of R_s computed, against the released loop over channels, and are they the same?
 
-    OMP_NUM_THREADS=1 python benchmarks/relevance.py --styleclip CHECKOUT [--resolution 1024] [--images 2]
+    OMP_NUM_THREADS=1 python benchmarks/relevance.py --styleclip CHECKOUT [--resolution 1024 | --avatars] [--images 1]
 
 CHECKOUT is a clone of github.com/orpatashnik/StyleCLIP; DeltaEdit's fs3.npy comes from this script as well. Compared is
 the loop of `global_torch/SingleChannel.py` from a channel's styles to its row: `EditOneC` (the styles of both signs,
 images one by one, rounded to 8 bits), `GetImgF` (PIL, the model's preprocessing, CLIP) and `GetFs`. What stands before
 it, 100,000 samples for means and standard deviations, is the same work on both sides and left out. Both sides get the
-same random generator, the same random ViT-B/32, the same images and channels, and take turns layer by layer.
+same random generator and ViT-B/32 of random weights (or those of the embedded domain), the same images and channels.
 
 `--memory-only` writes a random generator as a rosinality checkpoint, reads it in a fresh process, computes a few rows,
 and compares the peak of that process with the size of the weights.
@@ -32,7 +32,7 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.layouts import nvidia_name, rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
-from deltaedit.relevance import relevance_matrix
+from deltaedit.relevance import channel_statistics, relevance_matrix
 
 
 def random_generator(resolution):
@@ -80,7 +80,14 @@ class Released:
 
     def __init__(self, checkout, synthesis, latents, mean, std, clip_model, preprocess):
         manipulate, self.script, networks = import_released(checkout)
-        network = networks.SynthesisNetwork(synthesis.w_dim, synthesis.resolution, 3).eval().requires_grad_(False)
+        network = networks.SynthesisNetwork(
+            synthesis.w_dim,
+            synthesis.resolution,
+            3,
+            channel_base=synthesis.resolution * synthesis.channels[-1],
+            channel_max=synthesis.channels[0],
+        )
+        network.eval().requires_grad_(False)
         own = network.state_dict()
         for name, tensor in synthesis.state_dict().items():
             theirs = nvidia_name(f"synthesis.{name}").removeprefix("synthesis.")
@@ -117,40 +124,72 @@ class Released:
         return self.script.GetFs(np.array(features))
 
 
-def compare(options):
-    """Print the table."""
-    clock = process_time if options.clock == "cpu" else perf_counter
+class Widened(torch.nn.Module):
+    """A CLIP model whose features have zeros up to 512, the width that the released loop takes for granted."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def encode_image(self, images):
+        """Features [N, 512]."""
+        features = self.model.encode_image(images)
+        return torch.nn.functional.pad(features, (0, 512 - features.shape[1]))
+
+
+def side_by_side(options):
+    """Generator, CLIP, its model and preprocessing, latents, mean and standard deviation of the styles."""
+    if options.avatars:
+        from open_clip.transform import image_transform
+
+        from eval.domains import load_domain
+
+        domain = load_domain("avatars").editing
+        model, size = Widened(domain.clip.model), domain.clip.resolution
+        preprocess = image_transform(size, is_train=False)
+        mean, std = channel_statistics(domain.sample, 1000, 0)
+        latents = domain.sample(options.images, 0)
+        return (
+            domain.synthesis,
+            domain.clip,
+            model,
+            preprocess,
+            Latents(*map(torch.clone, vars(latents).values())),
+            mean,
+            std,
+        )
     synthesis = random_generator(options.resolution)
-    clip_model, preprocess = random_clip()
-    clip = Clip(clip_model, list, 224)
+    model, preprocess = random_clip()
     latents = Latents.from_w_plus(synthesis, torch.randn(options.images, 1, 512).repeat(1, synthesis.latents, 1))
     many = synthesis.styles(torch.randn(1000, 1, 512).expand(-1, synthesis.latents, -1))[0]
-    mean, std = many.mean(0), many.std(0)
+    return synthesis, Clip(model, list, 224), model, preprocess, latents, many.mean(0), many.std(0)
+
+
+def compare(options):
+    """Print the table: all of `channels` at once, then each layer's cosine."""
+    clock = process_time if options.clock == "cpu" else perf_counter
+    synthesis, clip, clip_model, preprocess, latents, mean, std = side_by_side(options)
     theirs = Released(options.styleclip, synthesis, latents, mean, std, clip_model, preprocess)
+    channels = torch.linspace(0, synthesis.s_size - 1, options.channels).long()
+    own = [
+        (layer, channels[(channels >= at.start) & (channels < at.stop)]) for layer, at in enumerate(synthesis.layout)
+    ]
+    relevance_matrix(synthesis, clip, latents[:1], mean, std, channels=channels[-1:])  # the first turn does not count
+    theirs.rows(len(own) - 1, [0])
+    began = clock()
+    ours = relevance_matrix(synthesis, clip, latents, mean, std, channels=channels)
+    between = clock()
+    released = [theirs.rows(i, (some - synthesis.layout[i].start).tolist()) for i, some in own if len(some)]
+    seconds = between - began, clock() - between
+    cosines = (ours.numpy() * np.concatenate(released)[:, : ours.shape[1]]).sum(1)
+    name = f"{'avatars' if options.avatars else 'config-f'}, {synthesis.resolution} px"
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seconds of the {options.clock} clock")
+    print("| network | channels x images | ours, s | released, s | ours is faster by | smallest cosine of the rows |")
+    print("|---|---|---|---|---|---|")
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.resolution} px, {len(latents)} images"
+        f"| {name} | {len(channels)} x {len(latents)} | {seconds[0]:.2f} | {seconds[1]:.2f} | "
+        f"{seconds[1] / seconds[0]:.1f} | {cosines.min():.6f} |"
     )
-    print(
-        "| layer | channels | ours, s | released, s | ours is faster by | smallest cosine of the rows |\n"
-        "|---|---|---|---|---|---|"
-    )
-    totals = [0.0, 0.0]
-    for layer in options.layers:
-        at = synthesis.layout[layer]
-        channels = torch.linspace(0, at.channels - 1, options.channels).long()
-        began = clock()
-        ours = relevance_matrix(synthesis, clip, latents, mean, std, channels=at.start + channels)
-        between = clock()
-        released = theirs.rows(layer, channels.tolist())
-        seconds = between - began, clock() - between
-        totals = [total + new for total, new in zip(totals, seconds, strict=True)]
-        cosine = (ours.numpy() * released).sum(1).min()
-        name, ratio = f"{layer} ({at.resolution} px)", seconds[1] / seconds[0]
-        print(
-            f"| {name} | {len(channels)} | {seconds[0]:.2f} | {seconds[1]:.2f} | {ratio:.1f} | {cosine:.6f} |",
-            flush=True,
-        )
-    print(f"| all | | {totals[0]:.2f} | {totals[1]:.2f} | {totals[1] / totals[0]:.1f} | |")
 
 
 def write_checkpoint(path, resolution):
@@ -206,10 +245,10 @@ def main():
     """Compare speed, or measure memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--styleclip", type=Path, help="checkout of StyleCLIP")
-    parser.add_argument("--resolution", type=int, default=256)
-    parser.add_argument("--images", type=int, default=2)
-    parser.add_argument("--channels", type=int, default=2, help="of every layer")
-    parser.add_argument("--layers", type=int, nargs="+", default=[0, 4, 8, 12])
+    parser.add_argument("--resolution", type=int, default=256, help="of a random config-f generator")
+    parser.add_argument("--avatars", action="store_true", help="the embedded domain's generator and CLIP instead")
+    parser.add_argument("--images", type=int, default=1)
+    parser.add_argument("--channels", type=int, default=24, help="evenly spaced over all")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="cpu")
     parser.add_argument("--memory-only", action="store_true")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)

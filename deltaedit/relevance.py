@@ -7,7 +7,7 @@ For style channel c, and the images k = 1 … K of a generator,
 
 where μ_c, σ_c are the channel's mean and standard deviation over many samples. DeltaEdit masks its edits with R_s,
 StyleCLIP's global direction is made of it. The released script renders every image from the 4 px constant, one by one;
-here all that lies below the changed channel is computed once.
+here all that lies below the changed channel is computed once (``deltaedit.channel_sweep``).
 
 Deviations from the released script: all channels instead of those up to 128 px; images go to CLIP as they are,
 instead of rounded to 8 bits; a channel that changes nothing gets a row of zeros instead of NaN.
@@ -15,7 +15,7 @@ instead of rounded to 8 bits; a channel that changes nothing gets a row of zeros
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import BATCHED_LEVELS, Synthesis, upsample_2x
+from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.channel_sweep import states_below
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 
@@ -90,12 +91,12 @@ def relevance_matrix(
     with torch.inference_mode():
         for block in blocks:
             rows = []
-            for layer, (x, image) in enumerate(_states_below(synthesis, block)):
-                at = synthesis.layout[layer]
+            for layer in states_below(synthesis, block):
+                at = synthesis.layout[layer.index]
                 own = channels[(channels >= at.start) & (channels < at.stop)].to(block.s.device)
                 for group in own.split(max(1, batch // (2 * len(block)))) if len(own) else ():
-                    styles = _swept_styles(block, group, mean, std, sigmas)
-                    features = clip.encode_images(_synthesize_from(synthesis, layer, x, image, styles))
+                    values = mean[group, None] + std[group, None] * std.new_tensor([sigmas, -sigmas])
+                    features = clip.encode_images(layer.images(group, values))
                     rows.append(_mean_directions(features, len(group), len(block)))
                     done += len(group)
                     if report is not None:
@@ -111,81 +112,10 @@ def latents_blocks(latents: Latents, size: int) -> list[Latents]:
     return [latents[start : start + size] for start in range(0, len(latents), size)]
 
 
-def _swept_styles(block: Latents, channels: Tensor, mean: Tensor, std: Tensor, sigmas: float) -> Latents:
-    """Latents of every (channel, sign, image), images fastest, plus before minus: [channels * 2 * images]."""
-    copies = 2 * len(channels)
-    signs = torch.tensor([sigmas, -sigmas], device=block.s.device)
-    values = mean[channels, None] + signs * std[channels, None]  # [channels, 2]
-    s = block.s.repeat(copies, 1).view(len(channels), 2, len(block), -1)
-    s.scatter_(
-        3,
-        channels[:, None, None, None].expand(-1, 2, len(block), 1),
-        values[:, :, None, None].expand(-1, -1, len(block), 1),
-    )
-    return Latents(block.w_plus.new_zeros(0), s.flatten(0, 2), block.s_rgb.repeat(copies, 1))
-
-
 def _mean_directions(features: Tensor, channels: int, images: int) -> Tensor:
     """Sum over images of the unit differences: features [channels * 2 * images, E] -> [channels, E]."""
     plus, minus = features.view(channels, 2, images, -1).unbind(1)
     return F.normalize(plus - minus, dim=-1).sum(1)
-
-
-def _states_below(synthesis: Synthesis, latents: Latents) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """For every convolution, what enters it and the image so far (None before the first ToRGB)."""
-    x: Tensor = synthesis.start(len(latents))
-    image: Tensor | None = None
-    for layer in range(len(synthesis.convs)):
-        yield x, image
-        x, image = _one_layer(synthesis, layer, x, image, latents)
-
-
-def _synthesize_from(synthesis: Synthesis, first: int, x: Tensor, image: Tensor | None, styles: Latents) -> Tensor:
-    """Images of styles [M] by the convolutions from ``first`` up, on the state of images [K] repeated M / K times.
-
-    On a CPU the larger maps pass one by one, as in ``Synthesis.synthesize``, but every one of them on the state below.
-    """
-    convolutions = len(synthesis.convs)
-    together = 2 * BATCHED_LEVELS - 1 if x.device.type == "cpu" else convolutions
-    if first < together:
-        copies = len(styles) // len(x)
-        x = torch.cat([x] * copies)  # unlike `repeat`, this keeps channels last, in which convolutions are faster
-        image = image if image is None else torch.cat([image] * copies)
-        for layer in range(first, min(together, convolutions)):
-            x, image = _one_layer(synthesis, layer, x, image, styles)
-    assert image is not None  # the last convolution is followed by a ToRGB, and so is the last of those together
-    if together >= convolutions:
-        return image
-    first = max(first, together)
-    rows = ((row, row % len(x)) for row in range(len(styles)))
-    return torch.cat(
-        [_render(synthesis, first, x[k : k + 1], image[k : k + 1], styles[row : row + 1]) for row, k in rows]
-    )
-
-
-def _render(synthesis: Synthesis, first: int, x: Tensor, image: Tensor, styles: Latents) -> Tensor:
-    """The image of one row of styles by the convolutions from ``first`` up: [1, 3, H, W]."""
-    for layer in range(first, len(synthesis.convs)):
-        at = synthesis.layout[layer]
-        x = synthesis.convs[layer].render(x, styles.s[0, at.start : at.stop])  # type: ignore[operator, union-attr]
-        if layer % 2 == 0:
-            at = synthesis.layout_rgb[layer // 2]
-            rgb = synthesis.to_rgbs[layer // 2].render(x, styles.s_rgb[0, at.start : at.stop])  # type: ignore[operator, union-attr]
-            image = upsample_2x(image) + rgb
-    return image
-
-
-def _one_layer(
-    synthesis: Synthesis, layer: int, x: Tensor, image: Tensor | None, styles: Latents
-) -> tuple[Tensor, Tensor | None]:
-    """The state after one more convolution; every second one, from the first, is followed by a ToRGB."""
-    at = synthesis.layout[layer]
-    x = synthesis.convs[layer](x, styles.s[:, at.start : at.stop])
-    if layer % 2 == 0:
-        at = synthesis.layout_rgb[layer // 2]
-        rgb = synthesis.to_rgbs[layer // 2](x, styles.s_rgb[:, at.start : at.stop])
-        image = rgb if image is None else upsample_2x(image) + rgb
-    return x, image
 
 
 def domain_relevance(

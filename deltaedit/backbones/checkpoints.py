@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ from deltaedit.backbones.restricted_pickle import class_name, mapping, named_mod
 __all__ = [
     "CheckpointError",
     "MapperCheckpoint",
+    "is_old_torch_file",
     "load_safetensors",
     "read_delta_mapper",
     "read_e4e",
@@ -76,7 +77,7 @@ def read_generator(path: Path | str) -> Generator:
     kind = describe_file(path)
     if kind == "a safetensors file":
         return build_ours(path, load_safetensors(path))
-    if kind == "a pickle" and not _is_old_torch_file(path):
+    if kind == "a pickle" and not is_old_torch_file(path):
         return _read_nvidia(path)
     payload = load_torch(path)
     if not isinstance(payload, dict):
@@ -242,7 +243,7 @@ def _names(payload: Any) -> list[str]:
     return [*tensors_of(payload.get("state_dict")), *map(str, payload)]
 
 
-def _is_old_torch_file(path: Path) -> bool:
+def is_old_torch_file(path: Path) -> bool:
     """Whether a pickle is what torch.save wrote before it wrote zip archives: it begins with the magic number."""
     magic = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
     with path.open("rb") as file:
@@ -251,20 +252,18 @@ def _is_old_torch_file(path: Path) -> bool:
 
 def _read_nvidia(path: Path) -> Generator:
     try:
-        network = _ema_network(path)
         tensors: dict[str, Tensor] = {}
         clamps: set[Any] = set()
-        for prefix, state in named_modules(network):
-            _check_nvidia(prefix, state)
-            if prefix.endswith((".conv0", ".conv1", ".torgb")):
-                clamps.add(state.get("conv_clamp"))
-            for kind in ("_parameters", "_buffers"):
-                values = mapping(state.get(kind))
-                for name in list(values):
-                    full = f"{prefix}.{name}" if prefix else str(name)
-                    value = values.pop(name)  # so that no second copy of the generator piles up
-                    if value is not None:
-                        tensors[full] = tensor(value, full)
+        with path.open("rb") as file:
+            for prefix, state in named_modules(_ema_network(file)):
+                _check_nvidia(prefix, state)
+                if prefix.endswith((".conv0", ".conv1", ".torgb")):
+                    clamps.add(state.get("conv_clamp"))
+                for kind in ("_parameters", "_buffers"):
+                    for name, value in mapping(state.get(kind)).items():
+                        full = f"{prefix}.{name}" if prefix else str(name)
+                        if value is not None:
+                            tensors[full] = tensor(value, full)
         clamp = next(iter(clamps)) if len(clamps) == 1 else None
         if len(clamps) > 1 or not isinstance(clamp, int | float | None):
             raise CheckpointError(f"clips its layers differently: {clamps}")
@@ -273,10 +272,9 @@ def _read_nvidia(path: Path) -> Generator:
     return build_nvidia(path, tensors, clamp)
 
 
-def _ema_network(path: Path) -> Any:
-    """``G_ema`` of a pickle; the other networks of the file are dropped on return."""
-    with path.open("rb") as file:
-        content = read_pickle(file)
+def _ema_network(file: BinaryIO) -> Any:
+    """``G_ema`` of a pickle; its tensors, and those of the other networks, are still in the file."""
+    content = read_pickle(file)
     network = mapping(content).get("G_ema")
     if class_name(network) != "Generator":
         found = ", ".join(map(str, mapping(content))) or class_name(content) or type(content).__name__

@@ -61,18 +61,23 @@ class ModulatedConv(nn.Module):
 
         ``gain`` belongs to a demodulated convolution: it is part of the norm.
         """
-        x = x * (style * self.scale)[:, :, None, None].to(x.dtype)
+        out = self.convolve(x * (style * self.scale)[:, :, None, None].to(x.dtype))
+        return self.normalise(out, style, gain) if self.demodulate else out
+
+    def convolve(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        """The convolution alone, of some input channels: [N, C, H, W] -> [N, outputs, H, W], no style, no norm."""
+        weight = self.weight[:, channels]
         if self.upsample:
-            out = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
-        else:
-            out = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
-        if self.demodulate:
-            with torch.autocast(x.device.type, enabled=False):
-                energy = self.weight.float().square().sum((2, 3)) * self.scale**2
-                norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8) * gain
-            norm = norm[:, :, None, None].to(out.dtype)
-            out = out * norm if torch.is_grad_enabled() else out.mul_(norm)
-        return out
+            return blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+
+    def normalise(self, out: Tensor, style: Tensor, gain: float) -> Tensor:
+        """Divide by the norm of the kernel that has the style in it: out [N, outputs, H, W], style [N, inputs]."""
+        with torch.autocast(out.device.type, enabled=False):
+            energy = self.weight.float().square().sum((2, 3)) * self.scale**2
+            norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8) * gain
+        norm = norm[:, :, None, None].to(out.dtype)
+        return out * norm if torch.is_grad_enabled() else out.mul_(norm)
 
     def kernel(self, style: Tensor, gain: float) -> Tensor:
         """The kernel of one image, style [inputs] and gain in it: [outputs, inputs, k, k]."""
@@ -116,7 +121,10 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         """X [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
-        x = self.conv(x, style, GAIN)
+        return self.activate(self.conv(x, style, GAIN), noise)
+
+    def activate(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Noise, bias and leaky ReLU of a convolution that has the activation's gain already; may write in place."""
         if noise is not None:
             x = x + (self.noise_strength * GAIN).to(x.dtype) * noise.to(x.dtype)
         bias = (self.bias * GAIN)[:, None, None].to(x.dtype)

@@ -3,6 +3,8 @@
 A pickle is a program: it names globals (classes, functions) and calls them. Here no name is ever looked up. A name on
 the list below becomes a ``Record`` of the name and of the arguments that it was called with; any other name ends the
 reading. The result is a tree of plain values and records; ``tensor`` makes a tensor of the records that describe one.
+The numbers of the tensors stay in the file until then, so that of a file with three networks only what is asked for is
+ever in memory.
 """
 
 from __future__ import annotations
@@ -10,7 +12,10 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import torch
@@ -52,6 +57,8 @@ ALLOWED = {
     ),
 }
 ALLOWED_PREFIX = "torch.nn.modules."
+LENGTH_BYTES = {"BINBYTES": 4, "BINBYTES8": 8}  # how many bytes tell how long the string is
+LONG_BYTES = 1 << 12  # longer strings stay in the file
 MOST_OPERATIONS = 20_000_000  # real files hold some ten thousand
 HINTS = {
     "dnnlib.tflib": "it is a TensorFlow pickle; convert it with legacy.py of stylegan2-ada-pytorch",
@@ -86,7 +93,25 @@ class Record:
         self.items[key] = value
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a long string of bytes lies in the file that it was left in."""
+
+    file: BinaryIO
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        """The bytes; the file must still be open."""
+        self.file.seek(self.start)
+        return self.file.read(self.length)
+
+
 class _Reader(pickle.Unpickler):
+    def __init__(self, light: bytes, file: BinaryIO) -> None:
+        super().__init__(io.BytesIO(light))
+        self._file = file
+
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
         if full in ALLOWED or full.startswith(ALLOWED_PREFIX):
@@ -94,25 +119,55 @@ class _Reader(pickle.Unpickler):
         hint = next((f" ({text})" for prefix, text in HINTS.items() if full.startswith(prefix)), "")
         raise CheckpointError(f"holds the global '{full}', which a StyleGAN2 pickle does not need{hint}")
 
+    def persistent_load(self, pid: Any) -> Place:
+        start, length = map(int, pid.split())
+        return Place(self._file, start, length)
+
 
 def read_pickle(data: bytes | BinaryIO) -> Any:
     """The pickle's content as plain values and records.
 
     Args:
-        data: the pickle, or a file open at its start, which takes half the memory.
+        data: the pickle, or a file open at its start, which must stay open until the last ``tensor`` of it is made.
 
     Raises:
         CheckpointError: the data is no whole pickle, or names a global that is not on the list.
     """
     try:
         file = io.BytesIO(data) if isinstance(data, bytes) else data
-        check_operations(file)
-        file.seek(0)
-        return _Reader(file).load()
+        return _Reader(_without_long_bytes(file), file).load()
     except CheckpointError:
         raise
     except Exception as error:  # whatever a damaged or hostile pickle can cause
         raise CheckpointError(f"is no whole pickle ({type(error).__name__}: {error})") from None
+
+
+def _without_long_bytes(file: BinaryIO) -> bytes:
+    """The same pickle with a reference in the place of every long string of bytes.
+
+    A reference is pickle's own kind, a persistent id, and says "start length". Persistent ids of the file itself, which
+    would refer to something outside of it, are refused. Frames only tell how much to fetch at a time and are left out.
+    """
+    places, cuts = [], []
+    for operation, argument, start in _checked_operations(file):
+        places.append(start)
+        if operation.name in ("PERSID", "BINPERSID"):
+            raise CheckpointError("is no whole pickle (it refers to something outside of the file)")
+        if operation.name in LENGTH_BYTES and len(argument) > LONG_BYTES:
+            reference = f"{start + 1 + LENGTH_BYTES[operation.name]} {len(argument)}".encode()
+            cuts.append((start, b"X" + struct.pack("<I", len(reference)) + reference + b"Q"))
+        elif operation.name == "FRAME":
+            cuts.append((start, b""))
+    ends, light, at = dict(pairwise(places)), bytearray(), 0
+    for start, instead in cuts:
+        light += _between(file, at, start) + instead
+        at = ends[start]
+    return bytes(light + _between(file, at, None))
+
+
+def _between(file: BinaryIO, start: int, stop: int | None) -> bytes:
+    file.seek(start)
+    return file.read(-1 if stop is None else stop - start)
 
 
 def check_operations(data: bytes | BinaryIO) -> None:
@@ -121,11 +176,18 @@ def check_operations(data: bytes | BinaryIO) -> None:
     Raises:
         CheckpointError: it is; other errors say that the data is no whole pickle.
     """
-    for number, (operation, argument, _) in enumerate(pickletools.genops(data)):
+    for _ in _checked_operations(data):
+        pass
+
+
+def _checked_operations(data: bytes | BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int]]:
+    """What ``pickletools.genops`` gives, for as long as it is harmless."""
+    for number, (operation, argument, place) in enumerate(pickletools.genops(data)):
         # The C unpickler allocates as many places as the largest index of its memo asks for.
         big_memo = operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > number + 1
         if big_memo or number > MOST_OPERATIONS:
             raise CheckpointError("is a pickle made to exhaust the memory")
+        yield operation, argument, place or 0
 
 
 def mapping(value: Any) -> dict[Any, Any]:
@@ -217,6 +279,7 @@ def _storage(value: Any, name: str) -> Tensor:
     if isinstance(content, Record) and content.name == LATIN and content.args:
         content = str(content.args[0]).encode("latin1", "replace")
     try:
+        content = content.read() if isinstance(content, Place) else content
         storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return torch.tensor([], dtype=storage.dtype).set_(storage)
     except Exception as error:  # whatever a damaged storage can cause

@@ -2,6 +2,7 @@ import collections
 import datetime
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -39,6 +40,24 @@ def test_plain_values_and_tensors_come_through(protocol):
     assert mapping(read["ordered"]) == {"x": 1}
     for name in ("view", "half", "parameter"):
         assert torch.equal(tensor(read[name], name), content[name].detach().float())
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_long_tensors_stay_in_the_file_until_they_are_asked_for(tmp_path, protocol):
+    first, second = torch.arange(100_000.0), torch.arange(300_000.0)
+    path = tmp_path / "two.pkl"
+    path.write_bytes(
+        pickle.dumps({"before": "a", "first": first, "second": second, "after": [1, b"b" * 9000]}, protocol)
+    )
+    with path.open("rb") as file:
+        tracemalloc.start()
+        read = read_pickle(file)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept < 100_000
+        assert torch.equal(tensor(read["second"], "second"), second)
+        assert torch.equal(tensor(read["first"], "first"), first)
+        assert (read["before"], read["after"][0], read["after"][1].read()) == ("a", 1, b"b" * 9000)
 
 
 @pytest.mark.parametrize(
