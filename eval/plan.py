@@ -221,16 +221,22 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     return total
 
 
-def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Sequence[str]]) -> None:
+def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Sequence[str]], place: str = "") -> None:
     """Refuse prompts about attributes that the domain's judge does not know.
+
+    Args:
+        prompts: to look at.
+        factors: attribute -> its values.
+        place: where the prompts were written, for the sentence; a file.
 
     Raises:
         UsageError: with the nearest attribute or value.
     """
+    where = f" in {place}" if place else ""
     for prompt in prompts:
         if prompt.attribute not in factors:
-            raise unknown(f"attribute (of the prompt '{prompt.name}')", prompt.attribute, factors)
+            raise unknown(f"attribute (of the prompt '{prompt.name}'{where})", prompt.attribute, factors)
         if prompt.value not in factors[prompt.attribute]:
             raise unknown(
-                f"{prompt.attribute} (of the prompt '{prompt.name}')", prompt.value, factors[prompt.attribute]
+                f"{prompt.attribute} (of the prompt '{prompt.name}'{where})", prompt.value, factors[prompt.attribute]
             )

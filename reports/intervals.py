@@ -1,4 +1,10 @@
-"""Means with bootstrap intervals that respect that several cells share a source image."""
+"""Means with bootstrap intervals that respect that several cells share a source image.
+
+For one number beside its neighbours: percentiles of the drawn means, which take infinite numbers (the PSNR of an
+untouched image) and need no standard error. Comparisons between editors are not made with these: the verdicts of
+``eval.statistics`` come from paired tests, and its intervals are studentised, and may draw prompts as well. They differ
+in what they do, so the arithmetic stands in both places once.
+"""
 
 from __future__ import annotations
 

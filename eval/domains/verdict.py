@@ -19,6 +19,7 @@ def verdict(path: Path) -> str:
     Raises:
         CheckpointError: the file is missing or damaged, or a layer of the network that it looks like does not fit.
     """
+    from deltaedit.backbones.checkpoints import is_old_torch_file
     from deltaedit.backbones.files import PICKLE, ZIP, describe_file, existing, load_array, load_safetensors, load_torch
     from deltaedit.backbones.torchscript import is_torchscript, read_torchscript
 
@@ -29,17 +30,11 @@ def verdict(path: Path) -> str:
         return _of_tensors(path, load_safetensors(path))
     if kind == ZIP and is_torchscript(path):
         return _of_tensors(path, read_torchscript(path))
-    if kind == PICKLE and not _has_torch_magic(path):
+    if kind == PICKLE and not is_old_torch_file(path):
         return _of_generator(path)
     if kind not in (ZIP, PICKLE):
         raise CheckpointError(f"{path} is no weight file; it looks like {kind}.")
     return _of_payload(path, load_torch(path))
-
-
-def _has_torch_magic(path: Path) -> bool:
-    from deltaedit.backbones.checkpoints import _is_old_torch_file
-
-    return _is_old_torch_file(path)
 
 
 def _of_array(shape: tuple[int, ...]) -> str:

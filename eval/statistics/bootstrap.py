@@ -11,6 +11,8 @@ times (Owen 2007, theorem 4), as the draw's variance counts it three times too. 
 skewed metrics a little better, and miss heavy-tailed ones (decibels) up to twice as often as they should. Shares near 0
 or 1 are beyond any bootstrap of a few clusters (a draw without a failure has no spread): see ``shares``.
 ``benchmarks/coverage.py`` measures both.
+
+``reports.intervals`` is another method, for the ± of single numbers: percentiles of the plain drawn means.
 """
 
 from __future__ import annotations

@@ -125,6 +125,8 @@ def test_prompts_ask_for_what_the_judge_knows() -> None:
         check_prompts([Prompt("x", "face", "smile", "muth", "smile")], factors)
     with pytest.raises(UsageError, match=r"There is no mouth \(of the prompt 'x'\) 'smil'; did you mean 'smile'"):
         check_prompts([Prompt("x", "face", "smile", "mouth", "smil")], factors)
+    with pytest.raises(UsageError, match=r"There is no mouth \(of the prompt 'x' in my.toml\) 'smil'; did you mean"):
+        check_prompts([Prompt("x", "face", "smile", "mouth", "smil")], factors, "my.toml")
 
 
 def test_matched_stands_for_every_goal_and_brings_the_default() -> None:

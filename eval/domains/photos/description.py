@@ -15,6 +15,7 @@ from typing import Any
 from eval.domains import weight_files
 from eval.domains.photos import description_file
 from eval.errors import UsageError, unknown
+from eval.plan import check_prompts
 from eval.prompts import Prompt, load_prompts
 
 EDITING_FILES = {  # key in [editing] -> what the file holds
@@ -164,13 +165,7 @@ def read_description(path: Path) -> Description:
             raise unknown(f"optional file (of {path})", str(key), EDITING_FILES)
     factors = _factors(path, data)
     prompts = load_prompts(path)
-    for prompt in prompts:
-        if prompt.attribute not in factors:
-            raise unknown(f"factor (of the prompt '{prompt.name}' in {path})", prompt.attribute, factors)
-        if prompt.value not in factors[prompt.attribute]:
-            raise unknown(
-                f"{prompt.attribute} (of the prompt '{prompt.name}' in {path})", prompt.value, factors[prompt.attribute]
-            )
+    check_prompts(prompts, factors, str(path))
     return Description(
         path=path,
         name=_text(path, data, "name"),
