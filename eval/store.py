@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of the run folder: raise it when old folders cannot be gone on with
 _IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes")  # what makes two runs the same
+LOCK = ".lock"
 _PROMISED = ("manifest.json", "prompts.json", "factors.json")
 
 
@@ -141,6 +142,8 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Keep a second process out of the folder; the system lifts the lock of a killed one.
 
+        A folder in which nothing was written is left as it was: no lock, no folder that was made for it.
+
         Raises:
             UsageError: another process is writing to it.
         """
@@ -149,9 +152,10 @@ class Store:
         except ImportError:  # Windows
             yield
             return
+        made = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(self.folder / ".lock", "w", encoding="utf-8")  # noqa: SIM115  (closed below)
+            file = open(self.folder / LOCK, "w", encoding="utf-8")  # noqa: SIM115  (closed below)
         except OSError as error:
             raise storage_error(self.folder, error) from error
         with file:
@@ -161,7 +165,18 @@ class Store:
                 raise UsageError(
                     f"Another process is writing to {self.folder}; wait for it or choose another --out."
                 ) from None
-            yield
+            try:
+                yield
+            finally:
+                self._leave_nothing(made)  # while the lock is held
+
+    def _leave_nothing(self, made: Sequence[Path]) -> None:
+        """Remove the lock and the folders made for it, innermost first, where nothing else is in them."""
+        if [path.name for path in self.folder.iterdir()] == [LOCK]:
+            with suppress(OSError):
+                (self.folder / LOCK).unlink()
+                for folder in made:
+                    folder.rmdir()
 
     def has(self, name: str) -> bool:
         """Whether a file is there."""

@@ -189,6 +189,25 @@ def test_two_processes_do_not_write_to_one_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_run_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    with pytest.raises(UsageError, match="refused"), Store(folder).lock():
+        raise UsageError("refused")
+    assert list(tmp_path.iterdir()) == []
+    folder.mkdir(parents=True)  # by the user: stays
+    with pytest.raises(UsageError, match="refused"), Store(folder).lock():
+        raise UsageError("refused")
+    assert folder.is_dir() and list(folder.iterdir()) == []
+
+
+def test_a_run_that_wrote_something_keeps_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "mine")
+    with pytest.raises(UsageError, match="refused"), store.lock():
+        store.write_json("x.json", 1)
+        raise UsageError("refused")
+    assert store.read_json("x.json") == 1
+
+
 def test_missing_numbers_are_null(store: Store) -> None:
     store.write_json("x.json", {"a": float("nan"), "b": [1.5, float("inf")]})
     assert store.read_json("x.json") == {"a": None, "b": [1.5, None]}
