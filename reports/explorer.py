@@ -12,8 +12,9 @@ from reports.explorer_cells import SHOWN, cells
 from reports.explorer_images import Pictures, pictures
 from reports.explorer_numbers import numbers
 from reports.explorer_pairs import comparisons
+from reports.explorer_sets import set_columns, sets
 from reports.explorer_stops import Choices
-from reports.explorer_tables import columns, populations, tables
+from reports.explorer_tables import columns, described, populations, tables
 from reports.matched import is_control
 from reports.run import Run
 from reports.style import colours
@@ -23,7 +24,7 @@ NAME = "report.html"
 PAGE_BYTES = 20_000_000  # small enough to mail
 CODE_BYTES = 800_000  # room for style, script and the numbers of single cells; where more are needed, packed again
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("state", "images", "parts", "table", "grid", "edit", "compare", "pareto", "about", "keys", "start")
+SCRIPTS = ("state", "images", "parts", "table", "sets", "grid", "edit", "compare", "pareto", "about", "keys", "start")
 CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
 
 
@@ -80,10 +81,11 @@ def page_data(choices: Choices, statistics: Statistics | None) -> dict[str, Any]
         "prompts": list(run.prompts),
         "factors": list(run.factors),
         "scopes": {scope.name: list(scope.prompts) for scope in choices.scopes},
-        "columns": columns(run),
+        "columns": columns(run) | {name: described(*about) for name, about in set_columns(run).items()},
         "cell_columns": list(SHOWN),
         "curve_columns": list(CURVE_COLUMNS),
         "tables": tables(choices, means, pairs),
+        "sets": sets(choices),
         "curves": _curves(means),
         "pairs": {stop: {k: v for k, v in found.items() if k != "letters"} for stop, found in pairs.items()},
         "tested": statistics is not None,

@@ -22,31 +22,32 @@ def columns(run: Run) -> dict[str, dict[str, Any]]:
     """Column -> ``label``, ``digits``, ``better`` (1 more, -1 less, 0 neither), for every number of the page."""
     frechet = run.manifest["frechet_name"]
     found = {
-        measure.column: _described(measure.heading, measure.digits, 1 if measure.more_is_better else -1)
+        measure.column: described(measure.heading, measure.digits, 1 if measure.more_is_better else -1)
         for measure in MEASURES
     }
     found |= {
-        "identity": _described("identity", 2, 1),
-        "clip_score_editing": _described("CLIP score (editing)", 1, 1),
-        "clip_score_judge": _described("CLIP score (judge)", 1, 1),
-        "directional_editing": _described("directional (editing)", 3, 1),
-        "directional_judge": _described("directional (judge)", 3, 1),
-        "counterfactual_psnr_db": _described("PSNR to the answer (dB)", 1, 1),
-        "counterfactual_ssim": _described("SSIM to the answer", 3, 1),
-        "counterfactual_identity": _described("identity to the answer", 2, 1),
-        "error": _described("error to the answer (10³ MSE)", 2, -1),
-        "inversion_psnr_db": _described("inversion's PSNR (dB)", 1, 0),
-        "outside_l1": _described("outside L1", 3, -1),
-        "edit_l1": _described("edit L1", 3, 0),
-        "prompts_at_bar": _described(f"prompts at the bar (of {len(run.prompts)})", 0, 1),
-        "prompts_reached": _described(f"prompts reached (of {len(run.prompts)})", 0, 1),
-        "reach_edits": _described("edits that attain it", 2, 1),
-        frechet: _described(frechet.upper() if "_" not in frechet else f"FD ({frechet.split('_', 1)[1]})", 2, -1),
+        "identity": described("identity", 2, 1),
+        "clip_score_editing": described("CLIP score (editing)", 1, 1),
+        "clip_score_judge": described("CLIP score (judge)", 1, 1),
+        "directional_editing": described("directional (editing)", 3, 1),
+        "directional_judge": described("directional (judge)", 3, 1),
+        "counterfactual_psnr_db": described("PSNR to the answer (dB)", 1, 1),
+        "counterfactual_ssim": described("SSIM to the answer", 3, 1),
+        "counterfactual_identity": described("identity to the answer", 2, 1),
+        "error": described("error to the answer (10³ MSE)", 2, -1),
+        "inversion_psnr_db": described("inversion's PSNR (dB)", 1, 0),
+        "outside_l1": described("outside L1", 3, -1),
+        "edit_l1": described("edit L1", 3, 0),
+        "prompts_at_bar": described(f"prompts at the bar (of {len(run.prompts)})", 0, 1),
+        "prompts_reached": described(f"prompts reached (of {len(run.prompts)})", 0, 1),
+        "reach_edits": described("edits that attain it", 2, 1),
+        frechet: described(frechet.upper() if "_" not in frechet else f"FD ({frechet.split('_', 1)[1]})", 2, -1),
     }
     return found
 
 
-def _described(heading: str, digits: int, better: int) -> dict[str, Any]:
+def described(heading: str, digits: int, better: int) -> dict[str, Any]:
+    """What the page knows of a column; arrows leave the heading."""
     label = heading.replace(" ↑", "").replace(" ↓", "")
     return {"label": label, "digits": digits, "better": better}
 
@@ -96,11 +97,9 @@ def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]]) -> dict[
     letters = pairs.get(stop.name, {}).get("letters", {})
     rows = []
     for row in read_csv(run, "main"):
-        mine = row["kind"] == stop.kind and (stop.kind != "given" or f"given-{float(row['strength']):g}" == stop.name)
-        if mine or row["kind"] == "reference":
-            role = "reference" if row["kind"] == "reference" else _role(row["editor"])
-            values = _csv_values(row, names, {name: letters.get(name, {}).get(row["editor"], "") for name in names})
-            rows.append({"editor": row["editor"], "role": role, "values": values})
+        if row["kind"] == "reference" or of_stop(row, stop):
+            values = csv_values(row, names, {name: letters.get(name, {}).get(row["editor"], "") for name in names})
+            rows.append({"editor": row["editor"], "role": role_of(row), "values": values})
     return {"columns": _known(names, rows), "rows": rows, "tested": bool(letters), "prompts": len(run.prompts)}
 
 
@@ -112,15 +111,29 @@ def _matched_table(choices: Choices, stop: Stop) -> dict[str, Any]:
         letters = {name: row.get(f"{name}_group", "") for name in names}
         reference = row["role"] == ORACLE
         found: Row = {"editor": row["editor"], "role": "reference" if reference else row["role"]}
-        rows.append(found | {"values": _csv_values(row, names, letters), "at_ceiling": row["at_ceiling"] == "True"})
+        rows.append(found | {"values": csv_values(row, names, letters), "at_ceiling": row["at_ceiling"] == "True"})
     level = next(level for level in choices.matched.levels if level.goal == stop.goal)
     tested = any(value[3] for row in rows for value in row["values"].values())
     return {"columns": _known(names, rows), "rows": rows, "tested": tested, "met": list(level.prompts)}
 
 
-def _csv_values(row: dict[str, str], names: list[str], letters: dict[str, str]) -> dict[str, list[Any]]:
+def of_stop(row: dict[str, str], stop: Stop) -> bool:
+    """Whether a row of a table by editor, kind and strength is of this stop, which is no matched one."""
+    return row["kind"] == stop.kind and (stop.kind != "given" or f"given-{float(row['strength']):g}" == stop.name)
+
+
+def role_of(row: dict[str, str]) -> str:
+    """``reference``, ``floor`` for a control, ``compared`` for an editor."""
+    return "reference" if row["kind"] == "reference" else _role(row["editor"])
+
+
+def csv_values(row: dict[str, str], names: list[str], letters: dict[str, str] | None = None) -> dict[str, list[Any]]:
+    """Column -> mean, low, high and letters, for the columns that the row has."""
     return {
-        name: [*(_number(row.get(column, "")) for column in (name, f"{name}_low", f"{name}_high")), letters[name]]
+        name: [
+            *(_number(row.get(column, "")) for column in (name, f"{name}_low", f"{name}_high")),
+            (letters or {}).get(name, ""),
+        ]
         for name in names
         if row.get(name)
     }

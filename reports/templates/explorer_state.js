@@ -24,6 +24,7 @@ const FIELDS = {
   prompt: ["", ["", ...promptNames]],
   hide: ["", null], // editors that are not shown, joined by commas, each encoded
   sort: ["", null], // column:best or column:worst
+  sets: ["", null], // the same for the table of sets
   at: [promptNames[0], promptNames], // the prompt of the one edit
   person: [data.persons[0] ?? "", data.persons],
   editor: [firstEditor, editorLabels],

@@ -4,17 +4,23 @@ function tableView() {
   const table = data.tables[state.strength][scopeName()];
   if (!table) return [note("This run has no numbers for that choice.")];
   const rows = table.rows.filter((row) => row.role === "reference" || !hiddenEditors().includes(row.editor));
-  const sorted = sortedRows(table, rows);
-  const lanes = groupLanes(sorted);
-  const head = h("tr", {}, h("th", { class: "lane-head", scope: "col" }, h("span", { class: "hidden" }, "group")),
-    h("th", { scope: "col", class: "editor-head" }, "editor"), table.columns.map((name) => headCell(name, sorted)));
-  const body = sorted.rows.map((row, at) => tableRow(table, rows, row, lanes[at]));
+  const sorted = sortedRows(table, rows, "sort");
   return [
     h("h2", {}, tableTitle()),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of metrics" },
-      h("table", { class: "metrics", id: "metrics" }, h("thead", {}, head), h("tbody", {}, body))),
+    sortableTable(table, rows, sorted, { id: "metrics", field: "sort", label: "Table of metrics" }),
     h("div", { class: "notes", id: "table-notes" }, tableNotes(table, sorted).map((text) => note(text))),
+    ...setsPart(),
   ];
+}
+
+// field: the part of the state that says by which column it is sorted.
+function sortableTable(table, rows, sorted, { id, field, label }) {
+  const lanes = groupLanes(sorted);
+  const head = h("tr", {}, h("th", { class: "lane-head", scope: "col" }, h("span", { class: "hidden" }, "group")),
+    h("th", { scope: "col", class: "editor-head" }, "editor"), table.columns.map((name) => headCell(name, sorted, field)));
+  const body = sorted.rows.map((row, at) => tableRow(table, rows, row, lanes[at], id));
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h("table", { class: "metrics", id }, h("thead", {}, head), h("tbody", {}, body)));
 }
 
 function tableTitle() {
@@ -24,20 +30,20 @@ function tableTitle() {
   return `${capital(label)}${kind === "default" || kind === "calibrated" ? " strength" : ""}: ${what}`;
 }
 
-function headCell(name, sorted) {
+function headCell(name, sorted, field) {
   const column = columnOf(name);
   const mine = sorted.column === name;
   const next = !mine ? `${name}:best` : sorted.way === "best" ? `${name}:worst` : "";
   return h("th", { scope: "col", "aria-sort": mine ? (sorted.descending ? "descending" : "ascending") : "none" },
-    h("button", { type: "button", "data-key": `sort-${name}`, onclick: () => update({ sort: next }) },
+    h("button", { type: "button", "data-key": `${field}-${name}`, onclick: () => update({ [field]: next }) },
       column.label, h("span", { class: "better" }, arrow(column)),
       h("span", { class: "sorting", "aria-hidden": "true" }, mine ? (sorted.way === "best" ? "▼" : "▲") : "")));
 }
 
 // Editors first, then those that are not at equal effect, controls and references, which are never ranked.
 // Groups are ordered; inside a group the order of the run stays.
-function sortedRows(table, rows) {
-  const [column, way = "best"] = state.sort.split(":");
+function sortedRows(table, rows, field) {
+  const [column, way = "best"] = state[field].split(":");
   const place = (row) => ({ compared: 0, floor: 2, reference: 3 })[row.role] ?? 1;
   const order = [0, 1, 2, 3].map((wanted) => rows.filter((row) => place(row) === wanted));
   if (!table.columns.includes(column)) return { rows: order.flat(), column: "", way, groups: [] };
@@ -83,10 +89,10 @@ function groupLanes(sorted) {
     at < Math.min(...places) || at > Math.max(...places) ? null : { first: at === Math.min(...places), last: at === Math.max(...places) }));
 }
 
-function tableRow(table, rows, row, lanes) {
+function tableRow(table, rows, row, lanes, id) {
   const known = editorLabels.includes(row.editor);
   const name = known
-    ? h("a", { href: linkOf({ view: "edit", editor: row.editor }), "data-key": `row-${row.editor}` }, row.editor)
+    ? h("a", { href: linkOf({ view: "edit", editor: row.editor }), "data-key": `${id}-${row.editor}` }, row.editor)
     : h("span", {}, row.editor);
   return h("tr", { class: `role-${row.role.replaceAll(" ", "-")}`, "data-editor": row.editor },
     h("td", { class: "lanes" }, lanes.map((lane) => h("span", { class: `lane${lane ? " on" : ""}${lane?.first ? " first" : ""}${lane?.last ? " last" : ""}` }))),

@@ -1,5 +1,6 @@
 """The page in a real browser: headless Chromium, driven by playwright."""
 
+import csv
 import json
 import os
 import re
@@ -165,6 +166,49 @@ def test_editors_out_of_reach_are_not_ranked(page):
         assert f"identity%3A{way}" in link(page)
         assert order(page)[2:] == ["styleclip-global", "identity"]
     assert "out of reach" in page.inner_text("tr[data-editor=styleclip-global] th")
+
+
+def rows_of_sets(page):
+    return page.eval_on_selector_all("#sets tbody tr", "rows => rows.map(row => row.dataset.editor)")
+
+
+def test_distances_of_sets_stand_below_with_their_intervals(page, run):
+    """As in tables/frechet.csv; the chosen strength's, at matched effects those at the default."""
+    with (run / "tables" / "frechet.csv").open(encoding="utf-8", newline="") as file:
+        written = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
+    for stop, kind in (("calibrated", "calibrated"), ("matched-1", "default")):
+        show(page, f"#view=table&strength={stop}")
+        assert f"at {kind} strength" in page.inner_text("#sets-title")
+        assert ("not compared at matched effects" in page.inner_text("#sets-notes")) == (stop == "matched-1")
+        for editor in ("deltaedit", "styleclip-global"):
+            row = written[editor, kind]
+            cell = page.locator(f"#sets tr[data-editor={editor}] td:nth-child(3)")
+            assert float(cell.locator(".mean").inner_text()) == pytest.approx(float(row["fd_avatars"]), abs=0.005)
+            low, high = float(row["fd_avatars_low"]), float(row["fd_avatars_high"])
+            assert cell.get_attribute("title") == f"95 % interval: {low:.2f} to {high:.2f}"
+            kid = page.locator(f"#sets tr[data-editor={editor}] td:nth-child(5)")
+            assert float(kid.inner_text().replace("−", "-")) == pytest.approx(float(row["kid"]), abs=0.0005)
+        assert rows_of_sets(page)[-2:] == ["inversion", "exact answer"]
+
+
+def test_the_table_of_sets_sorts_apart_from_the_other(page, run):
+    show(page, "#view=table&strength=calibrated")
+    above, standard = order(page), rows_of_sets(page)
+    with (run / "tables" / "frechet.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "calibrated" and row["editor"] != "identity"]
+    by_kid = [row["editor"] for row in sorted(rows, key=lambda row: float(row["kid"]))]
+    page.click("[data-key=sets-kid]")  # has no interval, so every editor is a group
+    assert rows_of_sets(page)[: len(rows)] == by_kid and order(page) == above
+    page.click("[data-key=sets-kid]")
+    assert "sets=kid%3Aworst" in link(page)
+    assert rows_of_sets(page)[: len(rows)] == by_kid[::-1]
+    page.click("[data-key=sets-kid]")
+    assert rows_of_sets(page) == standard
+    page.click("#editors button[value=deltaedit]")
+    assert "deltaedit" not in rows_of_sets(page)
+    page.select_option("#prompt", "smile")
+    assert page.locator("#sets").count() == 0
+    assert "choose all" in page.inner_text("#view")
 
 
 def test_slider_changes_the_pictures_and_the_link(page, run):
