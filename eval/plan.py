@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -221,7 +221,7 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     return total
 
 
-def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Sequence[str]], place: str = "") -> None:
+def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Collection[str]], place: str = "") -> None:
     """Refuse prompts about attributes that the domain's judge does not know.
 
     Args:

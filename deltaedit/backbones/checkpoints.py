@@ -172,8 +172,7 @@ def read_styleclip_mapper(path: Path | str) -> MapperCheckpoint:
     """
     path = existing(path)
     payload = load_torch(path)
-    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
-    state = {name.removeprefix("mapper."): t for name, t in nested.items() if name.startswith("mapper.")}
+    state = _under("mapper.", payload)
     if not state:
         raise CheckpointError(
             f"{path} is no StyleCLIP mapper: 'state_dict' with names 'mapper.…' is missing; it looks like "
@@ -216,8 +215,7 @@ def read_e4e(path: Path | str) -> Encoder4Editing:
     """
     path = existing(path)
     payload = load_torch(path)
-    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
-    state = {name.removeprefix("encoder."): t for name, t in nested.items() if name.startswith("encoder.")}
+    state = _under("encoder.", payload)
     mean = payload.get("latent_avg") if isinstance(payload, dict) else None
     if not state or not isinstance(mean, Tensor):
         part = "'latent_avg'" if state else "'state_dict' with names 'encoder.…'"
@@ -234,6 +232,12 @@ def read_e4e(path: Path | str) -> Encoder4Editing:
     check_names(path, state, shapes, "an e4e encoder")
     encoder.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()}, assign=True)
     return encoder.eval().requires_grad_(False)
+
+
+def _under(prefix: str, payload: Any) -> dict[str, Tensor]:
+    """The tensors of a payload's ``state_dict`` whose names begin with the prefix, by the rest of the name."""
+    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
+    return {name.removeprefix(prefix): t for name, t in nested.items() if name.startswith(prefix)}
 
 
 def _names(payload: Any) -> list[str]:
