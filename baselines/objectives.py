@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import EditingDomain
+from deltaedit.errors import MissingNetworkError
 
 Identity = Callable[[Tensor], Tensor]
 
@@ -51,14 +52,16 @@ def needed_identity(domain: EditingDomain, editor: str, weight: float) -> Identi
     """The domain's identity network, or None when the weight of the identity term is 0.
 
     Raises:
-        ValueError: the editor needs one and the domain has none.
+        MissingNetworkError: the editor needs one and the domain has none.
     """
     if weight == 0:
         return None
     if domain.identity is None:
-        raise ValueError(
+        raise MissingNetworkError(
+            "identity",
             f"The loss of {editor} has an identity term of weight {weight:g}, but the domain '{domain.name}' "
-            f"has no identity network for editors; set that weight to 0."
+            "has no identity network for editors",
+            "set that weight to 0",
         )
     return domain.identity
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from baselines.objectives import clip_distance, gradients, ramped_rate
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
+from deltaedit.errors import MissingNetworkError
 from deltaedit.parameters import is_count, is_number, require
 
 MEAN_SAMPLES = 4096  # images that the mean latent is taken over
@@ -148,14 +149,17 @@ class TediGan(PerImageOptimizer):
         """Encoder (``instance`` only) and perceptual network, None where the loss does without."""
         encoder = domain.encoder if self.preset == "instance" and self.code_weight else None
         if self.preset == "instance" and self.code_weight and encoder is None:
-            raise ValueError(
-                f"{self.name} with preset 'instance' needs an encoder, which the domain '{domain.name}' does not have; "
-                f"use preset=demo."
+            raise MissingNetworkError(
+                "encoder",
+                f"{self.name} with preset 'instance' needs an encoder, which the domain '{domain.name}' does not have",
+                "use preset=demo",
             )
         if self.perceptual_weight and domain.perceptual is None:
-            raise ValueError(
+            raise MissingNetworkError(
+                "perceptual",
                 f"The loss of {self.name} compares perceptual features, but the domain '{domain.name}' has no "
-                f"perceptual network for editors; set perceptual_weight=0."
+                "perceptual network for editors",
+                "set perceptual_weight=0",
             )
         return encoder, domain.perceptual if self.perceptual_weight else None
 

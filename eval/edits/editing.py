@@ -10,6 +10,7 @@ from torch import Tensor
 
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
+from deltaedit.errors import MissingNetworkError
 from deltaedit.latents import Latents
 from eval.editor_spec import EditorSpec
 from eval.edits.asked import Asked
@@ -17,6 +18,7 @@ from eval.edits.pictures import RGB, to_bytes
 from eval.errors import UsageError
 from eval.timed_editor import moved, offers_offsets
 
+OPTIONS = {"identity": "--identity FILE", "encoder": "--encoder FILE"}  # for networks that are given as files
 BATCH_PIXELS = 4 * 1024 * 1024  # pictures at a time: 4 of 1024 px
 
 
@@ -28,13 +30,16 @@ class PictureEditor:
         domain: what it works with.
         asked: what the pictures are to become.
         batch: pictures at a time; default by their size.
+        from_files: the domain was put together of files that were named, so that a missing one can be named too.
 
     Raises:
         UsageError: the editor refuses its parameters, or cannot do what is asked for.
     """
 
-    def __init__(self, spec: EditorSpec, domain: EditingDomain, asked: Asked, batch: int | None = None) -> None:
-        self._spec, self._domain, self._asked = spec, domain, asked
+    def __init__(
+        self, spec: EditorSpec, domain: EditingDomain, asked: Asked, batch: int | None = None, from_files: bool = False
+    ) -> None:
+        self._spec, self._domain, self._asked, self._from_files = spec, domain, asked, from_files
         self.batch = batch or max(1, min(64, BATCH_PIXELS // domain.synthesis.resolution**2))
         self._editor: Any = spec.build(0)
         self._towards: Any = None  # a target of several prompts or of two pictures
@@ -65,6 +70,9 @@ class PictureEditor:
                 self._towards = self._editor.text_target(self._asked.prompts)
             else:
                 self._editor.fit(self._asked.prompts[0])
+        except MissingNetworkError as error:
+            give = f"give {OPTIONS[error.network]}, or " if self._from_files and error.network in OPTIONS else ""
+            raise UsageError(f"{error.problem}; {give}{error.instead}.") from error
         except ValueError as error:
             raise UsageError(" ".join(str(error).split())) from error
 

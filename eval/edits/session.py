@@ -68,7 +68,7 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     sources = load_sources(domain, request)
     for note in sources.notes:
         say(note)
-    editor = PictureEditor(spec, domain, asked, request.batch)
+    editor = PictureEditor(spec, domain, asked, request.batch, from_files=request.generator is not None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         editor.prepare()

@@ -219,8 +219,12 @@ def test_files_of_ones_own(here, weights, capsys):
     assert "The Delta Mapper is missing" in (err := capsys.readouterr().err) and "give --mapper FILE" in err
     assert edit_files(weights, *options, "--method", "tedigan") == 2
     assert "needs an encoder" in (err := capsys.readouterr().err) and err.count("\n") == 1
+    assert "; give --encoder FILE, or use preset=demo." in err
     assert edit_files(weights, *options, "--method", "styleclip-mapper") == 2
     assert "has no identity network" in (err := capsys.readouterr().err) and err.count("\n") == 1
+    assert "; give --identity FILE, or set that weight to 0." in err
+    assert edit_files(weights, *options, "--method", "tedigan[preset=demo]") == 2
+    assert "for editors; set perceptual_weight=0." in capsys.readouterr().err  # no file can be given for that
 
 
 def test_a_picture_without_an_encoder_is_one_sentence(here, weights, capsys):
