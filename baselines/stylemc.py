@@ -10,6 +10,7 @@ then set to 0. Every image gets the same direction: s' = s + strength · power �
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -26,12 +27,34 @@ IDENTITY_WEIGHTS = {"high": 2.0, "medium": 0.5, "low": 0.1, "none": 0.0}
 BATCHES_PER_STEP = 2
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What the presets differ in.
+
+    Attributes:
+        identity_power: of ``IDENTITY_WEIGHTS``.
+        power: what the direction is multiplied by at strength 1.
+    """
+
+    identity_power: str
+    power: float
+
+
+# "small" is ours. A power of 10 moves styles ten times as far as the losses ever looked, which the styles of a 64 px
+# generator do not bear; and "high" holds its edits back until they change everything else (docs/editors.md).
+PRESETS = {"published": Setting("high", 10.0), "small": Setting("low", 1.0)}
+SMALL_PX = 256  # generators below it take "small"
+
+
 class StyleMC:
     """Learns one direction in S per prompt on a few images.
 
     Args:
-        identity_power: weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0.
-        power: what the direction is multiplied by at strength 1; 10 in the authors' demo, up to 50 in their README.
+        preset: ``published``, ``small``, or ``auto``: published for generators from 256 px up, small below.
+        identity_power: weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0; auto:
+            the preset's.
+        power: instead of the preset's: what the direction is multiplied by at strength 1; 10 in the authors' demo, up
+            to 50 in their README; 1 is the direction that the losses looked at.
         images: to learn on (129 in the README).
         batch: images a gradient is summed over, twice a step.
         learning_rate: of the gradient descent.
@@ -48,8 +71,9 @@ class StyleMC:
 
     def __init__(
         self,
-        identity_power: Literal["high", "medium", "low", "none"] = "high",
-        power: float = 10.0,
+        preset: Literal["auto", "published", "small"] = "auto",
+        identity_power: Literal["auto", "high", "medium", "low", "none"] = "auto",
+        power: float | None = None,
         images: int = 129,
         batch: int = 4,
         learning_rate: float = 5.0,
@@ -58,6 +82,7 @@ class StyleMC:
         resolution: int = 256,
         training_seed: int = 0,
     ) -> None:
+        self.preset = preset
         self.identity_power = identity_power
         self.power = power
         self.images = images
@@ -75,7 +100,13 @@ class StyleMC:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
         self._validate()
-        self._identity_weight = IDENTITY_WEIGHTS[self.identity_power]
+        automatic = "published" if domain.synthesis.resolution >= SMALL_PX else "small"
+        preset = PRESETS[automatic if self.preset == "auto" else self.preset]
+        self._setting = Setting(
+            preset.identity_power if self.identity_power == "auto" else self.identity_power,
+            preset.power if self.power is None else self.power,
+        )
+        self._identity_weight = IDENTITY_WEIGHTS[self._setting.identity_power]
         self._identity = needed_identity(domain, self.name, self._identity_weight)
         self._domain = domain
         self._synthesis = lower_resolution(domain.synthesis, self.resolution)
@@ -86,7 +117,8 @@ class StyleMC:
         key = {
             "domain": self._domain.fingerprint,
             "text": prompt.target,
-            **{name: getattr(self, name) for name in ("identity_power", "images", "batch", "learning_rate")},
+            "identity_power": self._setting.identity_power,
+            **{name: getattr(self, name) for name in ("images", "batch", "learning_rate")},
             **{name: getattr(self, name) for name in ("first_px", "last_px", "resolution")},
             "seed": self.training_seed,
         }
@@ -96,7 +128,7 @@ class StyleMC:
     def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
         """Styles s + strength · power · Δs."""
         with torch.no_grad():
-            return latents.with_s(latents.s + strength * self.power * self._directions[prompt.target])
+            return latents.with_s(latents.s + strength * self._setting.power * self._directions[prompt.target])
 
     def _learn(self, text: str) -> Tensor:
         """Δs: float32 [C]."""
@@ -132,10 +164,10 @@ class StyleMC:
         return gradient
 
     def _validate(self) -> None:
-        require(
-            self.identity_power in IDENTITY_WEIGHTS, self, "identity_power", f"one of {', '.join(IDENTITY_WEIGHTS)}"
-        )
-        require(is_number(self.power, -1e6), self, "power", "a finite number")
+        require(self.preset in ("auto", *PRESETS), self, "preset", f"one of auto, {', '.join(PRESETS)}")
+        powers = ("auto", *IDENTITY_WEIGHTS)
+        require(self.identity_power in powers, self, "identity_power", f"one of {', '.join(powers)}")
+        require(self.power is None or is_number(self.power, -1e6), self, "power", "a finite number, or none")
         require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
         for name in ("images", "batch"):
             require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")

@@ -46,7 +46,7 @@ def direction_by_hand(domain, prompt, images, batch, identity_weight, first_px):
 @pytest.mark.parametrize(("power", "weight"), [("high", 2.0), ("low", 0.1)])
 def test_the_direction_is_learnt_as_released(tiny_domain, power, weight):
     prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(2).latents
-    editor = ready(StyleMC(identity_power=power, images=25, batch=2), tiny_domain, prompt)
+    editor = ready(StyleMC("published", identity_power=power, images=25, batch=2), tiny_domain, prompt)
     expected, flips = direction_by_hand(tiny_domain, prompt, 25, 2, weight, 8)
     moved = (editor.edit(latents, prompt, 1.0).s - latents.s).numpy()
     np.testing.assert_allclose(moved, np.stack([10 * expected] * 2), rtol=2e-3, atol=2e-3)
@@ -75,9 +75,28 @@ def test_strength_multiplies_and_only_s_changes(tiny_domain):
     assert isinstance(editor, Editor)
 
 
+def test_presets(tiny_domain):
+    """Small generators take ours, whose strength 1 is the direction as learnt; the published values stay reachable."""
+    prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(2).latents
+    small = ready(StyleMC(images=9, batch=2), tiny_domain, prompt).edit(latents, prompt, 1.0)
+    by_name = ready(StyleMC("small", images=9, batch=2), tiny_domain, prompt).edit(latents, prompt, 1.0)
+    by_hand, _ = direction_by_hand(tiny_domain, prompt, 9, 2, 0.1, 8)
+    assert torch.equal(small.s, by_name.s)
+    np.testing.assert_allclose((small.s - latents.s)[0].numpy(), by_hand, rtol=2e-3, atol=2e-3)
+    published = StyleMC("published", images=9, batch=2)
+    loud = StyleMC(identity_power="high", power=10.0, images=9, batch=2)
+    edits = [ready(editor, tiny_domain, prompt).edit(latents, prompt, 1.0).s for editor in (published, loud)]
+    assert torch.equal(*edits) and not torch.equal(edits[0], small.s)
+    large = dataclasses.replace(tiny_domain.editing, synthesis=Synthesis(256, (4,) * 7, 8))
+    for preset, resolution, power in (("auto", large, 10.0), ("small", large, 1.0)):
+        editor = StyleMC(preset)
+        editor.prepare(resolution)
+        assert editor._setting.power == power
+
+
 def test_the_direction_is_an_artefact(tiny_domain):
     prompt, latents = tiny_domain.prompts[0], tiny_domain.test_sources(1).latents
-    first = ready(StyleMC(images=9, batch=2), tiny_domain, prompt).edit(latents, prompt, 1.0)
+    first = ready(StyleMC(images=9, batch=2, power=10.0), tiny_domain, prompt).edit(latents, prompt, 1.0)
     unable = dataclasses.replace(tiny_domain.editing, sample=None)  # nothing can be learnt any more
     again = StyleMC(images=9, batch=2, power=5.0)  # the power is no part of what is learnt
     again.prepare(unable)
@@ -102,7 +121,13 @@ def test_the_lower_network_is_the_beginning_of_the_whole_one():
 
 
 def test_wrong_parameters_are_refused(tiny_domain):
-    for parameters in ({"identity_power": "2"}, {"images": 0}, {"learning_rate": -1.0}, {"first_px": 2}):
+    for parameters in (
+        {"preset": "demo"},
+        {"identity_power": "2"},
+        {"images": 0},
+        {"learning_rate": -1.0},
+        {"first_px": 2},
+    ):
         name = next(iter(parameters))
         with pytest.raises(ValueError, match=f"'{name}' parameter of StyleMC must be"):
             StyleMC(**parameters).prepare(tiny_domain.editing)
