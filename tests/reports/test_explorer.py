@@ -106,6 +106,35 @@ def test_main_table_is_the_runs_own(plain, kind):
             assert found[row["editor"]]["kept"][1] == pytest.approx(float(row["kept_low"]), rel=1e-4)
 
 
+def test_sets_are_those_of_the_table_at_every_strength_but_the_matched(matched):
+    folder, page = matched
+    data = embedded(page)
+    assert data["sets"]["against"] == "answers"
+    assert set(data["sets"]["tables"]) == {stop["name"] for stop in data["stops"] if stop["goal"] is None}
+    written_rows = {(row["editor"], row["kind"]): row for row in rows_of(folder, "frechet")}
+    for stop, table in data["sets"]["tables"].items():
+        assert table["columns"][:2] == ["fd_avatars", "fd_avatars_extrapolated"] and "kid" in table["columns"]
+        assert {row["role"] for row in table["rows"]} == {"compared", "floor", "reference"}
+        for row in table["rows"]:
+            source = written_rows[row["editor"], "reference" if row["role"] == "reference" else stop]
+            ends = [source[f"fd_avatars{end}"] for end in ("", "_low", "_high")]
+            known = [None if end == "" else pytest.approx(float(end), rel=1e-4) for end in ends]
+            assert row["values"]["fd_avatars"][:3] == known
+    floor = float(next(iter(written_rows.values()))["fd_avatars_floor"])
+    assert f"other persons score {floor:.2f} at this N" in data["sets"]["notes"][0]
+
+
+def test_without_exact_answers_sets_are_those_of_the_originals(without_answers, tmp_path, gaps):
+    folder, page = written(without_answers, tmp_path / "run", gaps)
+    found = embedded(page)["sets"]
+    assert found["against"] == "originals"
+    rows = {(row["editor"], row["kind"]): row for row in rows_of(folder, "originals")}
+    for row in found["tables"]["default"]["rows"]:
+        source = rows[row["editor"], "reference" if row["role"] == "reference" else "default"]
+        for column in ("same", "others"):
+            assert row["values"][column][0] == pytest.approx(float(source[column]), rel=1e-4)
+
+
 def test_numbers_of_one_prompt_are_means_of_its_cells(plain):
     folder, page = plain
     rows = Run(folder).rows
