@@ -44,7 +44,8 @@ class PromptResult:
 
 def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
     """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out."""
-    cells = run.rows.loc[setting.rows]
+    columns = [name for name in ("success", "kept") if name in run.rows]
+    cells = run.rows.loc[setting.rows, ["prompt", "strength", "eligible", "source", *columns]]
     results = []
     for prompt in run.prompts:
         part = cells[cells["prompt"] == prompt["name"]]
@@ -57,7 +58,9 @@ def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
 
 def eligible_mean(run: Run, cells: DataFrame, column: str) -> Interval:
     """Mean over the cells where there was something to do."""
-    return mean_of(run, cells[cells["eligible"].astype(bool)], column)
+    if column not in cells:
+        return mean_of(run, cells, column)
+    return mean_of(run, cells.loc[cells["eligible"].astype(bool), [column, "source"]], column)
 
 
 def mean_of(run: Run, cells: DataFrame, column: str) -> Interval:

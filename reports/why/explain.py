@@ -103,13 +103,13 @@ def _concerns(asked: Question, record: dict[str, Any]) -> bool:
 
 def _excluded(asked: Question, every: DataFrame, cells: DataFrame) -> dict[str, int]:
     """Reason -> number of cells that do not count."""
-    left = every.drop(index=cells.index) if len(every) else every
+    left = every.loc[~every.index.isin(cells.index), ["eligible", "prompt", "source"]] if len(every) else every
+    if asked.table == "main" and asked.row["editor"] == "inversion":
+        return {"the same image under another editor, prompt or strength": len(left)}
     reasons: dict[str, int] = {}
     for row in left.itertuples():
         reason = "another prompt" if bool(row.eligible) else _why_not(asked.files, str(row.prompt), int(row.source))
         reasons[reason] = reasons.get(reason, 0) + 1
-    if asked.table == "main" and asked.row["editor"] == "inversion":
-        return {"the same image under another editor, prompt or strength": len(left)}
     return dict(sorted(reasons.items()))
 
 
@@ -131,27 +131,31 @@ def _why_not(files: Files, prompt: str, source: int) -> str:
 def _weights(cells: DataFrame, numbers: np.ndarray) -> dict[str, Any]:
     """The cells and the prompts that pull the mean most: (number - mean) / cells, summed."""
     there = ~np.isnan(numbers)
-    kept = cells[there].assign(number=numbers[there])
-    if not len(kept):
-        return {"without_number": int((~there).sum())}
-    pull = (kept["number"] - kept["number"].mean()) / len(kept)
-    kept = kept.assign(pull=pull)
-    largest = kept.loc[kept["pull"].abs().sort_values(ascending=False, kind="stable").index[:LARGEST]]
-    prompts = kept.groupby("prompt", sort=False).agg(
-        cells=("number", "size"), mean=("number", "mean"), pull=("pull", "sum")
-    )
-    prompts = prompts.loc[prompts["pull"].abs().sort_values(ascending=False, kind="stable").index[:LARGEST]]
-    return {
-        "without_number": int((~there).sum()),
+    without = {"without_number": int((~there).sum())}
+    if not there.any():
+        return without
+    kept, (prompts, images) = numbers[there], (cells[name].to_numpy()[there] for name in ("prompt", "image"))
+    with np.errstate(invalid="ignore"):  # the PSNR of an untouched image is infinite
+        pulls = (kept - kept.mean()) / len(kept)
+    by_prompt = []
+    for name in dict.fromkeys(prompts):
+        mine = prompts == name
+        by_prompt.append((str(name), int(mine.sum()), float(kept[mine].mean()), float(np.nansum(pulls[mine]))))
+    return without | {
         "largest": [
-            {"prompt": row.prompt, "image": row.image, "number": float(row.number), "pull": float(row.pull)}
-            for row in largest.itertuples()
+            {"prompt": prompts[i], "image": images[i], "number": float(kept[i]), "pull": float(pulls[i])}
+            for i in _largest(pulls)
         ],
         "prompts": [
-            {"prompt": str(row.Index), "cells": int(row.cells), "mean": float(row.mean), "pull": float(row.pull)}
-            for row in prompts.itertuples()
+            dict(zip(("prompt", "cells", "mean", "pull"), by_prompt[i], strict=True))
+            for i in _largest(np.array([pull for *_, pull in by_prompt]))
         ],
     }
+
+
+def _largest(pulls: np.ndarray) -> np.ndarray:
+    """Places of the largest of them by size, the first ones among equals; NaN comes last."""
+    return np.argsort(-np.abs(pulls), kind="stable")[:LARGEST]
 
 
 def networks(manifest: dict[str, Any], metrics: tuple[str, ...]) -> list[dict[str, Any]]:

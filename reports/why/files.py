@@ -28,6 +28,7 @@ class Files:
         self.folder = folder
         self.manifest: dict[str, Any] = self.json("manifest.json")
         self._rows: dict[str, DataFrame] = {}
+        self._cells: tuple[tuple[str, ...], DataFrame] | None = None  # of the chunks that were asked for last
         self._arrays: dict[tuple[str, str], np.ndarray] = {}
         self.letters: dict[tuple[float, str], dict[str, str]] | None = None  # of the groups, once they were compared
 
@@ -86,11 +87,19 @@ class Files:
         return self.array(f"chunks/{info['id']}.npz", key)
 
     def cells(self, infos: Iterable[Info]) -> DataFrame:
-        """The rows of some chunks, with ``chunk``, ``position`` in it and ``source``, the number of the image."""
+        """The rows of some chunks, with ``chunk``, ``position`` in it and ``source``, the number of the image.
+
+        Not to be written to: one value asks for the same rows several times.
+        """
         import pandas
 
-        tables = [self._rows_of(info) for info in infos]
-        return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame({"source": [], "prompt": []})
+        infos = list(infos)
+        if not infos:
+            return pandas.DataFrame({"source": [], "prompt": []})
+        names = tuple(info["id"] for info in infos)
+        if self._cells is None or self._cells[0] != names:
+            self._cells = names, pandas.concat([self._rows_of(info) for info in infos], ignore_index=True)
+        return self._cells[1]
 
     def _rows_of(self, info: Info) -> DataFrame:
         """The rows of one chunk, read once."""
