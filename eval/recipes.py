@@ -6,6 +6,9 @@ import hashlib
 
 from eval.domains.base import Domain
 
+_FRECHET = "float64,unbiased-covariance"
+_KERNEL = "float64,{},unbiased,different-persons,8-bit"
+
 
 def column_names(domain: Domain) -> tuple[str, ...]:
     """The numbers of a cell, in the order of the stored table."""
@@ -32,16 +35,27 @@ def recipes(domain: Domain) -> dict[str, str]:
         "identity": ("cosine", ("identity", "counterfactual_identity")),
         "editing-clip": ("bicubic-antialias,79-templates", ("clip_score_editing", "directional_editing")),
         "judge-clip": ("bicubic-antialias,79-templates", ("clip_score_judge", "directional_judge")),
-        "frechet-features": ("float64,unbiased-covariance", (domain.judges.frechet_name,)),
+        "frechet-features": (_FRECHET, (domain.judges.frechet_name,)),
         "": (
             "range-2,gaussian-11-1.5,visible-pixels",
             tuple(name for name in column_names(domain) if name.endswith(("_db", "_ssim", "_l1"))),
         ),
     }
-    return {
+    found = {
         metric: f"{domain.judges.protocols.get(network, protocol)},8-bit{_network_id(domain, network)}"
         for network, (protocol, metrics) in kinds.items()
         for metric in metrics
+    }
+    return found | _kernel_recipes(domain)
+
+
+def _kernel_recipes(domain: Domain) -> dict[str, str]:
+    """Of KID, on pictures prepared as for the Fréchet distance, and of CMMD, on the judge CLIP's features."""
+    prepared = domain.judges.protocols.get("frechet-features", _FRECHET).removesuffix(_FRECHET)
+    cubic, gaussian = _KERNEL.format("cubic-kernel"), _KERNEL.format("gaussian-kernel-10,times-1000")
+    return {
+        "kid": f"{prepared}{cubic}{_network_id(domain, 'frechet-features')}",
+        "cmmd": f"bicubic-antialias,{gaussian}{_network_id(domain, 'judge-clip')}",
     }
 
 

@@ -311,7 +311,7 @@ _TABLES: dict[str, dict[str, Column]] = {
             _SETS,
             "frechet",
             _POOLED,
-            ("frechet",),
+            ("kid",),
         ),
         "cmmd": Column(
             FRECHET,
@@ -319,7 +319,7 @@ _TABLES: dict[str, dict[str, Column]] = {
             _SETS,
             "clip",
             _POOLED,
-            ("clip_score_judge",),
+            ("cmmd",),
         ),
     },
     "originals": {
@@ -370,9 +370,14 @@ _TABLES: dict[str, dict[str, Column]] = {
 }
 
 
+_EARLIER = {"kid": "frechet", "cmmd": "clip_score_judge"}  # whose recipe stands in manifests that lack theirs
+
+
 def manifest_names(column: Column, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """The metrics whose recipes a column has, by the manifest's names: ``frechet`` is ``fid`` or ``fd_<domain>``."""
-    return tuple(str(manifest.get("frechet_name", name)) if name == "frechet" else name for name in column.recipes)
+    known = manifest.get("recipes", {})
+    names = (name if name in known else _EARLIER.get(name, name) for name in column.recipes)
+    return tuple(str(manifest.get("frechet_name", name)) if name == "frechet" else name for name in names)
 
 
 def known_tables() -> tuple[str, ...]:

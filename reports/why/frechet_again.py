@@ -1,4 +1,4 @@
-"""The Fréchet distances of the main table by another formula, from the features in the chunk files."""
+"""The distances between sets of pictures by other formulas, from the features in the chunk files."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.why.files import ORACLE, Files, Info
+from reports.why.kernels_again import HOW, cmmd_again, kid_again
 from reports.why.selection import EXACT, INVERSION, Row, chunks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 Cell = tuple[str, int]  # prompt, number of the image
 Found = float | int | None
-NOT_AGAIN = ("kid", "cmmd", "_floor", "_extrapolated", "distance")  # there is no second way to these here
+NOT_AGAIN = ("_floor", "_extrapolated", "distance")  # there is no second way to these here
+KERNELS = {"kid": ("frechet", kid_again), "cmmd": ("clip", cmmd_again)}  # column -> features, second way
 
 
 def frechet_again(files: Files, row: Row, column: str) -> tuple[Found, str]:
-    """A column of the main table that is named after the distance, and how it was found."""
+    """A distance of the tables ``main`` and ``frechet``, or what it is over, and how it was found."""
     cells = common_cells(files)
-    answers = {name: files.array(f"references/{name}.npz", "frechet") for name in {prompt for prompt, _ in cells}}
-    if not cells or not all(array.size for array in answers.values()):
-        return None, "no cell is shared by all, or the domain knows no exact answers"
     ending = column.removeprefix(str(files.manifest["frechet_name"]))
+    if ending in KERNELS:
+        return _kernel_again(files, row, cells, *KERNELS[ending])
+    exact = _answers(files, cells, "frechet")
+    if exact is None:
+        return None, "no cell is shared by all, or the domain knows no exact answers"
     if ending in NOT_AGAIN:
         return None, ""
-    exact = np.stack([answers[prompt][source] for prompt, source in cells])
-    edits = _edits(files, row, cells, exact) if ending in ("", "_split", "different") else exact
+    edits = _edits(files, row, cells, exact, "frechet") if ending in ("", "_split", "different") else exact
     first, second = _halves([source for _, source in cells])
     if ending in ("_n", "n"):
         return len(cells), "counted"
@@ -46,6 +49,28 @@ def frechet_again(files: Files, row: Row, column: str) -> tuple[Found, str]:
     return (ways[0] + ways[1]) / 2, how
 
 
+def _kernel_again(
+    files: Files,
+    row: Row,
+    cells: list[Cell],
+    features: str,
+    again: Callable[[np.ndarray, np.ndarray, Sequence[int]], float],
+) -> tuple[Found, str]:
+    exact = _answers(files, cells, features)
+    if exact is None:
+        return None, "no cell is shared by all, or the run holds no such features of exact answers"
+    persons = [source for _, source in cells]
+    return again(_edits(files, row, cells, exact, features), exact, persons), HOW
+
+
+def _answers(files: Files, cells: list[Cell], key: str) -> np.ndarray | None:
+    """The features of the cells' exact answers; None without cells, or where a prompt has none."""
+    answers = {name: files.array(f"references/{name}.npz", key) for name in {prompt for prompt, _ in cells}}
+    if not cells or not all(array.size for array in answers.values()):
+        return None
+    return np.stack([answers[prompt][source] for prompt, source in cells])
+
+
 def common_cells(files: Files) -> list[Cell]:
     """Cells that every editor has at every kind and strength of the main table, prompts in order, then images."""
     groups: dict[tuple[str, ...], set[Cell]] = {}
@@ -60,19 +85,19 @@ def common_cells(files: Files) -> list[Cell]:
     return sorted(shared, key=lambda cell: (order.index(cell[0]), cell[1]))
 
 
-def _edits(files: Files, row: Row, cells: list[Cell], exact: np.ndarray) -> np.ndarray:
+def _edits(files: Files, row: Row, cells: list[Cell], exact: np.ndarray, key: str) -> np.ndarray:
     if row["editor"] == EXACT:
         return exact
     if row["editor"] == INVERSION and row["kind"] == "reference":
-        sources = files.array("sources.npz", "frechet")
+        sources = files.array("sources.npz", key)
         return np.stack([sources[source] for _, source in cells])
-    return _gathered(_by_cell(files, chunks_of(files, "main", row)), cells)
+    return _gathered(_by_cell(files, chunks_of(files, "main", row), key), cells)
 
 
-def _by_cell(files: Files, infos: list[Info]) -> dict[Cell, np.ndarray]:
+def _by_cell(files: Files, infos: list[Info], key: str) -> dict[Cell, np.ndarray]:
     found = {}
     for info in infos:
-        for place, features in enumerate(files.of_chunk(info, "frechet")):
+        for place, features in enumerate(files.of_chunk(info, key)):
             found[info["prompt"], info["first"] + place] = features
     return found
 

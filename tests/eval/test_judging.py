@@ -299,6 +299,9 @@ def test_inputs_are_left_as_they_were(domain, sources, answers, edits):
 
 def test_recipes_name_network_and_weights(domain):
     ids = recipes(domain)
+    assert ids["kid"].startswith("float64,cubic-kernel,unbiased,different-persons,8-bit@frechet-features:")
+    assert ids["cmmd"].startswith("bicubic-antialias,float64,gaussian-kernel-10,times-1000,unbiased,different-persons")
+    assert ids["cmmd"].endswith(",8-bit@judge-clip:cccccccccccc")
     assert set(column_names(domain)) - set(ids) == {f"{kind}.{name}" for kind in ("kept", "effect") for name in FACTORS}
     assert "fd_linear" in ids
     assert ids["clip_score_judge"].endswith("@judge-clip:cccccccccccc")
@@ -308,4 +311,8 @@ def test_recipes_name_network_and_weights(domain):
     other.judges = replace(other.judges, fingerprints={**other.judges.fingerprints, "identity": "f" * 64})
     changed = {metric for metric, recipe in recipes(other).items() if recipe != ids[metric]}
     # the Fréchet network of this domain has no fingerprint of its own, so its id is that of all judges together
-    assert changed == {"identity", "counterfactual_identity", "fd_linear"}
+    assert changed == {"identity", "counterfactual_identity", "fd_linear", "kid"}
+    photos = Domain()
+    protocols = {"frechet-features": "bilinear-299,float64,unbiased-covariance"}
+    photos.judges = replace(photos.judges, protocols=protocols)
+    assert recipes(photos)["kid"].startswith("bilinear-299,float64,cubic-kernel,unbiased,different-persons,8-bit@")

@@ -64,6 +64,20 @@ def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_p
     assert len(set(ids.values())) == 4
 
 
+def test_kid_and_cmmd_have_recipes_of_their_own(small_run, gaps, tmp_path):
+    own = {"kid": "cubic,8-bit@frechet-features:cccccccccccc", "cmmd": "gaussian,8-bit@judge-clip:bbbbbbbbbbbb"}
+    run = Run(copied(small_run, tmp_path / "run", recipes={**ABOUT["recipes"], **own}))
+    table = next(table for table in build_tables(run, gaps) if table.name == "frechet")
+    found = {column: row(run, table, column) for column in ("kid", "cmmd", "fd_avatars")}
+    assert found["kid"]["recipe"] == f"kid: {own['kid']}"
+    assert found["cmmd"]["recipe"] == f"cmmd: {own['cmmd']}"
+    assert found["kid"]["networks"] == "frechet-features " + "c" * 64
+    assert found["cmmd"]["networks"] == "judge-clip " + "b" * 64
+    older = Run(copied(small_run, tmp_path / "older"))  # whose manifest names neither
+    assert row(older, table, "kid")["recipe"] == f"fd_avatars: {ABOUT['recipes']['fd_avatars']}"
+    assert row(older, table, "cmmd")["networks"] == "judge-clip " + "b" * 64
+
+
 @pytest.mark.parametrize(
     "changes",
     [

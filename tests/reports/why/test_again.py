@@ -10,6 +10,7 @@ import pytest
 
 from eval import statistics
 from eval.metrics.frechet import frechet_distance
+from eval.metrics.set_distances import SetDistances
 from reports.run import Run
 from reports.tables import write_tables
 from reports.why.again import agrees
@@ -75,6 +76,25 @@ def test_every_value_is_explained_and_found_again(reported, table):
     wrong, right = differing(reported, table)
     assert wrong == []
     assert right > 20
+
+
+def test_every_distance_between_sets_is_found_again(finished_run, tmp_path):
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    rng = np.random.default_rng(3)
+    for path in (folder / "sources.npz", *folder.glob("references/*.npz"), *folder.glob("chunks/*.npz")):
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        features = rng.standard_normal((len(arrays["frechet"]), 6))
+        clip = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+        np.savez(path, **arrays, clip=clip)
+    write_tables(folder, SetDistances())
+    wrong, right = differing(folder, "frechet")
+    assert wrong == []
+    rows = read_table(folder, "frechet")
+    assert right == 6 * len(rows)  # n, persons, different, the distance, KID, CMMD
+    found = explain(Files(folder), Asked("frechet", rows[0], "kid"))
+    assert found["recomputed"]["value"] == pytest.approx(float(rows[0]["kid"]), rel=1e-6)
+    assert "person by person" in found["recomputed"]["how"]
 
 
 @pytest.mark.parametrize("table", ["matched", "pareto"])
