@@ -17,6 +17,7 @@ import torch
 
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
 from deltaedit.latents import Latents
+from eval import judge_guard
 from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
 from eval.domains.base import Domain
 from eval.editor_spec import EditorSpec
@@ -106,6 +107,7 @@ class AblationRunner:
     def __init__(
         self, domain: Domain, ablation: Ablation, store: Store, calibration_images: int = CALIBRATION_IMAGES
     ) -> None:
+        judge_guard.check_apart(domain)
         self.domain = domain
         self.ablation = ablation
         self.store = store
@@ -167,13 +169,15 @@ class AblationRunner:
         name = f"{arm.label}, seed {seed}"
         progress.describe(f"{name}, training")
         settings = self.ablation.editor(arm, seed).settings()
-        trained_mapper(
-            self._editing,
-            settings,
-            lambda step, steps, losses: progress.describe(f"{name}, training: step {step} of {steps}"),
-        )
+        with judge_guard.editing(arm.label):  # a training is the editor at work as well
+            trained_mapper(
+                self._editing,
+                settings,
+                lambda step, steps, losses: progress.describe(f"{name}, training: step {step} of {steps}"),
+            )
         parameters = {**self.ablation.settings, **arm.settings, FORBIDDEN: seed}
-        return TimedEditor(EditorSpec(DeltaEdit.name, DeltaEdit, parameters, arm.label), self._editing, 0, None)
+        spec = EditorSpec(DeltaEdit.name, DeltaEdit, parameters, arm.label)
+        return TimedEditor(spec, self._editing, 0, None, self.domain.judges)
 
     def _result(self, job: Job, editor: TimedEditor) -> dict[str, Any]:
         """Strengths and cells of a job; no cells where no strength has the effect that is compared at."""

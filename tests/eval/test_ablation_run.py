@@ -11,6 +11,7 @@ from deltaedit.editor import DeltaEdit
 from eval.ablation import Ablation, Arm
 from eval.ablation_run import COLUMNS, AblationRunner, claim, jobs, record
 from eval.errors import UsageError
+from eval.judge_guard import protect
 from eval.judging import judge_answers, judge_edits, judge_sources
 from eval.store import Store
 
@@ -52,7 +53,7 @@ def test_every_arm_seed_and_prompt_is_stored_and_mappers_are_shared(tiny_domain,
     assert any(r["match"]["met"] for r in results)
     for result in results:
         assert set(result["cells"]) == (set(COLUMNS) if result["match"]["met"] else set())
-        assert [point["strength"] for point in result["sweep"]] == [0.25, 0.5, 0.75, 1, 1.5, 2, 3]
+        assert [point["strength"] for point in result["sweep"]][-7:] == [0.25, 0.5, 0.75, 1, 1.5, 2, 3]
 
 
 def test_cells_are_those_of_the_editor_at_the_matched_strength(tiny_domain, tmp_path):
@@ -112,6 +113,42 @@ def test_a_failing_arm_leaves_the_others_alone(tiny_domain, tmp_path):
     store, failures = run(tiny_domain, tmp_path / "run", ablation)
     assert len(failures) == 1 and failures[0].startswith("The arm 'W+' with seed 0 failed: ValueError: ")
     assert [json.loads(path.read_text())["arm"] for path in (store.folder / "cells").iterdir()] == ["delta"]
+
+
+ONE = replace(TOY, arms=(Arm("delta"),), seeds=(0,), prompts=("smile",))
+
+
+def test_an_arm_that_holds_weights_of_a_judge_fails(tiny_domain, tmp_path, monkeypatch):
+    prepare, weight = DeltaEdit.prepare, tiny_domain.judges.clip.model.conv.weight
+
+    def peeks(self, domain):
+        prepare(self, domain)
+        self.held = weight.detach().clone()
+
+    monkeypatch.setattr(DeltaEdit, "prepare", peeks)
+    store, failures = run(tiny_domain, tmp_path / "run", ONE)
+    assert failures == [
+        "The arm 'delta' with seed 0 failed: JudgeTouched: The editor delta touched 'clip (it holds the weights)'; "
+        "judges only score: an editor may use the networks of its EditingDomain and others of its own."
+    ]
+    assert not (store.folder / "cells").exists()
+
+
+def test_a_training_that_asks_a_judge_fails(tiny_domain, tmp_path, monkeypatch):
+    import deltaedit.editor
+
+    clip = tiny_domain.judges.clip
+    monkeypatch.setattr(deltaedit.editor, "train_mapper", lambda *_: clip.encode_images(torch.zeros(1, 3, 16, 16)))
+    for thing in (clip, clip.model):
+        protect(thing, "clip")
+    failures = run(tiny_domain, tmp_path / "run", ONE)[1]
+    assert len(failures) == 1 and "JudgeTouched: The editor delta touched 'clip'" in failures[0]
+
+
+def test_a_domain_whose_editors_and_judges_share_weights_is_refused(tiny_domain, tmp_path):
+    tiny_domain.editing = replace(tiny_domain.editing, identity=tiny_domain.judges.identity)
+    with pytest.raises(UsageError, match=r"judge 'identity' .*they share a tensor"):
+        run(tiny_domain, tmp_path / "run", ONE)
 
 
 def test_a_folder_belongs_to_one_ablation(tiny_domain, tmp_path):
