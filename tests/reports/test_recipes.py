@@ -117,11 +117,17 @@ def test_runs_of_other_recipes_are_refused_in_one_sentence(small_run, tmp_path, 
     assert "\n" not in str(caught.value)
 
 
-def test_other_reconstructions_are_refused(small_run, tmp_path):
+@pytest.mark.parametrize("levels", [-1, 1, 2])
+def test_other_reconstructions_are_refused_but_not_another_rounding(small_run, tmp_path, levels):
     first, other = (Run(copied(small_run, tmp_path / name)) for name in "ab")
     arrays = dict(np.load(other.folder / "sources.npz"))
-    arrays["reconstructions"][0, 0, 0, 0] ^= 1
+    arrays["reconstructions"][0, 0, 0, :2] = 100
+    np.savez(first.folder / "sources.npz", **arrays)
+    arrays["reconstructions"][0, 0, 0, 0] = 100 + levels
     np.savez(other.folder / "sources.npz", **arrays)
+    if abs(levels) == 1:
+        refuse_mixture(first, Run(other.folder))
+        return
     with pytest.raises(ValueError, match=r"differ in the reconstructions of the images\."):
         refuse_mixture(first, Run(other.folder))
 
