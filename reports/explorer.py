@@ -16,7 +16,7 @@ from reports.explorer_sets import set_columns, sets
 from reports.explorer_stops import Choices
 from reports.explorer_tables import columns, described, populations, tables
 from reports.matched import is_control
-from reports.run import Run
+from reports.run import Run, opened
 from reports.style import colours
 from reports.tables.matched import Statistics
 
@@ -28,11 +28,11 @@ SCRIPTS = ("state", "images", "parts", "table", "sets", "grid", "edit", "compare
 CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
 
 
-def write_explorer(run_folder: Path, statistics: Statistics | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
+def write_explorer(run: Run | Path, statistics: Statistics | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
     """Write ``report.html`` into the run folder; the same bytes for the same cells.
 
     Args:
-        run_folder: of ``deltabench run``, with its tables written.
+        run: opened, or its folder, of ``deltabench run``, with its tables written.
         statistics: finds the editors that cannot be told apart; without it overlapping intervals stand for that.
         page_bytes: that the file may have; pictures are stored so that they fit.
 
@@ -42,7 +42,7 @@ def write_explorer(run_folder: Path, statistics: Statistics | None = None, page_
     Raises:
         ValueError: the run has no finished chunk or no tables yet, or a file of it cannot be read.
     """
-    run = Run(run_folder)
+    run = opened(run)
     if not len(run.chunks):
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     choices = Choices(run)

@@ -31,7 +31,7 @@ def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]
     """
     found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for stop in choices.stops:
-        rows = choices.run.rows.loc[stop.rows]
+        rows = choices.run.rows.loc[stop.rows, _wanted(choices.run.rows)]
         tables = {editor: rows[rows["editor"] == editor] for editor in choices.run.editors}
         found[stop.name] = {
             scope.name: {
@@ -42,6 +42,12 @@ def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]
             for scope in choices.scopes
         }
     return found
+
+
+def _wanted(rows: DataFrame) -> list[str]:
+    """The columns that are averaged, and those that say which cells: a tenth of what the cells hold."""
+    wanted = {"editor", "prompt", "source", "eligible", "counterfactual_psnr_db", *ELIGIBLE, *EVERY_CELL}
+    return [name for name in rows.columns if name in wanted]
 
 
 def _means(choices: Choices, stop: Stop, cells: DataFrame) -> dict[str, Any]:

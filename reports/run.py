@@ -272,15 +272,24 @@ class Run:
             parts.update(zip(group.index, array[group["position"].to_numpy()], strict=True))
         return np.stack([parts[position] for position in range(len(chosen))])
 
+    @cached_property
+    def _cell_counts(self) -> dict[str, int]:
+        return {chunk["id"]: int(chunk["count"]) for chunk in self.chunks}
+
     def _whole(self, chunk: str, key: str) -> np.ndarray:
         """One array of a chunk with as many rows as the chunk has cells."""
-        array, cells = self.chunk_array(chunk, key), int((self.rows["chunk"] == chunk).sum())
+        array, cells = self.chunk_array(chunk, key), self._cell_counts[chunk]
         if len(array) != cells:
             raise ValueError(
                 f"{self.folder / 'chunks' / f'{chunk}.npz'} must hold {cells} rows of {key!r}, got {len(array)}; "
                 "delete its .json beside it and give the same `deltabench run` again."
             )
         return array
+
+
+def opened(run: Run | Path) -> Run:
+    """The run itself, or that of a folder: several reports of one run read its cells once."""
+    return run if isinstance(run, Run) else Run(run)
 
 
 def _in_order(names: Iterable[str], first: list[str]) -> list[str]:

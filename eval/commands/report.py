@@ -41,17 +41,19 @@ def write_report(run: Path, figures: bool) -> None:
     from eval import statistics
     from eval.metrics.set_distances import SetDistances
     from eval.store import storage_error
+    from reports.run import Run
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 
     try:
-        written = list(write_tables(run, SetDistances(), statistics))
+        opened = Run(run)
+        written = list(write_tables(opened, SetDistances(), statistics))
         if figures:
             from reports.explorer import write_explorer
             from reports.figures import write_figures
 
-            written += [*write_figures(run), *write_explorer(run, statistics)]
-        Console(width=max(Console().width, WIDTH)).print(summary(run))  # narrower, the table would lose its columns
+            written += [*write_figures(opened), *write_explorer(opened, statistics)]
+        Console(width=max(Console().width, WIDTH)).print(summary(opened))  # narrower, the table would lose its columns
     except OSError as error:
         raise storage_error(Path(error.filename or run), error) from error
     except ValueError as error:  # of a folder that another version wrote, or that somebody changed

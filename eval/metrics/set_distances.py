@@ -13,7 +13,7 @@ import numpy as np
 
 from eval.metrics.frechet import EXTRAPOLATION_SIZES, Extrapolation, checked, frechet_distance, frechet_floor
 from eval.metrics.frechet_bootstrap import frechet_interval
-from eval.metrics.kernel_distances import cmmd, kid
+from eval.metrics.kernel_distances import Kernel, cmmd, cubic, gaussian, kid, within
 
 SEED = 0  # same cells, same draws
 DRAWS = 1000
@@ -22,19 +22,31 @@ FEWEST_PERSONS = 8  # for a fit against 1/N
 
 
 class SetDistances:
-    """Everything that the table ``frechet`` prints; the same seed for all editors."""
+    """Everything that the table ``frechet`` prints; the same seed for all editors.
+
+    What kernels say of the exact answers alone is kept for as long as the same array of them is given.
+    """
 
     distance = staticmethod(frechet_distance)
 
-    @staticmethod
-    def kid(edits: Any, answers: Any, persons: Sequence[Any]) -> float:
-        """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
-        return kid(edits, answers, persons, persons)
+    def __init__(self) -> None:
+        self._within: dict[str, tuple[Any, Sequence[Any], float]] = {}
 
-    @staticmethod
-    def cmmd(edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+    def kid(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+        """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
+        return kid(edits, answers, persons, persons, self._answers_alone("kid", cubic, answers, persons))
+
+    def cmmd(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
         """CLIP Maximum Mean Discrepancy, likewise."""
-        return cmmd(edits, answers, persons, persons)
+        return cmmd(edits, answers, persons, persons, self._answers_alone("cmmd", gaussian, answers, persons))
+
+    def _answers_alone(self, name: str, kernel: Kernel, answers: Any, persons: Sequence[Any]) -> float:
+        """Mean kernel of pairs of answers, the same for every editor."""
+        known = self._within.get(name)
+        if known is None or known[0] is not answers or known[1] is not persons:
+            known = (answers, persons, within(answers, persons, kernel))
+            self._within[name] = known
+        return known[2]
 
     @staticmethod
     def interval(edits: Any, answers: Any, persons: Sequence[Any]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.run import Run
+from reports.run import Run, opened
 from reports.style import house_style, save
 
 __all__ = ["write_figures"]
@@ -27,7 +27,7 @@ FIGURES = {
 }
 
 
-def write_figures(run_folder: Path) -> list[Path]:
+def write_figures(run: Run | Path) -> list[Path]:
     """Write ``figures/<name>.pdf`` and ``.png`` into the run folder.
 
     A figure that the run has nothing for (the grid of a run that kept no image) is left out. All but the runtime bars
@@ -39,7 +39,7 @@ def write_figures(run_folder: Path) -> list[Path]:
     Raises:
         ValueError: the run has no finished chunk, or a file of it cannot be read.
     """
-    run = Run(run_folder)
+    run = opened(run)
     if not run.settings:
         raise ValueError(f"{run.folder} has no finished chunk to draw; give the same `deltabench run` again.")
     folder = run.folder / "figures"

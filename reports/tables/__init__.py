@@ -7,7 +7,7 @@ from pathlib import Path
 from reports.determinism import determinism_table, marked
 from reports.layout import Table
 from reports.recipes import write_recipes
-from reports.run import Run
+from reports.run import Run, opened
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
 from reports.tables.frechet import Pool, SetDistances, frechet_tables
@@ -56,13 +56,13 @@ def build_tables(run: Run, distances: SetDistances, statistics: Statistics | Non
     return marked(run, tables)
 
 
-def write_tables(run_folder: Path, distances: SetDistances, statistics: Statistics | None = None) -> list[Path]:
+def write_tables(run: Run | Path, distances: SetDistances, statistics: Statistics | None = None) -> list[Path]:
     """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder, and the recipe of every column.
 
     All but the runtime table are the same bytes whenever the cells are the same.
 
     Args:
-        run_folder: of ``deltabench run``.
+        run: opened, or its folder, of ``deltabench run``.
         distances: between two sets of features, float32 [N, D] each.
         statistics: as ``build_tables`` takes it.
 
@@ -72,7 +72,7 @@ def write_tables(run_folder: Path, distances: SetDistances, statistics: Statisti
     Raises:
         ValueError: as ``build_tables`` does.
     """
-    run = Run(run_folder)
+    run = opened(run)
     tables = build_tables(run, distances, statistics)
     folder = run.folder / "tables"
     folder.mkdir(exist_ok=True)

@@ -84,6 +84,8 @@ class Pool:
         self.known = answers is not None
         self.answers = np.zeros((0, 0), np.float32) if answers is None else answers
         self.clip_answers = self._references("clip")
+        self._edits: dict[tuple[str, str, str], np.ndarray] = {}  # Fréchet features of settings, read once
+        self._distances: dict[tuple[str, str, str], float] = {}
 
     def _references(self, key: str) -> np.ndarray | None:
         features = {prompt: self.run.reference(prompt, key) for prompt in {prompt for prompt, _ in self.cells}}
@@ -95,13 +97,25 @@ class Pool:
         """Fréchet distance of the edits of a setting; None where it is not known or there are fewer than two cells."""
         if not self.known or len(self.cells) < 2:
             return None
-        return float(distances.distance(self.features(setting.rows, "frechet"), self.answers))
+        return self.known_distance(_key(setting), self.edits(setting), distances)
+
+    def known_distance(self, key: tuple[str, str, str], features: np.ndarray, distances: SetDistances) -> float:
+        """Fréchet distance of a line's features, computed once: ``main`` and ``frechet`` print the same number."""
+        if key not in self._distances:
+            self._distances[key] = float(distances.distance(features, self.answers))
+        return self._distances[key]
+
+    def edits(self, setting: Setting) -> np.ndarray:
+        """Fréchet features of a setting's cells, float32 [N, D] in the order of the pool."""
+        if _key(setting) not in self._edits:
+            self._edits[_key(setting)] = self.features(setting.rows, "frechet")
+        return self._edits[_key(setting)]
 
     def unedited(self, distances: SetDistances) -> float | None:
         """Fréchet distance of the reconstructions: what doing nothing scores."""
         if not self.known or len(self.cells) < 2:
             return None
-        return float(distances.distance(self.run.sources("frechet")[self.persons], self.answers))
+        return self.known_distance((INVERSION, "reference", ""), self.run.sources("frechet")[self.persons], distances)
 
     def lines(self) -> list[Line]:
         """Every setting, then the references: the oracle, the inversion alone, the exact answers themselves."""
@@ -111,7 +125,7 @@ class Pool:
                 setting.editor,
                 setting.kind,
                 setting.strength,
-                self.features(setting.rows, "frechet"),
+                self.edits(setting),
                 self.features(setting.rows, "clip") if clips else None,
             )
             for setting in self.run.settings
@@ -154,6 +168,10 @@ class Pool:
             for key in ("frechet", *(["clip"] if clips else []))
         }
         return Line(ORACLE, "reference", "", found["frechet"], found.get("clip"))
+
+
+def _key(setting: Setting) -> tuple[str, str, str]:
+    return setting.editor, setting.kind, setting.strength
 
 
 def common_cells(run: Run) -> list[tuple[str, int]]:
@@ -211,7 +229,7 @@ def _data(run: Run, pool: Pool, distances: SetDistances, line: Line, floor: floa
         "n": len(pool.cells),
         "persons": len(set(pool.persons)),
         "different": len(np.unique(line.frechet, axis=0)),
-        name: float(distances.distance(line.frechet, pool.answers)),
+        name: pool.known_distance((line.editor, line.kind, line.strength), line.frechet, distances),
         f"{name}_low": NOT_AVAILABLE if few else low,
         f"{name}_high": NOT_AVAILABLE if few else high,
         f"{name}_floor": floor,

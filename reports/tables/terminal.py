@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.determinism import MARK, unsteady
 from reports.layout import number
-from reports.run import Run
+from reports.run import Run, opened
 from reports.tables.matched_terminal import matched_summary
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 
-def summary(run_folder: Path) -> RenderableType:
+def summary(run: Run | Path) -> RenderableType:
     """What to print after ``write_tables``, which it reads; at most 120 columns wide.
 
     Raises:
@@ -39,7 +39,7 @@ def summary(run_folder: Path) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    run = Run(run_folder)
+    run = opened(run)
     mastered, failures = (
         [escape(line) for line in lines] for lines in (_mastered(run, _read(run, "prompts")), _failures(run))
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eval.metrics.frechet import frechet_distance
+from eval.metrics.kernel_distances import cmmd, kid
 from eval.metrics.set_distances import SetDistances, paired_extrapolation
 
 
@@ -72,4 +73,15 @@ def test_the_interval_draws_persons_on_both_sides():
 def test_the_floor_is_that_of_other_persons():
     x, persons = persons_with_rows(200, 2, 3, 11)
     assert 0 < SetDistances.floor(x, persons) < 0.2
-    assert SetDistances.kid(x, x, persons) == pytest.approx(0, abs=1e-12)
+    assert SetDistances().kid(x, x, persons) == pytest.approx(0, abs=1e-12)
+
+
+def test_what_is_kept_of_the_answers_is_theirs_alone():
+    """Several editors against one set of answers, then another one; every number is that of fresh distances."""
+    x, persons = persons_with_rows(12, 2, 3, 12)
+    y, others = persons_with_rows(12, 2, 3, 13)[0], [person // 2 for person in persons]
+    kept = SetDistances()
+    for edits, answers, of in ((x, y, persons), (y + 1, y, persons), (x, x + 2, persons), (x, y, others)):
+        assert kept.kid(edits, answers, of) == kid(edits, answers, of, of)
+        assert kept.cmmd(edits, answers, of) == cmmd(edits, answers, of, of)
+    assert kid(x, y, persons, persons) != kid(x, x + 2, persons, persons) != kid(x, y, others, others)

@@ -3,10 +3,12 @@
 import csv
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from eval.commands.report import write_report
 from reports.run import Run
 from reports.tables import write_tables
 from reports.tables.frechet import Pool, common_cells, frechet_tables
@@ -24,6 +26,29 @@ def written(finished_run, gaps, tmp_path_factory):
     folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("frechet") / "run")
     write_tables(folder, gaps)
     return folder
+
+
+def test_main_and_frechet_measure_a_distance_once(finished_run):
+    run, asked = Run(finished_run), []
+    distances = SimpleNamespace(distance=lambda edits, answers: asked.append(edits) or float(edits.mean()))
+    pool = Pool(run)
+    lines = {(line.editor, line.kind): line for line in pool.lines()}
+    for setting in run.settings:
+        first = pool.distance(setting, distances)
+        line = lines[setting.editor, setting.kind]
+        assert pool.known_distance((line.editor, line.kind, line.strength), line.frechet, distances) == first
+        assert np.array_equal(asked[-1], pool.features(setting.rows, "frechet"))
+    assert pool.unedited(distances) == pool.unedited(distances)
+    assert len(asked) == len(run.settings) + 1
+
+
+def test_one_report_reads_every_file_of_cells_once(small_run, tmp_path, monkeypatch):
+    """Tables, figures, page and summary are made of one opened run."""
+    folder, read_chunks, original = shutil.copytree(small_run, tmp_path / "run"), [], Run._chunk_table
+    monkeypatch.setattr(Run, "_chunk_table", lambda run, chunk: read_chunks.append(chunk["id"]) or original(run, chunk))
+    write_report(folder, figures=True)
+    assert (folder / "report.html").is_file() and (folder / "figures" / "grid.png").is_file()
+    assert sorted(read_chunks) == sorted(chunk["id"] for chunk in Run(folder).chunks)
 
 
 def answers_of(folder, key="frechet"):
