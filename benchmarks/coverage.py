@@ -1,6 +1,6 @@
 """Do 95 % intervals cover, and does the corrected test raise false alarms? Synthetic experiments with a known truth.
 
-    python benchmarks/coverage.py [--experiments 500] [--seed 0] [--tables coverage few alarms power]
+    python benchmarks/coverage.py [--experiments 500] [--seed 0] [--tables coverage few alarms power] [--sizes 200x16]
 
 Prints the tables of docs/statistics.md. An experiment is a table of cells, images x prompts, made of random effects of
 image, prompt and cell; a share of the cells that depends on the prompt is missing, as ineligible cells are. Every entry
@@ -31,7 +31,7 @@ from eval.statistics import (
 from eval.statistics.permutation import share_as_extreme, sign_patterns, studentised
 
 SIZES = ((50, 16), (50, 8), (200, 16))  # images, prompts
-TESTED = SIZES[:2]  # sizes of the tables of tests
+TESTED = (*SIZES, (20, 16))  # sizes of the tables of tests
 FEW = ((50, 4), (50, 2))
 BATCH = 25  # experiments that share bootstrap draws
 DRAWS = 1000
@@ -222,13 +222,13 @@ def percent(share, low=0.0, high=1.0):
     return text if low <= share <= high else f"**{text}**"
 
 
-def print_coverage(seed, experiments, populations, sizes=SIZES, effects_of=EFFECTS):
+def print_coverage(seed, experiments, populations, sizes=None, effects_of=EFFECTS, again=True):
     """Table of coverage; settings outside of 92 to 98 % are repeated below it with five times the experiments."""
     print(f"Coverage of 95 % intervals, % of {experiments} experiments:\n")
     print_header("population", "images x prompts", "variance", *OUTCOMES)
     every = {}
     for population in populations:
-        for size in sizes:
+        for size in sizes or SIZES:
             for effects in effects_of:
                 row = {}
                 for outcome in OUTCOMES:
@@ -243,14 +243,14 @@ def print_coverage(seed, experiments, populations, sizes=SIZES, effects_of=EFFEC
     shares = list(every.values())
     print(f"\n{len(every) - len(outside)} of {len(every)} settings within 92 to 98 %; lowest ", end="")
     print(f"{percent(min(shares))}, highest {percent(max(shares))}, mean {percent(np.mean(shares))}.\n", flush=True)
-    if sizes is SIZES and outside:
+    if again and outside:
         repeat_coverage(outside, seed, 5 * experiments)
 
 
-def print_few(seed, experiments, populations):
+def print_few(seed, experiments, populations, sizes=None):
     """The same for prompts too few to speak of others like them."""
     if LIKE_THESE in populations:
-        print_coverage(seed, experiments, [LIKE_THESE], FEW, [EFFECTS[0], EFFECTS[2]])
+        print_coverage(seed, experiments, [LIKE_THESE], sizes or FEW, [EFFECTS[0], EFFECTS[2]], again=False)
 
 
 def repeat_coverage(settings, seed, experiments):
@@ -264,7 +264,7 @@ def repeat_coverage(settings, seed, experiments):
     print()
 
 
-def print_false_alarms(seed, experiments, populations):
+def print_false_alarms(seed, experiments, populations, sizes=None):
     """Tables of false alarms of single tests and of families."""
     print(f"False alarms where no editor differs, % of {experiments} experiments of 12 tests (3 pairs x 4 metrics);")
     print("single test below 5 % / any of the 12 below 5 % after Holm:\n")
@@ -272,10 +272,10 @@ def print_false_alarms(seed, experiments, populations):
         "population", "images x prompts", "variance", "test used", "images flipped only", "prompts flipped only"
     )
     for population in populations:
-        for size in TESTED:
+        for size in sizes or TESTED:
             for effects in EFFECTS:
                 rng = of_entry(seed, "alarms", population, size, effects.name)
-                others = population == LIKE_THESE and size == TESTED[0]
+                others = population == LIKE_THESE and size[1] == 16
                 found = false_alarms(rng, effects, size, population, experiments, others=others)
                 texts = [
                     "{:.1f} / {:.1f}".format(*(100 * share for share in found[name])) if name in found else ""
@@ -292,12 +292,12 @@ def print_false_alarms(seed, experiments, populations):
     print()
 
 
-def print_power(seed, experiments, populations):
+def print_power(seed, experiments, populations, sizes=None):
     """Table of the power at the minimum detectable effect."""
     print(f"Power at the minimum detectable effect (announced: 80 %), % of {experiments} experiments:\n")
     print_header("population", "images x prompts", *[effects.name for effects in EFFECTS])
     for population in populations:
-        for size in TESTED:
+        for size in sizes or TESTED:
             row = [
                 power_at_detectable(
                     of_entry(seed, "power", population, size, effects.name), effects, size, population, experiments
@@ -306,6 +306,12 @@ def print_power(seed, experiments, populations):
             ]
             print_row(population, "{} x {}".format(*size), *[percent(share) for share in row])
     print()
+
+
+def size_of(text):
+    """``200x16`` as a pair of numbers."""
+    images, prompts = text.split("x")
+    return int(images), int(prompts)
 
 
 TABLES = {"coverage": print_coverage, "few": print_few, "alarms": print_false_alarms, "power": print_power}
@@ -318,10 +324,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--populations", nargs="+", choices=POPULATIONS, default=list(POPULATIONS))
+    parser.add_argument("--sizes", nargs="+", type=size_of, help="images x prompts, for example 200x16; default: all")
     arguments = parser.parse_args()
     began, began_processor = perf_counter(), process_time()
     for table in arguments.tables:
-        TABLES[table](arguments.seed, arguments.experiments, arguments.populations)
+        TABLES[table](arguments.seed, arguments.experiments, arguments.populations, arguments.sizes)
     print(f"{process_time() - began_processor:.0f} s of one core, {perf_counter() - began:.0f} s", flush=True)
 
 
