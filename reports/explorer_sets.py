@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from reports.explorer_stops import Choices, Stop
-from reports.explorer_tables import csv_values, of_stop, read_csv, role_of
+from reports.explorer_tables import Row, csv_values, of_stop, read_csv, role_of
 from reports.layout import number
 from reports.run import ORACLE, Run
+from reports.tables.frechet import EXACT
 from reports.tables.frechet import NAME as ANSWERS
 from reports.tables.originals import NAME as ORIGINALS
 
@@ -47,11 +48,12 @@ def set_columns(run: Run) -> dict[str, tuple[str, int, int]]:
 
 def _table(run: Run, rows: list[dict[str, str]], stop: Stop) -> dict[str, Any]:
     names = [run.manifest["frechet_name"], *set_columns(run)]
-    found = []
+    found: list[Row] = []
     for row in rows:
         if row["kind"] == "reference" or of_stop(row, stop):
             values = {name: value for name, value in csv_values(row, names).items() if value[0] is not None}
-            found.append({"editor": row["editor"], "role": role_of(row), "values": values})
+            certain = row["editor"] == EXACT  # its distance to itself: 0 without any interval
+            found.append({"editor": row["editor"], "role": role_of(row), "values": values, "certain": certain})
     return {"columns": [n for n in names if any(n in row["values"] for row in found)], "rows": found, "tested": False}
 
 

@@ -110,7 +110,7 @@ function numberCell(rows, row, name) {
   if (!value) return h("td", {});
   const [mean, low, high, letters] = value;
   const { digits } = columnOf(name);
-  const spread = rows.some((other) => other.values[name] && hasInterval(other.values[name])) || low !== null;
+  const spread = !row.certain && (rows.some((other) => other.values[name] && hasInterval(other.values[name])) || low !== null);
   const bounds = low === null ? "n/a (fewer than two images)" : `${format(low, digits)} to ${format(high, digits)}`;
   return h("td", { title: spread ? `95 % interval: ${bounds}` : null },
     h("span", { class: "mean" }, format(mean, digits)),
