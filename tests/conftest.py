@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +216,14 @@ class TinyDomain:
 def build_tiny_domain(cache: Path) -> TinyDomain:
     """The domain, its artefacts in ``cache``; the same numbers in every process."""
     return TinyDomain(cache)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cut() -> Iterator[None]:
+    """Files need not survive one here: a run syncs hundreds of them, which takes seconds on a slow disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture

@@ -367,7 +367,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", PROCESSES, str(root / "tests"), json.dumps(kills)]
-    told = subprocess.run(command, env=environment, timeout=300, check=True, capture_output=True, text=True)
+    told = subprocess.run(command, env=environment, timeout=3600, check=True, capture_output=True, text=True)
     expected = [0 if kill == NEVER else 9 for sequence in KILLS.values() for kill in sequence]
     assert json.loads(told.stdout.splitlines()[-1]) == expected
     return folders

@@ -10,6 +10,8 @@ import numpy as np
 import pandas
 import pytest
 
+from reports.run import Run
+
 FACTORS = {
     "skin": ["light", "dark"],
     "hair_color": ["black", "blond", "red"],
@@ -328,6 +330,12 @@ def gaps():
 def matched_run(tmp_path_factory):
     """A run at matched strength: read only."""
     return make_matched_run(tmp_path_factory.mktemp("runs") / "matched")
+
+
+@pytest.fixture(scope="session")
+def opened_matched(matched_run):
+    """The same, opened: its cells are read once."""
+    return Run(matched_run)
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def page(browser, run):
         lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None,
     )
     page.set_viewport_size(DESKTOP)
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)  # ms; a loaded machine draws late
     page.goto(address(run))
     yield page
     page.close()

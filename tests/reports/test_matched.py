@@ -1,5 +1,7 @@
 """What is compared at equal effect, worked out again from the chunk files."""
 
+from functools import cache
+
 import numpy as np
 import pandas
 import pytest
@@ -13,19 +15,24 @@ DELTAEDIT, GLOBAL, VARIANT, IDENTITY = "deltaedit", "styleclip-global", "deltaed
 
 
 @pytest.fixture(scope="module")
-def matched(matched_run):
-    return Matched(Run(matched_run))
+def matched(opened_matched):
+    return Matched(opened_matched)
+
+
+@cache
+def every_cell(folder):
+    return pandas.concat([pandas.read_parquet(path) for path in sorted((folder / "chunks").glob("*.parquet"))])
 
 
 def cells(folder, **wanted):
-    tables = pandas.concat([pandas.read_parquet(path) for path in sorted((folder / "chunks").glob("*.parquet"))])
+    tables = every_cell(folder)
     for column, value in wanted.items():
         tables = tables[tables[column] == value]
     return tables
 
 
-def test_matched_cells_and_the_oracle_are_kept_apart_from_the_rest(matched_run):
-    run = Run(matched_run)
+def test_matched_cells_and_the_oracle_are_kept_apart_from_the_rest(opened_matched):
+    run = opened_matched
     assert {setting.kind for setting in run.settings} == {"default", "calibrated"}
     assert [(s.editor, s.goal, len(s.rows)) for s in run.matched[:5]] == [
         (DELTAEDIT, 0.5, 36), (GLOBAL, 0.5, 36), (VARIANT, 0.5, 36), (IDENTITY, 0.5, 36), (DELTAEDIT, 1.0, 36),

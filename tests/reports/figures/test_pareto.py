@@ -1,15 +1,21 @@
+import pytest
+
 from reports.figures.pareto import pareto_figure
 from reports.run import Run
 from reports.style import TWO_COLUMNS_IN, house_style
+
+
+@pytest.fixture(scope="module")
+def figure(opened_matched):
+    with house_style():
+        return pareto_figure(opened_matched)
 
 
 def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def test_one_panel_an_axis_with_one_line_an_editor(matched_run):
-    with house_style():
-        figure = pareto_figure(Run(matched_run))
+def test_one_panel_an_axis_with_one_line_an_editor(figure):
     assert len(figure.axes) == 3
     for axes in figure.axes:
         lines = [line for line in axes.lines if line.get_linestyle() == "-"]
@@ -19,11 +25,10 @@ def test_one_panel_an_axis_with_one_line_an_editor(matched_run):
         assert any("identity (floor)" in text for text in texts(axes)) and "★ oracle (ceiling)" in texts(axes)
 
 
-def test_it_fits_two_columns_and_nothing_leaves_it_or_is_too_small(matched_run):
+def test_it_fits_two_columns_and_nothing_leaves_it_or_is_too_small(figure):
     from matplotlib.text import Text
 
     with house_style():
-        figure = pareto_figure(Run(matched_run))
         width, height = figure.get_size_inches()
         box = figure.get_tightbbox()
         sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]

@@ -32,12 +32,12 @@ def test_figures_fit_a_page_and_nothing_leaves_them(name, request):
             assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 7
 
 
-def test_strips_have_a_column_for_every_way_of_choosing(matched_run, finished_run):
-    assert columns(Run(matched_run)) == [f"goal {g}\u00a0σ" for g in ("0.5", "1", "2")] + ["calibrated", "default"]
-    found = strips(Run(matched_run))
+def test_strips_have_a_column_for_every_way_of_choosing(opened_matched):
+    assert columns(opened_matched) == [f"goal {g}\u00a0σ" for g in ("0.5", "1", "2")] + ["calibrated", "default"]
+    found = strips(opened_matched)
     assert [strip.title for strip in found] == ["face with glasses", "face with smile", "face with blond hair"]
     step = found[0].steps["deltaedit"]["goal 1\u00a0σ"]
-    cells = Run(matched_run).rows
+    cells = opened_matched.rows
     own = cells[(cells["editor"] == "deltaedit") & (cells["prompt"] == "glasses") & (cells["effect_goal"] == 1)]
     assert step.effect == own.loc[own["source"] == found[0].source, "target_effect"].item()
 

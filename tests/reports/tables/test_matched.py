@@ -4,6 +4,7 @@ import csv
 import shutil
 
 import pandas
+import pytest
 
 from eval import statistics
 from reports.run import Run
@@ -34,13 +35,24 @@ class KnownTests:
     holm = staticmethod(statistics.holm)
 
 
+@pytest.fixture(scope="module")
+def known(opened_matched):
+    """Statistics that are known, and the table that they lead to."""
+    known = KnownTests()
+    return known, matched_table(opened_matched, known)
+
+
+@pytest.fixture(scope="module")
+def table(opened_matched):
+    return matched_table(opened_matched, statistics)
+
+
 def rows_of(table):
     return {(row["goal"], row["editor"]): row for row in table.data}
 
 
-def test_letters_follow_the_tests_and_a_is_the_best(matched_run):
-    known = KnownTests()
-    rows = rows_of(matched_table(Run(matched_run), known))
+def test_letters_follow_the_tests_and_a_is_the_best(known):
+    rows = rows_of(known[1])
     means = {editor: rows[1.0, editor]["ad_mean"] for editor in (DELTAEDIT, GLOBAL, VARIANT)}
     alone, shared = ("a", "b") if means[DELTAEDIT] == min(means.values()) else ("b", "a")
     assert rows[1.0, DELTAEDIT]["ad_mean_group"] == alone
@@ -49,20 +61,18 @@ def test_letters_follow_the_tests_and_a_is_the_best(matched_run):
     assert rows[1.0, "identity"].get("ad_mean_group") is rows[1.0, "oracle"].get("ad_mean_group") is None
 
 
-def test_editors_are_compared_on_common_prompts_for_a_population_that_can_show_a_difference(matched_run):
+def test_editors_are_compared_on_common_prompts_for_a_population_that_can_show_a_difference(known):
     """2 or 3 prompts: the smallest p of flipping them is 1/4 or 1/2, so that only these prompts can be spoken of."""
-    known = KnownTests()
-    matched_table(Run(matched_run), known)
     editors = (DELTAEDIT, GLOBAL, VARIANT)
-    assert known.asked == [
+    assert known[0].asked == [
         (0.5, editors, ("glasses", "smile", "blond-hair"), "these-prompts"),
         (1.0, editors, ("glasses", "smile"), "these-prompts"),
         (2.0, editors, ("glasses", "smile"), "these-prompts"),
     ]
 
 
-def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means(matched_run):
-    first, second = (matched_table(Run(matched_run), statistics) for _ in range(2))
+def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means(matched_run, table):
+    first, second = table, matched_table(Run(matched_run), statistics)
     assert first.csv() == second.csv() and first.markdown() == second.markdown()
     for row in first.data:
         assert row["target_effect_low"] <= row["target_effect"] <= row["target_effect_high"]
@@ -70,16 +80,16 @@ def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means
             assert set(row["kept_group"]) <= set("abc") and row["kept_group"]
 
 
-def test_the_md_has_a_block_a_goal_and_names_the_prompts(matched_run):
-    text = matched_table(Run(matched_run), statistics).markdown()
+def test_the_md_has_a_block_a_goal_and_names_the_prompts(table):
+    text = table.markdown()
     assert "## Effect 0.5 σ, over the 3 prompts that all compared editors meet: glasses, smile, blond-hair" in text
     assert "## Effect 1 σ, over the 2 prompts that all compared editors meet: glasses, smile" in text
     assert "| identity | floor | 0 |" in text and "| oracle | oracle |" in text
     assert "exactly these prompts" in text
 
 
-def test_without_statistics_nobody_is_ranked(matched_run):
-    table = matched_table(Run(matched_run), None)
+def test_without_statistics_nobody_is_ranked(opened_matched):
+    table = matched_table(opened_matched, None)
     assert all(row.get("ad_mean_group") is None for row in table.data)
     assert set(table.data[0]) <= set(COLUMNS)
 

@@ -31,7 +31,9 @@ def test_a_run_goes_through_to_tables_and_figures(domain_file, tmp_path, capsys)
     assert float(rows["identity"]["target_effect"] or 0) == 0
     assert all(row["counterfactual_psnr_db"] in ("", "n/a") for name, row in rows.items() if name in EDITORS)
     assert (out / "figures" / "grid.png").stat().st_size > 1000
-    assert run(domain_file, out) == 0  # nothing is left to do
+    chunks = {path: path.stat().st_mtime_ns for path in (out / "chunks").iterdir()}
+    assert run(domain_file, out, "--no-figures") == 0  # nothing is left to do
+    assert {path: path.stat().st_mtime_ns for path in (out / "chunks").iterdir()} == chunks
 
 
 def test_without_its_files_one_sentence_says_so(domain_file, tmp_path, capsys, monkeypatch):
