@@ -23,12 +23,13 @@ IDENTITY_COLUMNS = (
 SAME, DIFFERENT = "#0072B2", "#D55E00"
 
 
-def write_judges(folder: Path, found: Mapping[str, Any]) -> tuple[tuple[Table, ...], list[Path]]:
+def write_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -> tuple[tuple[Table, ...], list[Path]]:
     """Write ``tables/judges.*``, ``tables/judges_identity.*`` and ``figures/judges.*`` into a folder.
 
     Args:
         folder: exists.
         found: what ``judges.json`` holds.
+        figures: draw the figure as well.
 
     Returns:
         The tables, and the files.
@@ -37,8 +38,9 @@ def write_judges(folder: Path, found: Mapping[str, Any]) -> tuple[tuple[Table, .
     for part in ("tables", "figures"):
         (folder / part).mkdir(exist_ok=True)
     paths = [path for table in tables for path in table.write(folder / "tables")]
-    with house_style():
-        paths += save(judges_figure(found), folder / "figures", "judges")
+    if figures:
+        with house_style():
+            paths += save(judges_figure(found), folder / "figures", "judges")
     return tables, paths
 
 

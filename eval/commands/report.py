@@ -40,6 +40,7 @@ def write_report(run: Path, figures: bool) -> None:
 
     from eval import statistics
     from eval.metrics.set_distances import SetDistances
+    from eval.shipped_judges import place_judges
     from eval.store import storage_error
     from reports.run import Run
     from reports.tables import summary, write_tables
@@ -47,7 +48,7 @@ def write_report(run: Path, figures: bool) -> None:
 
     try:
         opened = Run(run)
-        written = list(write_tables(opened, SetDistances(), statistics))
+        written = [*write_tables(opened, SetDistances(), statistics), *place_judges(run, figures)]
         if figures:
             from reports.explorer import write_explorer
             from reports.figures import write_figures

@@ -1,0 +1,43 @@
+"""What `deltabench judges` found of the judges that come with the package, for every run that they score.
+
+``judges.json`` beside this file: domain -> what ``deltabench judges --images 200`` stored of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SHIPPED = Path(__file__).with_name("judges.json")
+FILE = "judges.json"  # of a run folder
+
+
+def place_judges(folder: Path, figures: bool) -> list[Path]:
+    """Put the quality of a run's judges beside its tables, where it is known and the run has none of its own.
+
+    Args:
+        folder: of a run.
+        figures: draw the figure as well.
+
+    Returns:
+        The files written; none where the run was scored by other weights than those that were measured.
+    """
+    from eval.store import write_atomically
+    from reports.judges import write_judges
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    found = shipped_quality(str(manifest.get("domain")), manifest.get("fingerprints", {}))
+    if found is None or (folder / FILE).exists():
+        return []
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(folder / FILE, lambda file: file.write(text.encode()))
+    return [folder / FILE, *write_judges(folder, found, figures)[1]]
+
+
+def shipped_quality(domain: str, fingerprints: dict[str, str]) -> dict[str, Any] | None:
+    """What was measured of these judges, or None."""
+    found: dict[str, Any] | None = json.loads(SHIPPED.read_text(encoding="utf-8")).get(domain)
+    if found is None or any(fingerprints.get(name) != digest for name, digest in found["fingerprints"].items()):
+        return None
+    return found
