@@ -7,6 +7,7 @@ rows' persons must be given; pairs of one person are then left out everywhere, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,76 +21,57 @@ CMMD_SCALE = 1000.0  # only so that the numbers are readable
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def kid(
-    x: Any,
-    y: Any,
-    groups_x: Sequence[Any] | None = None,
-    groups_y: Sequence[Any] | None = None,
-    within_y: float | None = None,
-) -> float:
-    """Kernel Inception Distance (Bińkowski et al. 2018, arXiv 1801.01401) over the whole sets.
+@dataclass(frozen=True)
+class KernelDistance:
+    """Squared maximum mean discrepancy of two sets, unbiased: near 0, also below, for equal distributions.
 
-    Squared maximum mean discrepancy with the kernel (x·y / D + 1)³. Being unbiased, it is near 0, also below, for equal
-    distributions at any N.
+    MMD_u² of Gretton et al. 2012, equation 3: means of a kernel over pairs of rows of different groups.
 
-    Args:
-        x: [n, D].
-        y: [m, D].
-        groups_x: the person of each row of x, n of them; default: every row is another's.
-        groups_y: likewise for y; both or neither. Persons of one name are the same on both sides.
-        within_y: ``within(y, groups_y)`` of this kernel, where several x are compared with one y.
-
-    Returns:
-        The estimate; NaN for fewer than two rows (or persons) on a side.
-
-    Raises:
-        ValueError: not two-dimensional, different D, a number that is not finite, or groups that do not fit.
+    Attributes:
+        kernel: of all pairs of rows [n, D] and [m, D]: float64 [n, m].
+        scale: factor on the distance.
     """
-    return _unbiased_mmd(*checked(x, y), cubic, groups_x, groups_y, within_y)
 
+    kernel: Kernel
+    scale: float = 1.0
 
-def kid_subsets(x: Any, y: Any, count: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
-    """KID as most papers print it: mean and standard deviation over random subsets of ``size`` rows of each side.
+    def __call__(
+        self,
+        x: Any,
+        y: Any,
+        groups_x: Sequence[Any] | None = None,
+        groups_y: Sequence[Any] | None = None,
+        within_y: float | None = None,
+    ) -> float:
+        """The distance.
 
-    The deviation describes subsets of that size; it is no standard error of the mean.
+        Args:
+            x: [n, D].
+            y: [m, D].
+            groups_x: the person of each row of x, n of them; default: every row is another's.
+            groups_y: likewise for y; both or neither. Persons of one name are the same on both sides.
+            within_y: ``within(y, groups_y)``, where several x are compared with one y.
 
-    Raises:
-        ValueError: ``size`` is larger than a side, or as for ``kid``.
-    """
-    x, y = checked(x, y)
-    if size > min(len(x), len(y)):
-        raise ValueError(
-            f"The 'size' parameter of kid_subsets must be at most {min(len(x), len(y))}, the rows that there are. "
-            f"Got {size} instead."
-        )
-    values = [
-        _unbiased_mmd(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]], cubic) for _ in range(count)
-    ]
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if count > 1 else float("nan")
+        Returns:
+            The estimate; NaN for fewer than two rows (or persons) on a side.
 
+        Raises:
+            ValueError: not two-dimensional, different D, a number that is not finite, or groups that do not fit.
+        """
+        x, y = checked(x, y)
+        labels_x, labels_y = _labels(len(x), len(y), groups_x, groups_y)
+        if min(len(np.unique(labels_x)), len(np.unique(labels_y))) < 2:
+            return float("nan")
+        if within_y is None:
+            within_y = _mean_within(y, labels_y, self.kernel)
+        own = _mean_within(x, labels_x, self.kernel) + within_y
+        return self.scale * (own - 2 * _mean_of_pairs(x, y, labels_x, labels_y, self.kernel))
 
-def cmmd(
-    x: Any,
-    y: Any,
-    groups_x: Sequence[Any] | None = None,
-    groups_y: Sequence[Any] | None = None,
-    within_y: float | None = None,
-) -> float:
-    """CLIP Maximum Mean Discrepancy: Gaussian kernel of width 10, times 1,000.
-
-    Unbiased. The released code keeps the diagonals (biased, always positive): 1000·(2/N)·(1 - mean kernel) larger.
-
-    Args:
-        x: [n, E] unit-norm CLIP image features.
-        y: [m, E].
-        groups_x: as ``kid`` takes them.
-        groups_y: likewise.
-        within_y: likewise.
-
-    Returns:
-        The estimate; NaN for fewer than two rows (or persons) on a side.
-    """
-    return CMMD_SCALE * _unbiased_mmd(*checked(x, y), gaussian, groups_x, groups_y, within_y)
+    def within(self, x: Any, groups: Sequence[Any]) -> float:
+        """Mean of the kernel over pairs of rows of one set [n, D] of different groups; NaN for fewer than two."""
+        x, _ = checked(x, x)
+        labels, _ = _labels(len(x), len(x), groups, groups)
+        return _mean_within(x, labels, self.kernel) if len(np.unique(labels)) > 1 else float("nan")
 
 
 def cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -114,29 +96,32 @@ def gaussian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def within(x: Any, groups: Sequence[Any], kernel: Kernel) -> float:
-    """Mean of the kernel over pairs of rows of one set [n, D] that are of different groups; NaN for fewer than two."""
-    x, _ = checked(x, x)
-    labels, _ = _labels(len(x), len(x), groups, groups)
-    return _mean_within(x, labels, kernel) if len(np.unique(labels)) > 1 else float("nan")
+kid = KernelDistance(cubic)
+"""Kernel Inception Distance (Bińkowski et al. 2018, arXiv 1801.01401) over the whole sets: kernel (x·y / D + 1)³."""
+
+cmmd = KernelDistance(gaussian, CMMD_SCALE)
+"""CLIP Maximum Mean Discrepancy: Gaussian kernel of width 10, times 1,000.
+
+Unbiased. The released code keeps the diagonals (biased, always positive): 1000·(2/N)·(1 - mean kernel) larger.
+"""
 
 
-def _unbiased_mmd(
-    x: np.ndarray,
-    y: np.ndarray,
-    kernel: Kernel,
-    groups_x: Sequence[Any] | None = None,
-    groups_y: Sequence[Any] | None = None,
-    within_y: float | None = None,
-) -> float:
-    """Squared MMD_u of Gretton et al. 2012, equation 3: means over pairs of rows of different groups."""
-    labels_x, labels_y = _labels(len(x), len(y), groups_x, groups_y)
-    if min(len(np.unique(labels_x)), len(np.unique(labels_y))) < 2:
-        return float("nan")
-    if within_y is None:
-        within_y = _mean_within(y, labels_y, kernel)
-    own = _mean_within(x, labels_x, kernel) + within_y
-    return own - 2 * _mean_of_pairs(x, y, labels_x, labels_y, kernel)
+def kid_subsets(x: Any, y: Any, count: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
+    """KID as most papers print it: mean and standard deviation over random subsets of ``size`` rows of each side.
+
+    The deviation describes subsets of that size; it is no standard error of the mean.
+
+    Raises:
+        ValueError: ``size`` is larger than a side, or as for ``kid``.
+    """
+    x, y = checked(x, y)
+    if size > min(len(x), len(y)):
+        raise ValueError(
+            f"The 'size' parameter of kid_subsets must be at most {min(len(x), len(y))}, the rows that there are. "
+            f"Got {size} instead."
+        )
+    values = [kid(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]]) for _ in range(count)]
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if count > 1 else float("nan")
 
 
 def _labels(

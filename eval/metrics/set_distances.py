@@ -13,7 +13,7 @@ import numpy as np
 
 from eval.metrics.frechet import EXTRAPOLATION_SIZES, Extrapolation, checked, frechet_distance, frechet_floor
 from eval.metrics.frechet_bootstrap import frechet_interval
-from eval.metrics.kernel_distances import Kernel, cmmd, cubic, gaussian, kid, within
+from eval.metrics.kernel_distances import KernelDistance, cmmd, kid
 
 SEED = 0  # same cells, same draws
 DRAWS = 1000
@@ -30,23 +30,23 @@ class SetDistances:
     distance = staticmethod(frechet_distance)
 
     def __init__(self) -> None:
-        self._within: dict[str, tuple[Any, Sequence[Any], float]] = {}
+        self._within: dict[KernelDistance, tuple[Any, Sequence[Any], float]] = {}
 
     def kid(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
         """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
-        return kid(edits, answers, persons, persons, self._answers_alone("kid", cubic, answers, persons))
+        return self._between(kid, edits, answers, persons)
 
     def cmmd(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
         """CLIP Maximum Mean Discrepancy, likewise."""
-        return cmmd(edits, answers, persons, persons, self._answers_alone("cmmd", gaussian, answers, persons))
+        return self._between(cmmd, edits, answers, persons)
 
-    def _answers_alone(self, name: str, kernel: Kernel, answers: Any, persons: Sequence[Any]) -> float:
-        """Mean kernel of pairs of answers, the same for every editor."""
-        known = self._within.get(name)
+    def _between(self, distance: KernelDistance, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+        """Row i of both is of the same person; the mean kernel of pairs of answers is the same for every editor."""
+        known = self._within.get(distance)
         if known is None or known[0] is not answers or known[1] is not persons:
-            known = (answers, persons, within(answers, persons, kernel))
-            self._within[name] = known
-        return known[2]
+            known = (answers, persons, distance.within(answers, persons))
+            self._within[distance] = known
+        return distance(edits, answers, persons, persons, known[2])
 
     @staticmethod
     def interval(edits: Any, answers: Any, persons: Sequence[Any]) -> tuple[float, float]:
