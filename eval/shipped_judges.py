@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reports.layout import Table
 
 SHIPPED = Path(__file__).with_name("judges.json")
 FILE = "judges.json"  # of a run folder
@@ -23,16 +27,21 @@ def place_judges(folder: Path, figures: bool) -> list[Path]:
     Returns:
         The files written; none where the run was scored by other weights than those that were measured.
     """
-    from eval.store import write_atomically
-    from reports.judges import write_judges
-
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     found = shipped_quality(str(manifest.get("domain")), manifest.get("fingerprints", {}))
     if found is None or (folder / FILE).exists():
         return []
-    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(folder / FILE, lambda file: file.write(text.encode()))
-    return [folder / FILE, *write_judges(folder, found, figures)[1]]
+    return store_judges(folder, found, figures)[1]
+
+
+def store_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -> tuple[tuple[Table, ...], list[Path]]:
+    """Write ``judges.json``, its tables and, if wanted, its figure into a folder that exists: the tables, all files."""
+    from eval.store import Store
+    from reports.judges import write_judges
+
+    Store(folder).write_json(FILE, found)
+    tables, written = write_judges(folder, found, figures)
+    return tables, [folder / FILE, *written]
 
 
 def shipped_quality(domain: str, fingerprints: dict[str, str]) -> dict[str, Any] | None:

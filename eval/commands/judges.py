@@ -10,8 +10,6 @@ import click
 
 from eval.errors import UsageError
 
-FILE = "judges.json"
-
 
 @click.command()
 @click.option("--domain", "domain_name", default="avatars", show_default=True, help="Domain whose judges to check.")
@@ -26,8 +24,8 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     """
     from eval.domains import load_domain
     from eval.judge_quality import broken_promises, measure_judges
-    from eval.store import storage_error, write_atomically
-    from reports.judges import write_judges
+    from eval.shipped_judges import store_judges
+    from eval.store import storage_error
 
     domain = load_domain(domain_name)
     folder = out or Path("deltabench-runs") / f"judges-{domain_name}"
@@ -35,9 +33,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     found = measure_judges(domain, images, lambda prompt: click.echo(f"  {prompt}", err=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(folder / FILE, lambda file: file.write(text.encode()))
-        tables, written = write_judges(folder, found)
+        tables, written = store_judges(folder, found)
     except OSError as error:
         raise storage_error(Path(error.filename or folder), error) from error
     from rich.console import Console
@@ -45,7 +41,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     console = Console(width=max(Console().width, 100))
     for table in tables:
         console.print(table.markdown(), markup=False, highlight=False)
-    for path in (folder / FILE, *written):
+    for path in written:
         click.echo(f"  {path}")
     broken = broken_promises(found, domain.judges.accuracy)
     for sentence in broken:
