@@ -7,10 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from baselines.objectives import SMALL_PX
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.mapper import Mapper
-
-SMALL_PX = 256  # generators below this side are split, and trained, in our own way
 
 
 class RowMapper(nn.Module):

@@ -15,6 +15,8 @@ from deltaedit.errors import MissingNetworkError
 
 Identity = Callable[[Tensor], Tensor]
 
+SMALL_PX = 256  # generators below it are edited in our own way: by other presets, their mappers split otherwise
+
 
 @contextmanager
 def gradients() -> Iterator[None]:
@@ -46,6 +48,13 @@ def clip_distance(features: Tensor, text: Tensor) -> Tensor:
 def identity_distance(features: Tensor, sources: Tensor) -> Tensor:
     """1 - cosine of two images' identity features, float [N, E] of unit norm: float32 [N]."""
     return 1 - (features.float() * sources).sum(1)
+
+
+def preset_name(asked: str, synthesis: Synthesis, large: str, small: str) -> str:
+    """The preset that is meant: the one asked for; of ``auto`` the one for generators of this size."""
+    if asked != "auto":
+        return asked
+    return large if synthesis.resolution >= SMALL_PX else small
 
 
 def needed_identity(domain: EditingDomain, editor: str, weight: float) -> Identity | None:

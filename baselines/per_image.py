@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from baselines.objectives import block_size, gradients, in_blocks
@@ -31,9 +30,7 @@ class PerImageOptimizer:
         """Codes w_s + strength (w* - w_s)."""
         if strength == 0:
             return latents
-        offsets = self.offsets(latents, prompt)
-        with torch.no_grad():
-            return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offsets)
+        return latents.moved(self._domain.synthesis, strength * self.offsets(latents, prompt))
 
     def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
         """w* - w_s of every image, float32 [N, L, D]: the whole cost of an edit, the same for every strength."""

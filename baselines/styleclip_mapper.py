@@ -21,8 +21,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from baselines.mapper_networks import SMALL_PX, LevelsMapper, SingleMapper, StyleMapper, level_starts
-from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity
+from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
+from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
 from baselines.ranger import Ranger
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
@@ -157,8 +157,7 @@ class StyleClipMapper:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
         self._validate()
-        automatic = "published" if domain.synthesis.resolution >= SMALL_PX else "small"
-        published = PRESETS[automatic if self.preset == "auto" else self.preset]
+        published = PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")]
         own: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Training)}
         given = {name: value for name, value in own.items() if value is not None}
         self.training: Training = replace(published, **given)

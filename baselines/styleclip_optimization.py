@@ -20,6 +20,7 @@ from baselines.objectives import (
     clip_distance,
     identity_distance,
     needed_identity,
+    preset_name,
     ramped_rate,
 )
 from baselines.per_image import PerImageOptimizer
@@ -43,7 +44,6 @@ class Setting:
 
 
 PRESETS = {"cli": Setting(300, 0.008, 0.0), "colab": Setting(40, 0.008, 0.005)}
-SMALL_PX = 256  # generators below it take the authors' shorter preset
 
 
 class StyleClipOptimization(PerImageOptimizer):
@@ -84,8 +84,7 @@ class StyleClipOptimization(PerImageOptimizer):
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
         self._validate()
-        automatic = "cli" if domain.synthesis.resolution >= SMALL_PX else "colab"
-        published = PRESETS[automatic if self.preset == "auto" else self.preset]
+        published = PRESETS[preset_name(self.preset, domain.synthesis, "cli", "colab")]
         self._setting = Setting(
             published.steps if self.steps is None else self.steps,
             published.lambda_l2 if self.lambda_l2 is None else self.lambda_l2,

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity
+from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
@@ -43,7 +43,6 @@ class Setting:
 # "small" is ours. A power of 10 moves styles ten times as far as the losses ever looked, which the styles of a 64 px
 # generator do not bear; and "high" holds its edits back until they change everything else (docs/editors.md).
 PRESETS = {"published": Setting("high", 10.0), "small": Setting("low", 1.0)}
-SMALL_PX = 256  # generators below it take "small"
 
 
 class StyleMC:
@@ -100,8 +99,7 @@ class StyleMC:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
         self._validate()
-        automatic = "published" if domain.synthesis.resolution >= SMALL_PX else "small"
-        preset = PRESETS[automatic if self.preset == "auto" else self.preset]
+        preset = PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")]
         self._setting = Setting(
             preset.identity_power if self.identity_power == "auto" else self.identity_power,
             preset.power if self.power is None else self.power,

@@ -175,10 +175,7 @@ class DeltaEdit:
     def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
         """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
         with torch.inference_mode():
-            offset = self.offsets_towards(latents, target)
-            if self.output == "W+":
-                return Latents.from_w_plus(self._domain.synthesis, latents.w_plus + strength * offset)
-            return latents.with_s(latents.s + strength * offset)
+            return latents.moved(self._domain.synthesis, strength * self.offsets_towards(latents, target))
 
     def _target(self, towards: Tensor, delta: Tensor) -> Target:
         """A direction with the channels that τ lets pass for its difference Δ, which is not normalised."""

@@ -45,6 +45,13 @@ class Latents:
         """The same images with other convolution styles [N, C]; what an editor in S returns."""
         return Latents(self.w_plus, s, self.s_rgb)
 
+    def moved(self, synthesis: Synthesis, step: Tensor) -> Latents:
+        """Codes after a step of the shape of ``w_plus`` or of ``s``, without gradients."""
+        with torch.no_grad():
+            if step.shape == self.w_plus.shape:
+                return Latents.from_w_plus(synthesis, self.w_plus + step)
+            return self.with_s(self.s + step)
+
     def to(self, device: torch.device | str) -> Latents:
         """On another device."""
         return Latents(self.w_plus.to(device), self.s.to(device), self.s_rgb.to(device))

@@ -23,7 +23,7 @@ from eval import judge_guard
 from eval.domains.base import Judges
 from eval.editors import Editor
 from eval.prompts import Prompt
-from eval.timed_editor import clock, moved, offers_offsets
+from eval.timed_editor import clock, offers_offsets
 
 CODES = ("w_plus", "s", "s_rgb")
 KEEPS = {"S": ("w_plus", "s_rgb"), "W+": ()}  # codes that an editor of this space leaves alone
@@ -192,7 +192,7 @@ def _offsets(
 ) -> Check:
     """The harness finds offsets once and uses them for every strength."""
     step = strength * editor.offsets(_copy(latents), prompt)
-    added = moved(domain, _copy(latents), step)
+    added = _copy(latents).moved(domain.synthesis, step)
     return Check("an edit is strength times the offsets", _same(edited, added), _largest(edited, added))
 
 

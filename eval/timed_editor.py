@@ -128,7 +128,7 @@ class TimedEditor:
             with judge_guard.editing(self.label):
                 edited = self._editor.edit(given, prompt, strength)
         else:
-            edited = moved(self._domain, given, strength * offsets)
+            edited = given.moved(self._domain.synthesis, strength * offsets)
         edit_s = offsets_s + clock(self._domain.device) - began
         return _checked(self.label, edited, latents), edit_s
 
@@ -170,14 +170,6 @@ def offers_offsets(editor: object) -> bool:
     """
     method = getattr(editor, "offsets", None)
     return callable(method) and list(inspect.signature(method).parameters) == ["latents", "prompt"]
-
-
-def moved(domain: EditingDomain, latents: Latents, step: Tensor) -> Latents:
-    """Codes after a step of the shape of ``w_plus`` or of ``s``."""
-    with torch.no_grad():
-        if step.shape == latents.w_plus.shape:
-            return Latents.from_w_plus(domain.synthesis, latents.w_plus + step)
-        return latents.with_s(latents.s + step)
 
 
 def _copy(latents: Latents) -> Latents:

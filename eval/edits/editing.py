@@ -16,7 +16,7 @@ from eval.editor_spec import EditorSpec
 from eval.edits.asked import Asked
 from eval.edits.pictures import RGB, to_bytes
 from eval.errors import UsageError
-from eval.timed_editor import moved, offers_offsets
+from eval.timed_editor import offers_offsets
 
 OPTIONS = {"identity": "--identity FILE", "encoder": "--encoder FILE"}  # for networks that are given as files
 BATCH_PIXELS = 4 * 1024 * 1024  # pictures at a time: 4 of 1024 px
@@ -90,7 +90,7 @@ class PictureEditor:
         elif offers_offsets(self._editor):
             if start not in self._offsets:
                 self._offsets[start] = self._editor.offsets(latents, self._asked.prompts[0])
-            edited = moved(self._domain, latents, strength * self._offsets[start])
+            edited = latents.moved(self._domain.synthesis, strength * self._offsets[start])
         else:
             edited = self._editor.edit(latents, self._asked.prompts[0], strength)
         return edited
