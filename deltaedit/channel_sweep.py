@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.backbones.layers import GAIN, StyledConv
-from deltaedit.backbones.stylegan2 import BATCHED_LEVELS, Synthesis, upsample_2x
+from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 
 
@@ -54,10 +54,13 @@ class LayerState:
         """
         styles = self._styles(channels, values)
         x = torch.cat([self._changed(c, row) for c, row in zip(channels.tolist(), values, strict=True)])
-        return _images_above(self.synthesis, self.index, x, self.image, styles)
+        image = self.image
+        if image is not None:  # `cat`, unlike `repeat`, keeps channels last, in which convolutions are faster
+            image = torch.cat([image] * values.numel())
+        return self.synthesis.synthesize_above(self.index, x, image, *styles)
 
-    def _styles(self, channels: Tensor, values: Tensor) -> Latents:
-        """Latents of every (channel, value, image); w_plus does not belong to them and is empty."""
+    def _styles(self, channels: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """``s`` and ``s_rgb`` of every (channel, value, image)."""
         s, copies = self.latents.s, values.numel()
         wide = s.repeat(copies, 1).view(*values.shape, *s.shape)
         wide.scatter_(
@@ -65,7 +68,7 @@ class LayerState:
             channels[:, None, None, None].expand(*wide.shape[:3], 1),
             values[:, :, None, None].expand(*wide.shape[:3], 1),
         )
-        return Latents(s.new_zeros(0), wide.flatten(0, 2), self.latents.s_rgb.repeat(copies, 1))
+        return wide.flatten(0, 2), self.latents.s_rgb.repeat(copies, 1)
 
     def _changed(self, channel: int, values: Tensor) -> Tensor:
         """Output of the convolution where one channel has each of the values: [V * K, outputs, H, W]."""
@@ -91,52 +94,9 @@ def states_below(synthesis: Synthesis, latents: Latents) -> Iterator[LayerState]
         convolved = layer.conv.convolve(x * (style * layer.conv.scale)[:, :, None, None])
         yield LayerState(synthesis, latents, index, x, image, convolved)
         x = layer.activate(layer.conv.normalise(convolved, style, GAIN))
-        image = _image_after(synthesis, index, x, image, latents)
+        image = synthesis.image_after(index, x, image, latents.s_rgb)
 
 
 def _convolution(synthesis: Synthesis, index: int) -> StyledConv:
     layer: StyledConv = synthesis.convs[index]  # type: ignore[assignment]
     return layer
-
-
-def _images_above(synthesis: Synthesis, index: int, x: Tensor, image: Tensor | None, styles: Latents) -> Tensor:
-    """Images of M styles from the outputs x [M, ...] of one convolution and the image so far, of K images.
-
-    On a CPU the larger maps pass one by one, as in ``Synthesis.synthesize``.
-    """
-    if image is not None:  # `cat`, unlike `repeat`, keeps channels last, in which convolutions are faster
-        image = torch.cat([image] * (len(styles) // len(image)))
-    image = _image_after(synthesis, index, x, image, styles)
-    convolutions = len(synthesis.convs)
-    together = 2 * BATCHED_LEVELS - 1 if x.device.type == "cpu" else convolutions
-    for above in range(index + 1, min(together, convolutions)):
-        at = synthesis.layout[above]
-        x = synthesis.convs[above](x, styles.s[:, at.start : at.stop])
-        image = _image_after(synthesis, above, x, image, styles)
-    assert image is not None  # the last convolution is followed by a ToRGB, and so is the last of those together
-    first = max(index + 1, together)
-    if first >= convolutions:
-        return image
-    rows = (slice(row, row + 1) for row in range(len(styles)))
-    return torch.cat([_render(synthesis, first, x[row], image[row], styles[row]) for row in rows])
-
-
-def _image_after(synthesis: Synthesis, index: int, x: Tensor, image: Tensor | None, styles: Latents) -> Tensor | None:
-    """The image so far, after a convolution: every second one, from the first, is followed by a ToRGB."""
-    if index % 2:
-        return image
-    at = synthesis.layout_rgb[index // 2]
-    rgb: Tensor = synthesis.to_rgbs[index // 2](x, styles.s_rgb[:, at.start : at.stop])
-    return rgb if image is None else upsample_2x(image) + rgb
-
-
-def _render(synthesis: Synthesis, first: int, x: Tensor, image: Tensor, styles: Latents) -> Tensor:
-    """The image of one row of styles by the convolutions from ``first`` up: [1, 3, H, W]."""
-    for index in range(first, len(synthesis.convs)):
-        at = synthesis.layout[index]
-        x = _convolution(synthesis, index).render(x, styles.s[0, at.start : at.stop])
-        if index % 2 == 0:
-            at = synthesis.layout_rgb[index // 2]
-            rgb = synthesis.to_rgbs[index // 2].render(x, styles.s_rgb[0, at.start : at.stop])  # type: ignore[operator, union-attr]
-            image = upsample_2x(image) + rgb
-    return image

@@ -142,17 +142,30 @@ class Synthesis(nn.Module):
         Returns:
             float [N, 3, H, W], trained to lie in [-1, 1]; not clipped.
         """
-        style = [s[:, at.start : at.stop] for at in self.layout]
-        style_rgb = [s_rgb[:, at.start : at.stop] for at in self.layout_rgb]
-        maps = list(noise) if noise is not None else [None] * len(style)
-        levels = len(self.channels)
-        together = levels if self._tracked(s, s_rgb, *maps) else min(levels, BATCHED_LEVELS)
-        x, image = self.start(len(s)), None
-        for level in range(together):
-            x, image = self._level(level, x, image, style, style_rgb, maps)
-        if together == levels:
-            return image  # type: ignore[return-value]
-        return torch.cat([self._render(i, together, x, image, style, style_rgb, maps) for i in range(len(s))])  # type: ignore[arg-type]
+        return self._above(0, self.start(len(s)), None, s, s_rgb, noise)
+
+    def synthesize_above(self, index: int, x: Tensor, image: Tensor | None, s: Tensor, s_rgb: Tensor) -> Tensor:
+        """``synthesize`` for those who have computed a convolution themselves.
+
+        Args:
+            index: of the convolution.
+            x: its activated output, [N, channels, H, W].
+            image: the image of the levels below it, [N, 3, h, w]; None where there is none.
+            s: float [N, C]; the styles up to that convolution are not looked at.
+            s_rgb: float [N, C_rgb].
+
+        Returns:
+            float [N, 3, H, W] as from ``synthesize``.
+        """
+        return self._above(index + 1, x, self.image_after(index, x, image, s_rgb), s, s_rgb, None)
+
+    def image_after(self, index: int, x: Tensor, image: Tensor | None, s_rgb: Tensor) -> Tensor | None:
+        """The image so far, after a convolution with output x: every second one, from the first, has a ToRGB."""
+        if index % 2:
+            return image
+        at = self.layout_rgb[index // 2]
+        rgb: Tensor = self.to_rgbs[index // 2](x, s_rgb[:, at.start : at.stop])
+        return rgb if image is None else upsample_2x(image) + rgb
 
     def start(self, count: int) -> Tensor:
         """The learnt constant for ``count`` images, [count, channels, 4, 4], in the memory format that is fastest.
@@ -170,53 +183,44 @@ class Synthesis(nn.Module):
         wanted = (t.requires_grad for t in (*tensors, *self.parameters()) if t is not None)
         return torch.is_grad_enabled() and any(wanted)
 
-    def _level(
-        self,
-        level: int,
-        x: Tensor,
-        image: Tensor | None,
-        style: Sequence[Tensor],
-        style_rgb: Sequence[Tensor],
-        maps: Sequence[Tensor | None],
-    ) -> tuple[Tensor, Tensor]:
-        """Features and image of one level, from those of the level below."""
-        for layer in _convolutions(level):
-            x = self.convs[layer](x, style[layer], maps[layer])
-        rgb = self.to_rgbs[level](x, style_rgb[level])
-        return x, rgb if image is None else upsample_2x(image) + rgb
+    def _above(
+        self, first: int, x: Tensor, image: Tensor | None, s: Tensor, s_rgb: Tensor, noise: Sequence[Tensor] | None
+    ) -> Tensor:
+        """Images by the convolutions from ``first`` up, on what enters it and the image so far."""
+        convolutions = len(self.convs)
+        maps = list(noise) if noise is not None else [None] * convolutions
+        whole = self._tracked(s, s_rgb, *maps)
+        together = convolutions if whole else min(convolutions, 2 * BATCHED_LEVELS - 1)
+        for index in range(first, together):
+            at = self.layout[index]
+            x = self.convs[index](x, s[:, at.start : at.stop], maps[index])
+            image = self.image_after(index, x, image, s_rgb)
+        assert image is not None  # the last convolution is followed by a ToRGB, and so is the last of those together
+        first = max(first, together)
+        if first == convolutions:
+            return image
+        images = []
+        for row in range(len(s)):
+            own = [each if each is None or len(each) == 1 else each[row : row + 1] for each in maps]
+            images.append(self._render(first, x[row : row + 1], image[row : row + 1], s[row], s_rgb[row], own))
+        return torch.cat(images)
 
     def _render(
-        self,
-        row: int,
-        first: int,
-        x: Tensor,
-        image: Tensor,
-        style: Sequence[Tensor],
-        style_rgb: Sequence[Tensor],
-        maps: Sequence[Tensor | None],
+        self, first: int, x: Tensor, image: Tensor, s: Tensor, s_rgb: Tensor, maps: Sequence[Tensor | None]
     ) -> Tensor:
-        """The levels from ``first`` up for one image: [1, 3, H, W]."""
-        x, image = x[row : row + 1], image[row : row + 1]
-        for level in range(first, len(self.channels)):
-            for layer in _convolutions(level):
-                noise = maps[layer]
-                one = noise if noise is None or len(noise) == 1 else noise[row : row + 1]
-                x = self.convs[layer].render(x, style[layer][row], one)  # type: ignore[operator, union-attr]
-            image = upsample_2x(image) + self.to_rgbs[level].render(x, style_rgb[level][row])  # type: ignore[operator, union-attr]
+        """``_above`` for one image: x and image [1, …], s [C], s_rgb [C_rgb] -> [1, 3, H, W]."""
+        for index in range(first, len(self.convs)):
+            at = self.layout[index]
+            x = self.convs[index].render(x, s[at.start : at.stop], maps[index])  # type: ignore[operator, union-attr]
+            if index % 2 == 0:
+                at = self.layout_rgb[index // 2]
+                rgb = self.to_rgbs[index // 2].render(x, s_rgb[at.start : at.stop])  # type: ignore[operator, union-attr]
+                image = upsample_2x(image) + rgb
         return image
 
     def forward(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """w_plus [N, L, D] -> image [N, 3, H, W]."""
         return self.synthesize(*self.styles(w_plus), noise=noise)
-
-
-def _convolutions(level: int) -> range:
-    """Which convolutions belong to a level: one at 4 px, two above.
-
-    >>> [list(_convolutions(level)) for level in range(3)]
-    [[0], [1, 2], [3, 4]]
-    """
-    return range(max(2 * level - 1, 0), 2 * level + 1)
 
 
 def _layout(affines: Sequence[EqualLinear], resolutions: Sequence[int], first_latent: int) -> tuple[StyleLayer, ...]:
