@@ -22,6 +22,7 @@ from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
 from eval.domains.base import Domain
 from eval.editor_spec import EditorSpec
 from eval.errors import UsageError
+from eval.judges_apart import check_apart
 from eval.judging import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
 from eval.manifest import commit
 from eval.plan import CALIBRATION_IMAGES, SWEEP, file_name
@@ -107,7 +108,7 @@ class AblationRunner:
     def __init__(
         self, domain: Domain, ablation: Ablation, store: Store, calibration_images: int = CALIBRATION_IMAGES
     ) -> None:
-        judge_guard.check_apart(domain)
+        check_apart(domain)
         self.domain = domain
         self.ablation = ablation
         self.store = store

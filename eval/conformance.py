@@ -22,6 +22,7 @@ from deltaedit.latents import Latents
 from eval import judge_guard
 from eval.domains.base import Judges
 from eval.editors import Editor
+from eval.judges_apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 from eval.timed_editor import clock, offers_offsets
 
@@ -93,7 +94,7 @@ def _with_judge_check(checks: list[Check], editors: list[Editor], touched: str, 
     if not touched and judges is not None:
         try:
             for editor in editors:
-                judge_guard.check_holds_no_judge("under check", editor, judge_guard.judge_weights(judges))
+                check_holds_no_judge("under check", editor, judge_weights(judges))
         except judge_guard.JudgeTouched as error:
             touched = str(error)
     found = touched or "no judge was called" + (" and no weights of one are held" if judges is not None else "")

@@ -18,7 +18,7 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editor_spec import EditorSpec
 from eval.failures import Failure
-from eval.judge_guard import check_apart
+from eval.judges_apart import check_apart
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
 from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name

@@ -4,7 +4,8 @@ An editor may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`
 edit = codes + strength * offsets. They are then computed once for the same images and prompt, and every edit that uses
 them is charged what computing them took.
 
-While an editor is built, prepared, fitted or asked, every judge raises (``eval.judge_guard``).
+While an editor is built, prepared, fitted or asked, every judge raises (``eval.judge_guard``); after ``prepare`` and
+``fit`` it must hold no judge's weights (``eval.judges_apart``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from deltaedit.latents import Latents
 from eval import judge_guard
 from eval.domains.base import Judges
 from eval.editor_spec import EditorSpec
+from eval.judges_apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 
 
@@ -71,7 +73,7 @@ class TimedEditor:
         self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
         with judge_guard.editing(spec.label):
             self._editor = spec.build(seed)
-        self._judge_weights = {} if judges is None else judge_guard.judge_weights(judges)
+        self._judge_weights = {} if judges is None else judge_weights(judges)
         self._prepared = False
         self._failure: Exception | None = None
         self._offsets: dict[str, tuple[Tensor, float]] = {}  # of the prompt that was fitted last
@@ -97,7 +99,7 @@ class TimedEditor:
         if not self._prepared:
             try:
                 here_s, cost_s = self._timed(lambda: self._editor.prepare(self._domain))
-                judge_guard.check_holds_no_judge(self.label, self._editor, self._judge_weights)
+                check_holds_no_judge(self.label, self._editor, self._judge_weights)
             except Exception as error:
                 self._failure = error
                 raise
@@ -106,7 +108,7 @@ class TimedEditor:
                 self.costs |= {"prepare_here_s": here_s, "prepare_s": cost_s}
         self._offsets.clear()
         here_s, cost_s = self._timed(lambda: self._editor.fit(prompt))
-        judge_guard.check_holds_no_judge(self.label, self._editor, self._judge_weights)
+        check_holds_no_judge(self.label, self._editor, self._judge_weights)
         self.costs["fit_here_s"].setdefault(prompt.name, here_s)
         self.costs["fit_s"].setdefault(prompt.name, cost_s)
         known = {artefact["file"]: artefact for artefact in self.costs["artefacts"]}

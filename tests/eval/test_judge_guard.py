@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from eval import judge_guard
 from eval.domains.avatars.networks import WEIGHTS
 from eval.domains.avatars.weights_io import Weights
 from eval.errors import UsageError
-from eval.judge_guard import JudgeTouched, check_apart, check_holds_no_judge, editing, held_weights, judge_weights
+from eval.judge_guard import JudgeTouched, editing
+from eval.judges_apart import FEWEST_NUMBERS, check_apart, check_holds_no_judge, held_weights, judge_weights
 
 
 def touches(work):
@@ -159,7 +159,7 @@ def test_one_tensor_on_both_sides_is_refused(tiny_domain):
 
 def test_small_and_constant_tensors_prove_nothing(tiny_domain):
     weights = judge_weights(tiny_domain.judges)
-    assert all(torch.Size(shape).numel() >= judge_guard.FEWEST_NUMBERS for shape in weights)
+    assert all(torch.Size(shape).numel() >= FEWEST_NUMBERS for shape in weights)
     shape = next(iter(weights))
     weights[shape].append(("clip", torch.zeros(shape)))
     assert held_weights([torch.zeros(shape)], weights) == []
