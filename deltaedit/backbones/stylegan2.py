@@ -118,6 +118,11 @@ class Synthesis(nn.Module):
         """C_rgb, the length of ``s_rgb`` (3040 at 1024 px config-f)."""
         return self.layout_rgb[-1].stop
 
+    @property
+    def _convolutions(self) -> int:
+        """How many there are up to the last of ``channels``: one at 4 px, two above."""
+        return 2 * len(self.channels) - 1
+
     def styles(self, w_plus: Tensor) -> tuple[Tensor, Tensor]:
         """Styles of every layer.
 
@@ -187,7 +192,7 @@ class Synthesis(nn.Module):
         self, first: int, x: Tensor, image: Tensor | None, s: Tensor, s_rgb: Tensor, noise: Sequence[Tensor] | None
     ) -> Tensor:
         """Images by the convolutions from ``first`` up, on what enters it and the image so far."""
-        convolutions = len(self.convs)
+        convolutions = self._convolutions
         maps = list(noise) if noise is not None else [None] * convolutions
         whole = self._tracked(s, s_rgb, *maps)
         together = convolutions if whole else min(convolutions, 2 * BATCHED_LEVELS - 1)
@@ -209,7 +214,7 @@ class Synthesis(nn.Module):
         self, first: int, x: Tensor, image: Tensor, s: Tensor, s_rgb: Tensor, maps: Sequence[Tensor | None]
     ) -> Tensor:
         """``_above`` for one image: x and image [1, …], s [C], s_rgb [C_rgb] -> [1, 3, H, W]."""
-        for index in range(first, len(self.convs)):
+        for index in range(first, self._convolutions):
             at = self.layout[index]
             x = self.convs[index].render(x, s[at.start : at.stop], maps[index])  # type: ignore[operator, union-attr]
             if index % 2 == 0:
