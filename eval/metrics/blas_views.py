@@ -1,8 +1,12 @@
-"""Three BLAS routines on parts of a matrix, in place.
+"""Four routines of BLAS and one of LAPACK on parts of a matrix, in place.
 
-SciPy's own wrappers copy whatever is not a whole array, a tenth of the time of the algorithms in ``root_trace``, which
-work on ever smaller parts of one. So the routines are called by the addresses that SciPy publishes for this purpose
-(``scipy.linalg.cython_blas``). Matrices are float64 with columns in one piece: whole Fortran arrays or parts of them.
+SciPy's own wrappers copy whatever is not a whole array, a tenth of the time of the algorithms in ``root_trace`` and
+``band``, which work on ever smaller parts of one. So the routines are called by the addresses that SciPy publishes for
+this purpose (``scipy.linalg.cython_blas`` and ``cython_lapack``). Matrices are float64 with columns in one piece: whole
+Fortran arrays or parts of them.
+
+NumPy's products would do for some of them, but NumPy brings a BLAS of its own. The threads of both wait busily for a
+while after every call, so that two cores taking turns between the libraries are three times slower than one.
 """
 
 from __future__ import annotations
@@ -12,6 +16,28 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+
+
+def product(
+    first: np.ndarray,
+    second: np.ndarray,
+    result: np.ndarray | None = None,
+    scale: float = 1.0,
+    transposed: bool = False,
+) -> np.ndarray:
+    """``result += scale · first · second`` of [m, k] and [k, n], or of [k, m] and [k, n] with ``firstᵀ``.
+
+    Without a result, in a new one.
+    """
+    m, k = first.shape[::-1] if transposed else first.shape
+    n = second.shape[1]
+    assert len(second) == k
+    keep = float(result is not None)
+    if result is None:
+        result = np.empty((m, n), order="F")
+    assert result.shape == (m, n)
+    _call("dgemm", "T" if transposed else "N", "N", m, n, k, scale, first, second, keep, result)
+    return result
 
 
 def symmetric_product(matrix: np.ndarray, factor: np.ndarray, result: np.ndarray, scale: float = 1.0) -> None:
@@ -52,11 +78,23 @@ def multiply_left_transposed(triangle: np.ndarray, result: np.ndarray) -> None:
     _call("dtrmm", "L", "L", "T", "N", m, n, 1.0, triangle, result)
 
 
+def triangulate(panel: np.ndarray) -> np.ndarray:
+    """QR decomposition of [m, n], m ≥ n, with Q = 1 - V T Vᵀ: T [n, n], an upper triangle.
+
+    In ``panel`` stay R, on and above the diagonal, and V below it, whose diagonal is 1.
+    """
+    m, n = panel.shape
+    assert m >= n
+    mixing = np.zeros((n, n), order="F")
+    _call("dgeqrt3", m, n, panel, mixing, 0)
+    return mixing
+
+
 @cache
 def _routine(name: str) -> Callable[..., None]:
-    from scipy.linalg import cython_blas
+    from scipy.linalg import cython_blas, cython_lapack
 
-    capsule = cython_blas.__pyx_capi__[name]
+    capsule = {**cython_blas.__pyx_capi__, **cython_lapack.__pyx_capi__}[name]
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]

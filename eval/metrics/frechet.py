@@ -206,7 +206,7 @@ def _combine(difference: np.ndarray, trace: float, nuclear: float) -> float:
 def _nuclear_norm(covariance1: np.ndarray, covariance2: np.ndarray, trace: float) -> float | None:
     """By the fastest way whose error is bounded by TOLERANCE; none where covariances are too inexact."""
     for way in (root_trace, factor_trace):
-        nuclear, error = way(covariance1, covariance2)
+        nuclear, error = way(covariance1, covariance2, TOLERANCE * trace)
         if error <= TOLERANCE * trace:
             return nuclear
     return None
