@@ -7,6 +7,7 @@ from eval.statistics import (
     LIKE_THESE,
     POPULATIONS,
     compare_editors,
+    compare_paired,
     grid_of,
     metric_columns,
     paired_differences,
@@ -97,6 +98,21 @@ def test_two_perfect_answers_do_not_differ():
     frame = cells(("good",), 3, 2).assign(psnr=np.inf)
     grid = grid_of(frame, ["psnr"])
     assert (paired_differences(grid, grid)[2].values == 0).all()
+
+
+def test_rounding_of_one_sign_is_no_difference_and_a_thousand_times_as_much_is_one():
+    first = cells(("good",), 12, 4).assign(eligible=True)
+    first["identity"] = np.random.default_rng(0).normal(0.7, 0.1, len(first))
+    rounded, moved = first.assign(identity=first["identity"] + 2e-6), first.assign(identity=first["identity"] + 2e-3)
+    p_values, differences = [], []
+    for second in (rounded, moved):
+        row = compare_paired(grid_of(first, ["identity"]), grid_of(second, ["identity"]), ["identity"]).iloc[0]
+        p_values.append(row["p"])
+        differences.append(row["difference"])
+    assert p_values[0] == 1
+    assert differences[0] == 0
+    assert p_values[1] < 0.01
+    assert differences[1] == pytest.approx(-2e-3)
 
 
 @pytest.mark.parametrize("population", POPULATIONS)
