@@ -47,7 +47,8 @@ def compare_runs(
     Args:
         first: run folder A.
         second: run folder B; may be the same.
-        editors: an editor of A and one of B; without it every editor that both have with itself.
+        editors: an editor of A and one of B; without it every editor that both have with itself, or the only one of A
+            with the only one of B.
         metrics: columns to compare; all that an editor can change if empty.
         population: ``these-prompts`` or ``prompts-like-these``.
         seed: of the bootstrap and the sign flips.
@@ -109,6 +110,8 @@ def _pairs(first: Run, second: Run, editors: tuple[str, str] | None) -> list[tup
                 raise unknown(f"editor in {run.folder}", editor, run.editors)
         return [editors]
     shared = _shared(first.editors, second.editors)
+    if not shared and len(first.editors) == len(second.editors) == 1:
+        return [(first.editors[0], second.editors[0])]  # nothing else can be meant
     if not shared:
         raise UsageError(
             f"{first.folder} ({', '.join(first.editors)}) and {second.folder} ({', '.join(second.editors)}) share no "

@@ -22,7 +22,11 @@ POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, whi
 @click.command()
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path), required=False)
-@click.option("--editors", metavar="A,B", help="An editor of RUN_A and one of RUN_B; default: each one with itself.")
+@click.option(
+    "--editors",
+    metavar="A,B",
+    help="An editor of RUN_A and one of RUN_B; default: each one with itself, or the only two.",
+)
 @click.option("--metric", "metrics", multiple=True, help="Metric to compare; may be repeated; default: all.")
 @click.option(
     "--population",

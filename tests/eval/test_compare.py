@@ -119,8 +119,17 @@ def test_unfinished_chunks_are_left_out_and_counted(tmp_path):
     assert (found.table["prompts"] == len(PROMPTS) - 1).all()
 
 
-def test_nothing_in_common(tmp_path):
+def test_the_only_editors_of_two_runs_are_meant(tmp_path):
     first = write_run(tmp_path / "a", skill={"deltaedit": 0.7})
+    second = write_run(tmp_path / "b", skill={"identity": 0.0})
+    found = compare_runs(first, second).table
+    assert set(found["editor_a"]) == {"deltaedit"}
+    assert set(found["editor_b"]) == {"identity"}
+    pd.testing.assert_frame_equal(found, compare_runs(first, second, editors=("deltaedit", "identity")).table)
+
+
+def test_nothing_in_common(tmp_path):
+    first = write_run(tmp_path / "a", skill={"deltaedit": 0.7, "tedigan": 0.2})
     second = write_run(tmp_path / "b", skill={"identity": 0.0})
     with pytest.raises(UsageError, match="share no editor"):
         compare_runs(first, second)
