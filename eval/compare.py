@@ -110,14 +110,14 @@ def _pairs(first: Run, second: Run, editors: tuple[str, str] | None) -> list[tup
                 raise unknown(f"editor in {run.folder}", editor, run.editors)
         return [editors]
     shared = _shared(first.editors, second.editors)
-    if not shared and len(first.editors) == len(second.editors) == 1:
+    if shared:
+        return [(editor, editor) for editor in shared]
+    if len(first.editors) == len(second.editors) == 1:
         return [(first.editors[0], second.editors[0])]  # nothing else can be meant
-    if not shared:
-        raise UsageError(
-            f"{first.folder} ({', '.join(first.editors)}) and {second.folder} ({', '.join(second.editors)}) share no "
-            "editor; name one of each with --editors A,B."
-        )
-    return [(editor, editor) for editor in shared]
+    raise UsageError(
+        f"{first.folder} ({', '.join(first.editors)}) and {second.folder} ({', '.join(second.editors)}) share no "
+        "editor; name one of each with --editors A,B."
+    )
 
 
 def _other_versions(first: Run, second: Run) -> tuple[tuple[str, int, int], ...]:

@@ -73,10 +73,11 @@ def factor_trace(covariance1: np.ndarray, covariance2: np.ndarray, worst: float 
     factors, moved = [], []
     for covariance in (covariance1, covariance2):
         factor, failed = lapack.dpotrf(covariance.T, lower=1)
-        condition = 0.0 if failed else _reciprocal_condition(factor, covariance)
-        if condition == 0:
+        norm = lapack.dlange("1", covariance.T)
+        reciprocal_condition = 0.0 if failed else lapack.dpocon(factor, norm, uplo="L")[0]
+        if reciprocal_condition == 0:
             return float("nan"), float("inf")
-        smallest = np.sqrt(condition * lapack.dlange("1", covariance.T))
+        smallest = np.sqrt(reciprocal_condition * norm)
         factors.append(factor)
         moved.append(ROUNDING * _norm(covariance) / (np.sqrt(2) * smallest))
     product = whole.dtrmm(1.0, factors[0], factors[1], lower=1, trans_a=1)
@@ -87,14 +88,6 @@ def factor_trace(covariance1: np.ndarray, covariance2: np.ndarray, worst: float 
         return float("nan"), float("inf")
     values = np.linalg.svd(product, compute_uv=False)
     return float(values.sum()), float(error + ROUNDING * len(values) * values[0])
-
-
-def _reciprocal_condition(factor: np.ndarray, covariance: np.ndarray) -> float:
-    """Of Σ = L Lᵀ in the 1-norm, estimated by LAPACK."""
-    from scipy.linalg import lapack
-
-    reciprocal, _ = lapack.dpocon(factor, lapack.dlange("1", covariance.T), uplo="L")
-    return float(reciprocal)
 
 
 def _norm(matrix: np.ndarray) -> float:
