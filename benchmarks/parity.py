@@ -13,12 +13,11 @@ import argparse
 import importlib
 import sys
 import types
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
+from released_code import leave_empty, random_clip, random_identity_loss
 from torch.nn import functional as F
 
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper
@@ -40,10 +39,7 @@ def released(checkout, module):
     """A module of a checkout that was written for a GPU; what it imports and does not need is left empty."""
     torch.Tensor.cuda = lambda self, *_, **__: self
     torch.nn.Module.cuda = lambda self, *_, **__: self
-    for name in ("clip", "tensorflow"):
-        if name not in sys.modules and find_spec(name) is None:
-            sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].__spec__ = ModuleSpec(name, None)
+    leave_empty("clip", "tensorflow")
     packages = ("models", "mapper", "datasets", "criteria", "options", "utils")
     for name in [name for name in sys.modules if name.split(".")[0] in packages]:
         del sys.modules[name]  # both repositories have a `models`
@@ -166,10 +162,7 @@ class ReleasedClip:
     """
 
     def __init__(self, side_px):
-        import open_clip
-
-        torch.manual_seed(1)
-        self.model = open_clip.create_model("ViT-B-32", pretrained=None).eval().requires_grad_(False)
+        self.model, _ = random_clip()
         self.side_px = side_px
         self.texts = F.normalize(torch.randn(1, 512), dim=1)
 
@@ -199,13 +192,7 @@ def losses_setup(options):
     sys.modules["clip"].load = lambda *_, **__: (clip.logits, None)
     clip_loss = clip_loss(types.SimpleNamespace(stylegan_size=SIDE_PX))
     irse = released(options.styleclip, "models.facial_recognition.model_irse")
-    torch.manual_seed(2)
-    network = irse.Backbone(input_size=112, num_layers=50, drop_ratio=0.6, mode="ir_se").eval().requires_grad_(False)
-    id_module = released(options.styleclip, "criteria.id_loss")
-    id_loss = object.__new__(id_module.IDLoss)  # its constructor reads a file
-    torch.nn.Module.__init__(id_loss)
-    id_loss.facenet = network
-    id_loss.pool, id_loss.face_pool = torch.nn.AdaptiveAvgPool2d((256, 256)), torch.nn.AdaptiveAvgPool2d((112, 112))
+    id_loss = random_identity_loss(released(options.styleclip, "criteria.id_loss").IDLoss, irse.Backbone)
     nowhere = Artefacts(Path("/nonexistent"))
     domain = EditingDomain(
         "random",

@@ -16,12 +16,11 @@ import sys
 import tempfile
 import types
 from contextlib import nullcontext
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
+from released_code import copy_to_nvidia, leave_empty, random_clip, random_identity_loss
 from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
@@ -29,7 +28,6 @@ from torchvision.transforms.functional import resize
 from baselines.stylemc import StyleMC
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD
-from deltaedit.backbones.layouts import nvidia_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
@@ -54,10 +52,7 @@ class ReleasedClip:
     """A random ViT-B/32; for us behind the released preprocessing, for the released script as OpenAI's `clip`."""
 
     def __init__(self):
-        import open_clip
-
-        torch.manual_seed(1)
-        self.model = open_clip.create_model("ViT-B-32", pretrained=None).eval().requires_grad_(False)
+        self.model, _ = random_clip()
         self.text = F.normalize(torch.randn(1, 512), dim=1)
         self.mean, self.std = (torch.tensor(x)[:, None, None] for x in (OPENAI_MEAN, OPENAI_STD))
 
@@ -81,11 +76,8 @@ class ReleasedClip:
 
 
 def released(checkout):
-    """The script as a module, what it imports and does not need left empty, and its generator and identity classes."""
-    for name in ("clip", "cv2", "requests"):
-        if find_spec(name) is None:
-            sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].__spec__ = ModuleSpec(name, None)
+    """The script as a module, and the modules of its generator and identity network."""
+    leave_empty("clip", "cv2", "requests")
     sys.path.insert(0, str(checkout))
     try:
         script = importlib.import_module("find_direction")
@@ -102,22 +94,8 @@ def generators(networks):
         layer.conv.weight *= 0.2
     sizes = {"channel_base": SIDE_PX * CHANNELS[-1], "channel_max": CHANNELS[0]}
     theirs = networks.Generator(512, 0, 512, SIDE_PX, 3, synthesis_kwargs=sizes).eval()
-    own = theirs.synthesis.state_dict()
-    with torch.no_grad():
-        for name, tensor in synthesis.state_dict().items():
-            place = own[nvidia_name(f"synthesis.{name}").removeprefix("synthesis.")]
-            place.copy_(tensor.view(place.shape))
+    copy_to_nvidia(synthesis, theirs.synthesis)
     return synthesis, theirs
-
-
-def identity_loss(script, irse):
-    """The released identity loss on a random network: its constructor reads a file."""
-    torch.manual_seed(2)
-    loss = object.__new__(script.id_loss.IDLoss)
-    torch.nn.Module.__init__(loss)
-    loss.facenet = irse.Backbone(input_size=112, num_layers=50, drop_ratio=0.6, mode="ir_se")
-    loss.pool, loss.face_pool = torch.nn.AdaptiveAvgPool2d((256, 256)), torch.nn.AdaptiveAvgPool2d((112, 112))
-    return loss.eval().requires_grad_(False)
 
 
 def their_direction(script, generator, clip, loss, options):
@@ -129,10 +107,8 @@ def their_direction(script, generator, clip, loss, options):
     script.clip.tokenize = lambda _: torch.zeros(1, 77, dtype=torch.int64)
     script.id_loss = types.SimpleNamespace(IDLoss=lambda _: loss)
     with tempfile.TemporaryDirectory() as folder:
-        flags = [
-            f"--{name}={value}" for name, value in {"network": "none", "outdir": folder, "text_prompt": "t"}.items()
-        ]
-        flags += [f"--seeds=0-{options.images - 1}", f"--resolution={SIDE_PX}", f"--batch_size={options.batch}"]
+        flags = ["--network=none", f"--outdir={folder}", "--text_prompt=t", f"--seeds=0-{options.images - 1}"]
+        flags += [f"--resolution={SIDE_PX}", f"--batch_size={options.batch}"]
         script.generate_images([*flags, f"--identity_power={options.identity_power}"], standalone_mode=False)
         rows = np.load(Path(folder) / "direction_t.npz")["s"][0]
     convolutions = [i for i in range(2 + LAYERS_A_LEVEL * (len(CHANNELS) - 1)) if i % LAYERS_A_LEVEL != FIRST_RGB]
@@ -150,7 +126,7 @@ def main():
     options = parser.parse_args()
     script, networks, irse = released(options.stylemc)
     synthesis, generator = generators(networks)
-    clip, loss = ReleasedClip(), identity_loss(script, irse)
+    clip, loss = ReleasedClip(), random_identity_loss(script.id_loss.IDLoss, irse.Backbone)
     z = [torch.from_numpy(np.random.RandomState(seed).randn(1, 512)) for seed in range(options.images)]
     with torch.no_grad():
         latents = Latents.from_w_plus(synthesis, torch.cat([generator.mapping(row, None) for row in z]))

@@ -20,16 +20,15 @@ import subprocess
 import sys
 import tempfile
 import types
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from released_code import copy_to_nvidia, leave_empty, random_clip
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.layouts import nvidia_name, rosinality_name
+from deltaedit.backbones.layouts import rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 from deltaedit.relevance import channel_statistics, relevance_matrix
@@ -47,21 +46,9 @@ def random_generator(resolution):
     return synthesis
 
 
-def random_clip():
-    """A ViT-B/32 of random weights, and its preprocessing of PIL images."""
-    import open_clip
-
-    torch.manual_seed(1)
-    model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", pretrained=None)
-    return model.eval().requires_grad_(False), preprocess
-
-
 def import_released(checkout):
     """The modules `manipulate`, `SingleChannel` and `training.networks` of the checkout."""
-    for name in ("clip", "click", "imageio", "requests", "visualizer"):  # imported there, and not needed here
-        if find_spec(name) is None:
-            sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].__spec__ = ModuleSpec(name, None)
+    leave_empty("clip", "click", "imageio", "requests", "visualizer")  # imported there, and not needed here
     sys.modules["visualizer"].HtmlPageVisualizer = None
     folder = str(checkout / "global_torch")
     sys.path.insert(0, folder)
@@ -88,10 +75,7 @@ class Released:
             channel_max=synthesis.channels[0],
         )
         network.eval().requires_grad_(False)
-        own = network.state_dict()
-        for name, tensor in synthesis.state_dict().items():
-            theirs = nvidia_name(f"synthesis.{name}").removeprefix("synthesis.")
-            own[theirs].copy_(tensor.view(own[theirs].shape))
+        copy_to_nvidia(synthesis, network)
         self.clip_model, self.preprocess = clip_model, preprocess
         self.state = manipulate.Manipulator()
         self.state.device, self.state.G = "cpu", types.SimpleNamespace(synthesis=network)
