@@ -25,12 +25,12 @@ from baselines.styleclip_global import automatic_beta, global_direction
 from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from deltaedit.artefacts import Artefacts
-from deltaedit.backbones.layouts import rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.train import Training, TrainMapper
+from eval.weights.layouts import rosinality_name
 
 SIDE_PX = 256  # of the generator behind the losses
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import torch
 
-from deltaedit.backbones.layouts import nvidia_name
+from eval.weights.layouts import nvidia_name
 
 
 def leave_empty(*names):

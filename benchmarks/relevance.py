@@ -28,10 +28,10 @@ import torch
 from released_code import copy_to_nvidia, leave_empty, random_clip
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.layouts import rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 from deltaedit.relevance import channel_statistics, relevance_matrix
+from eval.weights.layouts import rosinality_name
 
 
 def random_generator(resolution):
@@ -197,7 +197,7 @@ def write_checkpoint(path, resolution):
 
 def read_and_compute(path):
     """Peak memory of reading a checkpoint, then of three rows of R_s: what the fresh process prints."""
-    from deltaedit.backbones.checkpoints import read_generator
+    from eval.weights.checkpoints import read_generator
 
     clip_model, _ = random_clip()
     peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]

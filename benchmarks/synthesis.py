@@ -20,8 +20,8 @@ from time import perf_counter, process_time
 
 import torch
 
-from deltaedit.backbones.layouts import nvidia_name, rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis
+from eval.weights.layouts import nvidia_name, rosinality_name
 
 
 def import_from(checkout, module):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from eval.domains.photos.description import Description
-    from eval.domains.weight_files import WeightFile
+    from eval.weights.catalogue import WeightFile
 
 WRONG = "wrong sum"
 
@@ -26,7 +26,7 @@ def models(context: click.Context, domain: str | None) -> None:
     if context.invoked_subcommand is not None:
         return
     from eval.domains import DOMAINS, check_name
-    from eval.domains.weight_files import FOLDER_VARIABLE, folders
+    from eval.weights.catalogue import FOLDER_VARIABLE, folders
 
     for number, name in enumerate([domain] if domain else DOMAINS):
         check_name(name)
@@ -50,7 +50,7 @@ def _print_domain(name: str) -> None:
 
 def summary(description: Description) -> str:
     """``ready``, or how many files of the domain are missing or not the published ones."""
-    from eval.domains.weight_files import known
+    from eval.weights.catalogue import known
 
     files = description.files()
     missing = sum(file.path is None and not file.optional for file in files)
@@ -64,7 +64,7 @@ def files_table(description: Description) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from eval.domains import weight_files
+    from eval.weights import catalogue as weight_files
 
     table = Table(box=None, pad_edge=False)
     table.add_column("file", no_wrap=True)
@@ -86,7 +86,7 @@ def files_table(description: Description) -> Table:
 
 def state(path: Path | None, published: WeightFile | None) -> str:
     """``missing``; ``there``, where no sum is known; ``sum right`` or ``wrong sum``: damaged, or another file."""
-    from eval.domains.weight_files import fault
+    from eval.weights.catalogue import fault
 
     if path is None:
         return "missing"
@@ -100,9 +100,9 @@ def state(path: Path | None, published: WeightFile | None) -> str:
 def check(file: Path) -> None:
     """Say what FILE is: by its content, its sha256 and, where it is known, the sum that it should have."""
     from deltaedit.errors import CheckpointError
-    from eval.domains.verdict import verdict
-    from eval.domains.weight_files import by_file_name, fault, sha256
     from eval.errors import UsageError
+    from eval.weights.catalogue import by_file_name, fault, sha256
+    from eval.weights.verdict import verdict
 
     if not file.is_file():
         raise UsageError(f"There is no file {file}; `deltabench models` lists those that are known.")

@@ -33,7 +33,7 @@ class EditRequest:
         panel_px: side of a picture in the strip; default its own, small ones enlarged.
         compute_minutes: what is missing and takes longer is not computed.
         generator: the weights file of a generator, instead of a domain; the next ten belong to it.
-        clip: see ``eval.domains.checkpoint_files.CheckpointFiles``, as the others.
+        clip: see ``eval.weights.checkpoint_files.CheckpointFiles``, as the others.
         clip_architecture: of open_clip.
         mapper: a Delta Mapper.
         relevance: R_s.

@@ -104,7 +104,7 @@ def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt
 
         loaded = load_domain(request.domain or "avatars")
         return loaded.editing, loaded.prompts
-    from eval.domains.checkpoint_files import CheckpointFiles, editing_domain
+    from eval.weights.checkpoint_files import CheckpointFiles, editing_domain
 
     given = {
         "clip_architecture": request.clip_architecture,

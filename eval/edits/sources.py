@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.backbones.checkpoints import read_latents
-from deltaedit.backbones.files import describe_file
 from deltaedit.backbones.stylegan2 import StyleLayer, Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import CheckpointError
@@ -20,6 +18,8 @@ from deltaedit.latents import Latents
 from eval.edits.pictures import RGB, read_picture, to_bytes
 from eval.edits.request import EditRequest
 from eval.errors import UsageError
+from eval.weights.checkpoints import read_latents
+from eval.weights.files import describe_file
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a domain of photographs is, as a TOML file says it: files, judges, factors, prompts, regions.
 
 docs/real_domains.md describes the format. A file's name in it is looked for beside the TOML file first, then where
-weight files are (``eval.domains.weight_files``).
+weight files are (``eval.weights.catalogue``).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.domains import weight_files
 from eval.domains.photos import description_file
 from eval.errors import UsageError, unknown
 from eval.plan import check_prompts
 from eval.prompts import Prompt, load_prompts
+from eval.weights import catalogue as weight_files
 
 EDITING_FILES = {  # key in [editing] -> what the file holds
     "generator": "generator",

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from deltaedit.domain import EditingDomain
 from eval.domains.base import Judges, Sources
-from eval.domains.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description
 from eval.domains.photos.images import ImageSet, checked_sources, image_set, place
-from eval.domains.weight_files import sha256
 from eval.prompts import Prompt
+from eval.weights.catalogue import sha256
+from eval.weights.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain
 
 if TYPE_CHECKING:
     from eval.domains.base import Domain
@@ -114,8 +114,8 @@ class PhotosDomain:
     @NORMAL_TENSORS
     def judges(self) -> Judges:
         """What scores."""
-        from deltaedit.backbones.clip_files import read_clip
         from eval.domains.photos.judges import InceptionFeatures, ZeroShotAttributes
+        from eval.weights.clip_files import read_clip
 
         clip = read_clip(self._files[1]["clip"], self.description.judge_clip)
         clip.model.to(self._device)
@@ -141,8 +141,8 @@ class PhotosDomain:
         )
 
     def _identity(self) -> Any:
-        from deltaedit.backbones.faces import FaceDetector, FaceIdentity
         from eval.domains.photos.judges import IdentityJudge, NoIdentity
+        from eval.weights.facenet import FaceDetector, FaceIdentity
 
         path = self._files[1].get("identity")
         if path is None:

@@ -131,8 +131,8 @@ class Codes:
     kind = "codes"
 
     def __init__(self, path: Path, editing: EditingDomain) -> None:
-        from deltaedit.backbones.checkpoints import read_latents
-        from eval.domains.weight_files import sha256
+        from eval.weights.catalogue import sha256
+        from eval.weights.checkpoints import read_latents
 
         self._editing, self._path = editing, path
         size = (editing.synthesis.latents, editing.synthesis.w_dim)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.faces import FACE_PX, FaceDetector, FaceIdentity, crop_faces
-from deltaedit.backbones.files import check_names, load_torch, tensors_of
+from eval.weights.facenet import FACE_PX, FaceDetector, FaceIdentity, crop_faces
+from eval.weights.files import check_names, load_torch, tensors_of
 
 LOGIT_SCALE = 100.0  # CLIP's own, at which OpenAI's models were clipped in training
 DETECTION_PX = 256  # side of the images that faces are looked for in: an aligned face fills half of them

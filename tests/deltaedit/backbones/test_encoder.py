@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deltaedit.backbones.checkpoints import CheckpointError, read_e4e
 from deltaedit.backbones.encoder import Block, Encoder4Editing, Head, SqueezeExcitation
+from eval.weights.checkpoints import CheckpointError, read_e4e
 
 
 def fill(network):

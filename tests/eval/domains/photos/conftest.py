@@ -15,9 +15,9 @@ from torch import nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
 from deltaedit.backbones.generator import Generator
-from deltaedit.backbones.layouts import rosinality_name
 from deltaedit.backbones.stylegan2 import Synthesis, config_f
 from deltaedit.mapper import DeltaMapper
+from eval.weights.layouts import rosinality_name
 
 SIDE, W_DIM = 32, 64
 CHANNELS = (32, 32, 16, 16)

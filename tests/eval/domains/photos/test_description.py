@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.domains.checkpoint_files import CheckpointFiles
 from eval.domains.photos import NAMES, described, description_file
 from eval.domains.photos.description import TRAINING_SAMPLES, TRUNCATION, read_description
 from eval.errors import UsageError
+from eval.weights.checkpoint_files import CheckpointFiles
 
 TARGETS = """
 chubby face

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deltaedit.backbones.clip_files import read_clip
 from deltaedit.errors import CheckpointError
 from eval.domains.photos.judges import (
     IdentityJudge,
@@ -12,6 +11,7 @@ from eval.domains.photos.judges import (
     attribute_fingerprint,
 )
 from eval.metrics.identity import identity_similarity
+from eval.weights.clip_files import read_clip
 
 FACTORS = {"glasses": {"none": "a face", "some": "a face with glasses"}, "hair": {"a": "x", "b": "y", "c": "z"}}
 

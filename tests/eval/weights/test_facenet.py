@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deltaedit.backbones.faces import FaceDetector, FaceIdentity, crop_faces
-from deltaedit.backbones.files import CheckpointError
+from eval.weights.facenet import FaceDetector, FaceIdentity, crop_faces
+from eval.weights.files import CheckpointError
 
 
 def test_boxes_are_cut_out_and_cut_to_the_image():

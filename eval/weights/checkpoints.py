@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
-from deltaedit.backbones.files import (
+from deltaedit.backbones.generator import Generator
+from eval.weights.files import (
     CheckpointError,
     check_names,
     describe_file,
@@ -28,9 +29,8 @@ from deltaedit.backbones.files import (
     load_torch,
     tensors_of,
 )
-from deltaedit.backbones.generator import Generator
-from deltaedit.backbones.layouts import build_nvidia, build_ours, build_rosinality
-from deltaedit.backbones.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
+from eval.weights.layouts import build_nvidia, build_ours, build_rosinality
+from eval.weights.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
 
 __all__ = [
     "CheckpointError",

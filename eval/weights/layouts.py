@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deltaedit.backbones.files import CheckpointError, check_names, describe_names
 from deltaedit.backbones.generator import Generator
 from deltaedit.backbones.stylegan2 import Synthesis
+from eval.weights.files import CheckpointError, check_names, describe_names
 
 ROSINALITY = "a StyleGAN2 generator of rosinality's code"
 NVIDIA = "a StyleGAN2 generator of NVIDIA's code"

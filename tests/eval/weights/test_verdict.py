@@ -5,7 +5,7 @@ import torch
 from deltaedit.backbones.stylegan2 import Synthesis, config_f
 from deltaedit.errors import CheckpointError
 from deltaedit.mapper import DeltaMapper
-from eval.domains.verdict import verdict
+from eval.weights.verdict import verdict
 
 
 @pytest.mark.parametrize(

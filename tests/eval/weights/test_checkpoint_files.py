@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from baselines.styleclip_global import StyleClipGlobal
 from baselines.styleclip_mapper import StyleClipMapper
-from deltaedit.backbones.clip_files import read_clip
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.editor import DeltaEdit
 from deltaedit.errors import CheckpointError
-from eval.domains.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain, fingerprint
 from eval.prompts import Prompt
+from eval.weights.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain, fingerprint
+from eval.weights.clip_files import read_clip
 
 PROMPT = Prompt("smile", "face", "face with smile", "", "")
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD, Clip
-from deltaedit.backbones.files import (
+from eval.weights.files import (
     ZIP,
     CheckpointError,
     check_names,
@@ -24,7 +24,7 @@ from deltaedit.backbones.files import (
     load_torch,
     tensors_of,
 )
-from deltaedit.backbones.torchscript import is_torchscript, read_torchscript
+from eval.weights.torchscript import is_torchscript, read_torchscript
 
 # What OpenAI's archives hold besides the weights.
 NO_WEIGHTS = re.compile(r"(.*\.)?attn_mask|input_resolution|context_length|vocab_size")

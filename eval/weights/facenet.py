@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.backbones.files import CheckpointError, check_names, load_torch, tensors_of
+from eval.weights.files import CheckpointError, check_names, load_torch, tensors_of
 
 FACE_PX = 160  # side of the crops that the identity network was trained on
 WEIGHTS = "20180402-114759-vggface2.pt"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.domains import weight_files
 from eval.domains.photos import NAMES, described
-from eval.domains.weight_files import WEIGHT_FILES, WeightFile
 from eval.errors import UsageError
+from eval.weights import catalogue as weight_files
+from eval.weights.catalogue import WEIGHT_FILES, WeightFile
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "ffhq_latents"  # beside the checkout
 
@@ -133,8 +133,8 @@ def test_what_is_missing_is_one_sentence_with_the_command(weights):
 def test_the_example_codes_are_those_of_a_1024_px_generator(tmp_path, monkeypatch):
     import torch
 
-    from deltaedit.backbones.checkpoints import read_latents
     from deltaedit.backbones.stylegan2 import Synthesis, config_f
+    from eval.weights.checkpoints import read_latents
 
     monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path))
     with torch.device("meta"):

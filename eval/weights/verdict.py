@@ -19,9 +19,9 @@ def verdict(path: Path) -> str:
     Raises:
         CheckpointError: the file is missing or damaged, or a layer of the network that it looks like does not fit.
     """
-    from deltaedit.backbones.checkpoints import is_old_torch_file
-    from deltaedit.backbones.files import PICKLE, ZIP, describe_file, existing, load_array, load_safetensors, load_torch
-    from deltaedit.backbones.torchscript import is_torchscript, read_torchscript
+    from eval.weights.checkpoints import is_old_torch_file
+    from eval.weights.files import PICKLE, ZIP, describe_file, existing, load_array, load_safetensors, load_torch
+    from eval.weights.torchscript import is_torchscript, read_torchscript
 
     kind = describe_file(existing(path))
     if kind == "a NumPy array":
@@ -60,13 +60,13 @@ def _of_payload(path: Path, payload: Any) -> str:
         return _of_array(tuple(payload.shape))
     if not isinstance(payload, Mapping):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}, which is no network and no codes.")
-    from deltaedit.backbones.files import tensors_of
+    from eval.weights.files import tensors_of
 
     nested = tensors_of(payload.get("state_dict"))
     if "g_ema" in payload:
         return _of_generator(path)
     if any(name.startswith("mapper.") for name in nested):
-        from deltaedit.backbones.checkpoints import read_styleclip_mapper
+        from eval.weights.checkpoints import read_styleclip_mapper
 
         mapper = read_styleclip_mapper(path)
         told = mapper.options.get("description")
@@ -77,7 +77,7 @@ def _of_payload(path: Path, payload: Any) -> str:
 
 
 def _of_e4e(path: Path, with_decoder: bool) -> str:
-    from deltaedit.backbones.checkpoints import read_e4e
+    from eval.weights.checkpoints import read_e4e
 
     rows = len(read_e4e(path).w_mean)
     text = f"an e4e encoder for a generator of {2 ** (rows // 2 + 1)} px ({rows} rows of W+)"
@@ -85,7 +85,7 @@ def _of_e4e(path: Path, with_decoder: bool) -> str:
 
 
 def _of_generator(path: Path) -> str:
-    from deltaedit.backbones.checkpoints import read_generator
+    from eval.weights.checkpoints import read_generator
 
     synthesis = read_generator(path).synthesis
     return (
@@ -96,7 +96,7 @@ def _of_generator(path: Path) -> str:
 
 def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """What a bare state dict is."""
-    from deltaedit.backbones.files import describe_names
+    from eval.weights.files import describe_names
 
     what = describe_names(tensors)
     readers: dict[str, Callable[[], str]] = {

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from deltaedit.artefacts import Artefacts
-from deltaedit.backbones.checkpoints import read_e4e, read_generator
-from deltaedit.backbones.clip_files import read_clip
 from deltaedit.backbones.noise import with_noise
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
 from eval.domains.avatars.datasets import cache_folder
-from eval.domains.given_files import given_artefacts
+from eval.weights.checkpoints import read_e4e, read_generator
+from eval.weights.clip_files import read_clip
+from eval.weights.given_files import given_artefacts
 
 if TYPE_CHECKING:
     from deltaedit.backbones.clip import Clip
@@ -147,7 +147,7 @@ def identity_of_faces(path: Path, device: torch.device | str = "cpu") -> Callabl
     Raises:
         CheckpointError: the file is missing, damaged, or holds other weights.
     """
-    from deltaedit.backbones.faces import FaceIdentity
+    from eval.weights.facenet import FaceIdentity
 
     network = FaceIdentity(path).to(device)
     top, bottom, left, right = FACE
@@ -236,7 +236,7 @@ def mapped_array(path: Path, size: tuple[int | None, ...]) -> Tensor:
     """
     import numpy as np
 
-    from deltaedit.backbones.files import existing, load_array
+    from eval.weights.files import existing, load_array
 
     try:
         array = np.load(

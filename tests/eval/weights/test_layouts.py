@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deltaedit.backbones.files import CheckpointError
-from deltaedit.backbones.layouts import build_ours, build_rosinality
+from eval.weights.files import CheckpointError
+from eval.weights.layouts import build_ours, build_rosinality
 
 PATH = Path("weights.pt")
 

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
 from deltaedit.artefacts import GivenFile
-from deltaedit.backbones.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.files import check_names
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import channel_statistics
+from eval.weights.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
+from eval.weights.files import check_names
 
 VARIANTS = {"single": "single", "levels": "w+", "style": "s"}  # kind of file -> variant of our editor
 

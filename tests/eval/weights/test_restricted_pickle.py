@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.backbones.files import CheckpointError
-from deltaedit.backbones.restricted_pickle import Record, mapping, named_modules, read_pickle, tensor
+from eval.weights.files import CheckpointError
+from eval.weights.restricted_pickle import Record, mapping, named_modules, read_pickle, tensor
 
 
 class Call:

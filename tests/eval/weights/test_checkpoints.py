@@ -3,7 +3,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deltaedit.backbones.checkpoints import (
+from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.mapper import DeltaMapper
+from eval.weights.checkpoints import (
     CheckpointError,
     read_delta_mapper,
     read_generator,
@@ -11,8 +13,6 @@ from deltaedit.backbones.checkpoints import (
     read_relevance,
     read_styleclip_mapper,
 )
-from deltaedit.backbones.stylegan2 import Synthesis
-from deltaedit.mapper import DeltaMapper
 
 
 def sentence(function, *arguments):
