@@ -17,10 +17,10 @@ import torch
 
 from deltaedit.artefacts import hardware_name
 from eval.domains import load_domain
+from eval.editors.registry import parse_methods
+from eval.editors.timed_editor import TimedEditor, offers_offsets
 from eval.judging import judge_answers, judge_attributes, judge_edits, judge_sources
-from eval.registry import parse_methods
 from eval.strength import usable
-from eval.timed_editor import TimedEditor, offers_offsets
 
 
 def seconds_of(work, *arguments):

@@ -20,7 +20,8 @@ from deltaedit.latents import Latents
 from eval import judge_guard
 from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
 from eval.domains.base import Domain
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError
 from eval.judges_apart import check_apart
 from eval.judging import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
@@ -31,7 +32,6 @@ from eval.prompts import Prompt
 from eval.recipes import recipes
 from eval.store import StorageError, Store, first_difference
 from eval.strength import CalibrationImages, calibrate, usable
-from eval.timed_editor import TimedEditor
 
 SCHEMA = 1  # of the folder
 RECORD = "ablation.json"

@@ -21,14 +21,14 @@ import torch
 from deltaedit.artefacts import hardware_name
 from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.manifest import DETERMINISM
 from eval.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks
 from eval.recipes import column_names
 from eval.store import StorageError, Store
 from eval.strength import usable
-from eval.timed_editor import TimedEditor
 
 THREADS = 1  # the only number of threads that every machine has
 LATENT_TOLERANCE = 1e-3  # between batch sizes, in units of W+ and S, whose numbers are around 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from deltaedit.artefacts import hardware_name
 from eval.domains.base import Domain
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.inputs import inputs
 from eval.plan import Arguments
 from eval.store import SCHEMA

@@ -16,7 +16,8 @@ import torch
 
 from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor, clock
 from eval.failures import Failure
 from eval.judges_apart import check_apart
 from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
@@ -27,7 +28,6 @@ from eval.prompts import Prompt
 from eval.run_arrays import answer_arrays, array, source_arrays
 from eval.store import StorageError, Store
 from eval.strength import CalibrationImages, calibrate, stored_value, usable
-from eval.timed_editor import TimedEditor, clock
 
 KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
 UNKNOWN_STRENGTH = float("nan")  # of chunks whose calibration is missing

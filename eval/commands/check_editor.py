@@ -26,8 +26,8 @@ def check_editor(
 
     The exit code is 1 if a check fails.
     """
-    from eval import conformance, registry
     from eval.domains import load_domain
+    from eval.editors.protocol import conformance, registry
     from eval.errors import UsageError
     from eval.prompts import choose
 

@@ -14,7 +14,7 @@ from eval.errors import UsageError
 
 if TYPE_CHECKING:
     from eval.domains.base import Domain
-    from eval.editor_spec import EditorSpec
+    from eval.editors.spec import EditorSpec
     from eval.plan import Arguments, Strength
     from eval.prompts import Prompt
     from eval.store import Store
@@ -97,8 +97,8 @@ def planned(
         UsageError: something that does not exist.
     """
     from eval.domains import load_domain
+    from eval.editors.registry import parse_methods
     from eval.plan import CHUNK, Arguments, check_prompts
-    from eval.registry import parse_methods
 
     specs, problems = parse_methods(methods)
     for problem in problems:

@@ -12,11 +12,11 @@ from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import MissingNetworkError
 from deltaedit.latents import Latents
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import offers_offsets
 from eval.edits.asked import Asked
 from eval.edits.pictures import RGB, to_bytes
 from eval.errors import UsageError
-from eval.timed_editor import offers_offsets
 
 OPTIONS = {"identity": "--identity FILE", "encoder": "--encoder FILE"}  # for networks that are given as files
 BATCH_PIXELS = 4 * 1024 * 1024  # pictures at a time: 4 of 1024 px

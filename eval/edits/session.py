@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import interpolation
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.edits.asked import Asked, read_asked
 from eval.edits.editing import PictureEditor
 from eval.edits.frames import side_by_side, write_frames
@@ -88,7 +88,7 @@ def one_editor(text: str) -> EditorSpec:
     Raises:
         UsageError: there is none, or several.
     """
-    from eval.registry import parse_methods
+    from eval.editors.registry import parse_methods
 
     specs, problems = parse_methods(text)
     if len(specs) != 1:

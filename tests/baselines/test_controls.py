@@ -6,7 +6,7 @@ import torch
 
 from baselines.controls import Identity, RandomDirection, RandomDirections
 from baselines.styleclip_global import StyleClipGlobal
-from eval.editors import Editor
+from eval.editors.protocol import Editor
 
 
 @pytest.mark.parametrize("editor", [Identity(), RandomDirection()])

@@ -6,7 +6,7 @@ import torch
 
 from baselines.styleclip_mapper import PRESETS, StyleClipMapper
 from deltaedit.backbones.stylegan2 import Synthesis
-from eval.editors import Editor
+from eval.editors.protocol import Editor
 
 SHORT = {"steps": 10, "images": 32}
 

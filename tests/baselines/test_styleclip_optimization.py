@@ -8,7 +8,7 @@ import torch
 from baselines.styleclip_optimization import StyleClipOptimization
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
-from eval.editors import Editor
+from eval.editors.protocol import Editor
 
 
 def ready(editor, domain, prompt):

@@ -6,7 +6,7 @@ import torch
 
 from baselines.stylemc import StyleMC, lower_resolution
 from deltaedit.backbones.stylegan2 import Synthesis
-from eval.editors import Editor
+from eval.editors.protocol import Editor
 
 
 def ready(editor, domain, prompt):

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from baselines.tedigan import TediGan
-from eval.editors import Editor
+from eval.editors.protocol import Editor
 
 
 def ready(editor, domain, prompt):

@@ -11,8 +11,8 @@ from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import VARIED_TEXTS
 from deltaedit.train import TrainMapper
-from eval.editor_spec import EditorSpec
-from eval.timed_editor import TimedEditor
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor
 
 SMALL = {"steps": 20, "batch": 8, "relevance_images": 4, "relevance_statistics": 30}
 

@@ -22,7 +22,7 @@ from eval.determinism import (
     line,
     stored_drift,
 )
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.manifest import manifest
 from eval.plan import Arguments, Chunk, parse_strengths
 from eval.prompts import Prompt

@@ -18,7 +18,7 @@ from baselines.controls import Identity
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval import statistics
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging import judge_sources
 from eval.manifest import manifest

@@ -16,7 +16,7 @@ import torch
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.failures import Failure, failure_lines
 from eval.manifest import manifest

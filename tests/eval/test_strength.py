@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from deltaedit.latents import Latents
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor
 from eval.matching import SweepPoint
 from eval.plan import SWEEP
 from eval.prompts import Prompt
 from eval.strength import CalibrationImages, best_balance, calibrate, record, stored_value, sweep
-from eval.timed_editor import TimedEditor
 
 NAN = float("nan")
 

@@ -83,7 +83,7 @@ def test_every_editor_works_with_any_prompt(here, method, prompt, capsys):
 
 
 def test_quick_knows_every_built_in_editor():
-    from eval.registry import BUILT_IN
+    from eval.editors.registry import BUILT_IN
 
     assert QUICK.keys() == BUILT_IN.keys()
 

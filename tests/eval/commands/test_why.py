@@ -19,7 +19,7 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval import statistics
 from eval.cli import main
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
 from eval.plan import Arguments, parse_strengths

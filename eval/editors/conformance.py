@@ -1,6 +1,6 @@
-"""The conformance kit: does an editor keep the contract of ``eval.editors.Editor``?
+"""The conformance kit: does an editor keep the contract of ``eval.editors.protocol.Editor``?
 
-    from eval.conformance import check_editor
+    from eval.editors.conformance import check_editor
     for check in check_editor(MyEditor, domain.editing, domain.test_sources(3).latents, domain.prompts[0]):
         assert check.passed, check
 
@@ -21,10 +21,10 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval import judge_guard
 from eval.domains.base import Judges
-from eval.editors import Editor
+from eval.editors.protocol import Editor
+from eval.editors.timed_editor import clock, offers_offsets
 from eval.judges_apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
-from eval.timed_editor import clock, offers_offsets
 
 CODES = ("w_plus", "s", "s_rgb")
 KEEPS = {"S": ("w_plus", "s_rgb"), "W+": ()}  # codes that an editor of this space leaves alone

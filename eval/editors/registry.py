@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from eval.editor_spec import EditorSpec, parse_parameters, split_methods
+from eval.editors.spec import EditorSpec, parse_parameters, split_methods
 from eval.errors import UsageError, unknown
 
 ENTRY_POINTS = "deltabench.editors"

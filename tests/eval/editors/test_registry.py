@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval import registry
-from eval.editor_spec import parameters_of
+from eval.editors.protocol import registry
+from eval.editors.spec import parameters_of
 from eval.errors import UsageError
 
 EDITOR = """

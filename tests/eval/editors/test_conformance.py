@@ -9,7 +9,7 @@ from baselines.stylemc import StyleMC
 from baselines.tedigan import TediGan
 from deltaedit.latents import Latents
 from eval.commands import check_editor as command
-from eval.conformance import check_editor
+from eval.editors.conformance import check_editor
 
 GOOD = {
     "identity": Identity,

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from eval.editor_spec import parameters_of, parse_parameters, split_methods
+from eval.editors.spec import parameters_of, parse_parameters, split_methods
 from eval.errors import UsageError
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from eval.editors import Editor
-from eval.registry import parse_methods
+from eval.editors.protocol import Editor
+from eval.editors.registry import parse_methods
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "adding_an_editor.md"
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "adding_an_editor.md"
 
 
 def test_the_editor_of_the_guide_works(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

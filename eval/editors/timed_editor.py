@@ -26,7 +26,7 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval import judge_guard
 from eval.domains.base import Judges
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
 from eval.judges_apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 

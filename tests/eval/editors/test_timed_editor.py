@@ -10,9 +10,9 @@ import torch
 from deltaedit.artefacts import Artefacts
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval.editor_spec import EditorSpec
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import RecordingArtefacts, TimedEditor, clock, offers_offsets
 from eval.prompts import Prompt
-from eval.timed_editor import RecordingArtefacts, TimedEditor, clock, offers_offsets
 
 
 class Stopped:
@@ -33,7 +33,7 @@ TIME = Stopped()
 
 @pytest.fixture(autouse=True)
 def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.timed_editor.time", TIME)
+    monkeypatch.setattr("eval.editors.timed_editor.time", TIME)
     monkeypatch.setattr("deltaedit.artefacts.time", TIME)
 
 
@@ -72,7 +72,7 @@ def test_the_three_verbs_are_timed_apart(tiny_domain: Any) -> None:
 
 
 def test_the_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.timed_editor.time", time)
+    monkeypatch.setattr("eval.editors.timed_editor.time", time)
     began = clock(torch.device("cpu"))
     time.sleep(0.02)
     assert clock(torch.device("cpu")) - began >= 0.02
