@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from deltaedit.editor import DeltaEdit, Target
 from eval.domains import load_domain
 from eval.domains.avatars import datasets
-from eval.judging import judge_attributes, round_to_8_bit
+from eval.judging.cells import judge_attributes, round_to_8_bit
 from eval.strength import usable
 
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)

@@ -17,19 +17,19 @@ import torch
 
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
 from deltaedit.latents import Latents
-from eval import judge_guard
 from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
+from eval.domains import guard as judge_guard
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError
-from eval.judges_apart import check_apart
-from eval.judging import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.judging.apart import check_apart
+from eval.judging.cells import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.judging.recipes import recipes
 from eval.manifest import commit
 from eval.plan import CALIBRATION_IMAGES, SWEEP, file_name
 from eval.progress import Progress
 from eval.prompts import Prompt
-from eval.recipes import recipes
 from eval.store import StorageError, Store, first_difference
 from eval.strength import CalibrationImages, calibrate, usable
 

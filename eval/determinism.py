@@ -23,10 +23,10 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.judging.recipes import column_names
 from eval.manifest import DETERMINISM
 from eval.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks
-from eval.recipes import column_names
 from eval.store import StorageError, Store
 from eval.strength import usable
 

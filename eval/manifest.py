@@ -13,7 +13,7 @@ from typing import Any
 from deltaedit.artefacts import hardware_name
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
-from eval.inputs import inputs
+from eval.judging.inputs import inputs
 from eval.plan import Arguments
 from eval.store import SCHEMA
 

@@ -19,8 +19,8 @@ from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, clock
 from eval.failures import Failure
-from eval.judges_apart import check_apart
-from eval.judging import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.judging.apart import check_apart
+from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
 from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
 from eval.progress import Progress

@@ -19,7 +19,7 @@ from torch import Tensor
 from deltaedit.latents import Latents
 from eval.domains.base import Domain
 from eval.editors.timed_editor import TimedEditor
-from eval.judging import judge_attributes, round_to_8_bit
+from eval.judging.cells import judge_attributes, round_to_8_bit
 from eval.matching import SweepPoint, gentler_strength, match, next_strength
 from eval.plan import CALIBRATION_IMAGES, DEFAULT_STRENGTH, SWEEP
 from eval.prompts import Prompt

@@ -23,7 +23,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     stand beside the run's own. The exit code is 1 if a judge cannot be used.
     """
     from eval.domains import load_domain
-    from eval.judge_quality import broken_promises, measure_judges
+    from eval.judging.quality import broken_promises, measure_judges
     from eval.shipped_judges import store_judges
     from eval.store import storage_error
 

@@ -126,8 +126,8 @@ def claimed_store(folder: Path, domain: Domain, arguments: Arguments, specs: tup
     """
     from dataclasses import asdict
 
+    from eval.judging.recipes import recipes
     from eval.manifest import manifest
-    from eval.recipes import recipes
     from eval.store import Store
 
     store = Store(folder)

@@ -12,7 +12,7 @@ from torch import Tensor
 from deltaedit.backbones.clip import Clip
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval.judge_guard import guarded, protect
+from eval.domains.guard import guarded, protect
 from eval.prompts import Prompt
 
 
@@ -42,7 +42,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that score. None of them is used by any editor: while one works they raise (``eval.judge_guard``).
+    """The networks that score. None of them is used by any editor: while one works they raise (``eval.domains.guard``).
 
     Attributes:
         attributes: images [N, 3, H, W] in [-1, 1] -> logits float32 [N, V] of every factor.

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval import judge_guard
+from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors.protocol import Editor
 from eval.editors.timed_editor import clock, offers_offsets
-from eval.judges_apart import check_holds_no_judge, judge_weights
+from eval.judging.apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 
 CODES = ("w_plus", "s", "s_rgb")

@@ -4,8 +4,8 @@ An editor may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`
 edit = codes + strength * offsets. They are then computed once for the same images and prompt, and every edit that uses
 them is charged what computing them took.
 
-While an editor is built, prepared, fitted or asked, every judge raises (``eval.judge_guard``); after ``prepare`` and
-``fit`` it must hold no judge's weights (``eval.judges_apart``).
+While an editor is built, prepared, fitted or asked, every judge raises (``eval.domains.guard``); after ``prepare`` and
+``fit`` it must hold no judge's weights (``eval.judging.apart``).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from torch import Tensor
 from deltaedit.artefacts import Artefact, Artefacts, hardware_name
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval import judge_guard
+from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors.spec import EditorSpec
-from eval.judges_apart import check_holds_no_judge, judge_weights
+from eval.judging.apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 
 

@@ -10,9 +10,9 @@ import torch
 from deltaedit.editor import DeltaEdit
 from eval.ablation import Ablation, Arm
 from eval.ablation_run import COLUMNS, AblationRunner, claim, jobs, record
+from eval.domains.guard import protect
 from eval.errors import UsageError
-from eval.judge_guard import protect
-from eval.judging import judge_answers, judge_edits, judge_sources
+from eval.judging.cells import judge_answers, judge_edits, judge_sources
 from eval.store import Store
 
 SETTINGS = {

@@ -23,10 +23,10 @@ from eval.determinism import (
     stored_drift,
 )
 from eval.editors.spec import EditorSpec
+from eval.judging.recipes import recipes
 from eval.manifest import manifest
 from eval.plan import Arguments, Chunk, parse_strengths
 from eval.prompts import Prompt
-from eval.recipes import recipes
 from eval.runner import Runner
 from eval.store import Store
 

@@ -19,10 +19,10 @@ from deltaedit.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.failures import Failure, failure_lines
+from eval.judging.recipes import recipes
 from eval.manifest import manifest
 from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.recipes import recipes
 from eval.runner import Runner
 from eval.store import StorageError, Store
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import Clip
-from eval import judge_guard
+from eval.domains import guard as judge_guard
 from eval.domains.avatars.captions import tokenizer
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
 from eval.domains.avatars.networks import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from eval.judging import round_to_8_bit
+from eval.judging.cells import round_to_8_bit
 from eval.metrics.attributes import log_odds
 from eval.metrics.identity import floor_and_ceiling, identity_similarity
 

@@ -20,11 +20,11 @@ from deltaedit.latents import Latents
 from eval import statistics
 from eval.cli import main
 from eval.editors.spec import EditorSpec
+from eval.judging.recipes import recipes
 from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
 from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.recipes import recipes
 from eval.runner import Runner
 from eval.store import Store
 from reports.recipes import row

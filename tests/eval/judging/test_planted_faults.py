@@ -20,12 +20,12 @@ from deltaedit.latents import Latents
 from eval import statistics
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
-from eval.judging import judge_sources
+from eval.judging.cells import judge_sources
+from eval.judging.recipes import recipes
 from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
 from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.recipes import recipes
 from eval.runner import Runner
 from eval.store import Store
 from reports.tables import write_tables
@@ -169,7 +169,7 @@ def fitted_judge(domain: Any) -> dict[str, Any]:
 
 def build_tiny_domain(cache: Path) -> Any:
     """That of ``tests/conftest.py``, here for a fixture of the whole module."""
-    spec = importlib.util.spec_from_file_location("tiny", Path(__file__).resolve().parents[1] / "conftest.py")
+    spec = importlib.util.spec_from_file_location("tiny", Path(__file__).resolve().parents[2] / "conftest.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -17,9 +17,9 @@ from deltaedit.latents import Latents
 from deltaedit.text import text_feature
 from eval.domains.base import Domain, Sources
 from eval.errors import UsageError
-from eval.judging import round_to_8_bit
+from eval.judging.cells import round_to_8_bit
+from eval.judging.source_checks import WORST_LOSS
 from eval.prompts import Prompt
-from eval.source_checks import WORST_LOSS
 
 BATCH = 64
 FALSE_MATCH_RATES = (0.01, 0.001)  # share of pairs of different persons that the threshold lets pass

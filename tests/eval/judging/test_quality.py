@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from eval.commands.judges import judges as command
 from eval.errors import UsageError
-from eval.judge_quality import _verification, broken_promises, measure_judges
-from eval.judging import round_to_8_bit
+from eval.judging.cells import round_to_8_bit
+from eval.judging.quality import _verification, broken_promises, measure_judges
 from reports.judges import identity_table, readers_table
 
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Judges
+from eval.domains.guard import Watch
+from eval.domains.reachable import reachable
 from eval.errors import UsageError
-from eval.judge_guard import Watch
-from eval.reachable import reachable
 
 FEWEST_NUMBERS = 64  # a smaller tensor may equal another by chance or convention (means, biases, temperatures)
 EDITING_NETWORKS = ("synthesis", "encoder", "clip", "identity", "perceptual")  # fields of EditingDomain

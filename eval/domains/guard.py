@@ -2,7 +2,7 @@
 
 Caught: a call of a judge, of a network inside it or of a copy of that, from wherever the editor has it; reading a
 judge's weight file through ``eval``; both also where the editor hides the error, because a touch is remembered. That
-an editor holds no judge's weights is looked for in ``eval.judges_apart``.
+an editor holds no judge's weights is looked for in ``eval.judging.apart``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eval.reachable import reachable
+from eval.domains.reachable import reachable
 
 
 class JudgeTouched(RuntimeError):

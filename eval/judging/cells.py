@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
+from eval.judging.recipes import column_names
+from eval.judging.source_checks import check_distinct, check_reading
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.clip_score import PromptFeatures, clip_score, directional_similarity
 from eval.metrics.counterfactual import psnr, ssim
 from eval.metrics.identity import identity_similarity
 from eval.metrics.locality import outside_l1, outside_psnr
 from eval.prompts import Prompt
-from eval.recipes import column_names
-from eval.source_checks import check_distinct, check_reading
 
 BATCH = 64  # images at once where a caller names no other number
 

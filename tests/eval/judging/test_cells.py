@@ -13,7 +13,7 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
-from eval.judging import (
+from eval.judging.cells import (
     judge_answers,
     judge_attributes,
     judge_edits,
@@ -21,9 +21,9 @@ from eval.judging import (
     round_to_8_bit,
     to_uint8,
 )
+from eval.judging.recipes import column_names, recipes
 from eval.metrics.counterfactual import PSNR_CEILING_DB
 from eval.prompts import Prompt
-from eval.recipes import column_names, recipes
 
 FACTORS = {"hair": ("black", "red", "gray"), "glasses": ("no", "yes"), "mouth": ("flat", "smile")}
 PROMPT = Prompt("glasses", "face", "face with glasses", "glasses", "yes")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from eval.inputs import inputs
+from eval.judging.inputs import inputs
 
 
 def test_every_network_gets_the_whole_picture_of_the_generator(tiny_domain: Any) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from eval.domains.base import Sources
 from eval.errors import UsageError
-from eval.judging import judge_sources
-from eval.source_checks import check_distinct, check_reading, readings
+from eval.judging.cells import judge_sources
+from eval.judging.source_checks import check_distinct, check_reading, readings
 
 FACTORS = {"glasses": ("none", "some"), "hair": ("black", "blond", "red")}
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from eval.domains.avatars.networks import WEIGHTS
 from eval.domains.avatars.weights_io import Weights
+from eval.domains.guard import JudgeTouched, editing
 from eval.errors import UsageError
-from eval.judge_guard import JudgeTouched, editing
-from eval.judges_apart import FEWEST_NUMBERS, check_apart, check_holds_no_judge, held_weights, judge_weights
+from eval.judging.apart import FEWEST_NUMBERS, check_apart, check_holds_no_judge, held_weights, judge_weights
 
 
 def touches(work):
