@@ -20,7 +20,7 @@ from eval.domains import load_domain
 from eval.editors.registry import parse_methods
 from eval.editors.timed_editor import TimedEditor, offers_offsets
 from eval.judging.cells import judge_answers, judge_attributes, judge_edits, judge_sources
-from eval.strength import usable
+from eval.runs.calibration import usable
 
 
 def seconds_of(work, *arguments):

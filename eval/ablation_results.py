@@ -10,10 +10,10 @@ import numpy as np
 from eval.ablation import Ablation
 from eval.ablation_run import COLUMNS, RECORD, jobs
 from eval.prompts import Prompt
+from eval.runs.store import Store
 from eval.statistics import holm
 from eval.statistics.cells import LIKE_THESE, SHARES
 from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
-from eval.store import Store
 from reports.tables.ablation import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
 SWEEP_NUMBERS = ("strength", "success", "kept", "effect")

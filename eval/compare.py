@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.errors import UsageError, unknown
+from eval.runs.reader import Run
 from eval.statistics import THESE_PROMPTS, compare_paired, grid_of, holm, metric_columns, verdict, with_setting
 from reports.recipes import refuse_mixture
-from reports.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -36,7 +36,7 @@ def place_judges(folder: Path, figures: bool) -> list[Path]:
 
 def store_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -> tuple[tuple[Table, ...], list[Path]]:
     """Write ``judges.json``, its tables and, if wanted, its figure into a folder that exists: the tables, all files."""
-    from eval.store import Store
+    from eval.runs.store import Store
     from reports.judges import write_judges
 
     Store(folder).write_json(FILE, found)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from eval.runs.reader import Run
 from reports.layout import Block, Table, Value
-from reports.run import Run
 
 FILE = "determinism.json"
 MARK = "†"

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from eval.runs.reader import Run, opened
 from reports.explorer_cells import SHOWN, cells
 from reports.explorer_images import Pictures, pictures
 from reports.explorer_numbers import numbers
@@ -16,7 +17,6 @@ from reports.explorer_sets import set_columns, sets
 from reports.explorer_stops import Choices
 from reports.explorer_tables import columns, described, populations, tables
 from reports.matched import is_control
-from reports.run import Run, opened
 from reports.style import colours
 from reports.tables.matched import Statistics
 

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from eval.runs.reader import KINDS, Run
 from reports.matched import Matched
 from reports.pareto import pareto
-from reports.run import KINDS, Run
 
 EVERY, COMMON = "all", "common"
 
@@ -20,7 +20,7 @@ class Stop:
 
     Attributes:
         name: ``default``, ``calibrated``, ``given-2`` or ``matched-0.5``; stands in links.
-        kind: one of ``reports.run.KINDS``.
+        kind: one of ``eval.runs.reader.KINDS``.
         label: for readers.
         rows: positions in ``Run.rows``, int64 [n].
         goal: target effect in σ of a matched strength, otherwise None.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+from eval.runs.reader import ORACLE, Run
 from reports.explorer_numbers import rounded, scope_of
 from reports.explorer_stops import COMMON, EVERY, Choices, Stop
 from reports.matched import is_control
-from reports.run import ORACLE, Run
 from reports.tables.main import MEASURES
 from reports.tables.matched import EFFECT
 from reports.tables.matched import MEASURES as MATCHED_MEASURES

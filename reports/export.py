@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reports.run import Run
+from eval.runs.reader import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame

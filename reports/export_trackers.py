@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eval.runs.reader import Run
 from reports.export import export_files
 from reports.layout import Value
-from reports.run import Run
 
 PROJECT = "deltabench"
 KEYS = ("editor", "kind", "strength", "goal", "role")

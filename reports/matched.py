@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.runs.reader import Run
 from reports.intervals import Interval, interval
-from reports.run import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame

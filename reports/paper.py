@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.runs.reader import Run
 from reports.figures.attributes import attributes_figure
 from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
@@ -26,7 +27,6 @@ from reports.paper_provenance import provenance_section
 from reports.paper_published import published_part
 from reports.paper_runtime import STAGES, runtime_parts, stage_text
 from reports.pareto import pareto
-from reports.run import Run
 from reports.style import house_style, save
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from eval.runs.reader import Run, Setting
 from reports.figures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
 from reports.figures.kept import COLLATERAL
 from reports.figures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
@@ -11,7 +12,6 @@ from reports.figures.strips import Strip, strips, strips_figure
 from reports.layout import Block, Table, number
 from reports.matched import is_control
 from reports.paper_parts import FigurePart, Part, Section, TablePart, counted
-from reports.run import Run, Setting
 
 MARKED = "✓: the judge sees what was asked for."
 GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest

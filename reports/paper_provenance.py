@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from eval.runs.reader import Run
 from reports.layout import Block, Table, Value
 from reports.paper_parts import Section, TablePart, counted
-from reports.run import Run
 
 SHORT_SHA = 12
 

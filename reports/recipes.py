@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from eval.runs.reader import Run
 from reports.layout import Table
-from reports.run import Run
 from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
 
 FILE = "recipes.csv"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from eval.ablation import Ablation
     from eval.domains.base import Domain
-    from eval.store import Store
+    from eval.runs.store import Store
     from reports.layout import Table
 
 POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, which the help must not import
@@ -106,7 +106,7 @@ def _overridden(
 def _execute(ablation: Ablation, domain: str, population: str, out: Path | None) -> int:
     from eval.ablation_run import AblationRunner, claim, record
     from eval.domains import load_domain
-    from eval.store import Store
+    from eval.runs.store import Store
 
     loaded = load_domain(domain)
     folder = out or Path("deltabench-runs") / ablation.folder_name(domain)
@@ -125,7 +125,7 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain, population:
     """Write and print the table, write the figure."""
     from eval.ablation import chosen
     from eval.ablation_results import read_results
-    from eval.store import storage_error
+    from eval.runs.store import storage_error
     from reports.figures.ablation import ablation_figure
     from reports.style import house_style, save
     from reports.tables.ablation import ablation_table

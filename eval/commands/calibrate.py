@@ -10,8 +10,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from eval.plan import Arguments
-    from eval.store import Store
+    from eval.runs.plan import Arguments
+    from eval.runs.store import Store
 
 OUT_OF_REACH = "–"
 
@@ -47,10 +47,10 @@ def calibrate(
     from rich.console import Console
 
     from eval.commands.run import claimed_store, default_folder, planned
-    from eval.failures import failure_lines
-    from eval.plan import PROTOCOLS, parse_strengths
-    from eval.runner import Runner
-    from eval.store import Store
+    from eval.runs.failures import failure_lines
+    from eval.runs.plan import PROTOCOLS, parse_strengths
+    from eval.runs.runner import Runner
+    from eval.runs.store import Store
 
     asked = parse_strengths(PROTOCOLS["matched"])
     count = min(images, limit or images)

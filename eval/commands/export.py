@@ -12,8 +12,8 @@ from eval.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from eval.runs.reader import Run
     from reports.layout import Value
-    from reports.run import Run
 
 FORMATS = ("csv", "parquet", "wandb", "mlflow")
 LAYOUTS = ("wide", "long")  # of reports.export, which the help must not import
@@ -37,7 +37,7 @@ def export(run: Path, format_: str, layout: str, out: Path | None) -> int:
 
     Example: deltabench export RUN --to parquet
     """
-    from eval.store import storage_error
+    from eval.runs.store import storage_error
 
     if not (run / "manifest.json").exists():
         raise UsageError(f"{run} is not a run folder: it has no manifest.json; `deltabench run` makes one.")
@@ -72,9 +72,9 @@ def _require(package: str) -> None:
 
 
 def _write(folder: Path, out: Path, format_: str, layout: str) -> list[Path]:
+    from eval.runs.reader import Run
     from reports import export_trackers
     from reports.export import export_files
-    from reports.run import Run
 
     run = Run(folder)
     if format_ in ("csv", "parquet"):

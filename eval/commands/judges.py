@@ -24,8 +24,8 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     """
     from eval.domains import load_domain
     from eval.judging.quality import broken_promises, measure_judges
+    from eval.runs.store import storage_error
     from eval.shipped_judges import store_judges
-    from eval.store import storage_error
 
     domain = load_domain(domain_name)
     folder = out or Path("deltabench-runs") / f"judges-{domain_name}"

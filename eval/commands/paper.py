@@ -46,11 +46,11 @@ def paper(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], 
 def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], out: Path) -> list[Path]:
     from eval import statistics
     from eval.metrics.set_distances import SetDistances
-    from eval.store import storage_error
+    from eval.runs.reader import Run
+    from eval.runs.store import storage_error
     from reports.paper import write_paper
     from reports.paper_ablations import find_ablations
     from reports.paper_alignment import find_alignments
-    from reports.run import Run
     from reports.tables import build_tables
 
     places = (run.resolve().parent, Path("deltabench-runs").resolve())

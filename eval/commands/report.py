@@ -40,9 +40,9 @@ def write_report(run: Path, figures: bool) -> None:
 
     from eval import statistics
     from eval.metrics.set_distances import SetDistances
+    from eval.runs.reader import Run
+    from eval.runs.store import storage_error
     from eval.shipped_judges import place_judges
-    from eval.store import storage_error
-    from reports.run import Run
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 

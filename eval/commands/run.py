@@ -15,9 +15,9 @@ from eval.errors import UsageError
 if TYPE_CHECKING:
     from eval.domains.base import Domain
     from eval.editors.spec import EditorSpec
-    from eval.plan import Arguments, Strength
     from eval.prompts import Prompt
-    from eval.store import Store
+    from eval.runs.plan import Arguments, Strength
+    from eval.runs.store import Store
 
 
 @click.command()
@@ -69,7 +69,7 @@ def run(
 
     The same command again finishes what is missing and does nothing twice.
     """
-    from eval.plan import PROTOCOLS, parse_strengths
+    from eval.runs.plan import PROTOCOLS, parse_strengths
 
     asked = parse_strengths(PROTOCOLS[protocol] if strengths is None else strengths)
     count = min(images, limit or images)
@@ -98,7 +98,7 @@ def planned(
     """
     from eval.domains import load_domain
     from eval.editors.registry import parse_methods
-    from eval.plan import CHUNK, Arguments, check_prompts
+    from eval.runs.plan import CHUNK, Arguments, check_prompts
 
     specs, problems = parse_methods(methods)
     for problem in problems:
@@ -127,8 +127,8 @@ def claimed_store(folder: Path, domain: Domain, arguments: Arguments, specs: tup
     from dataclasses import asdict
 
     from eval.judging.recipes import recipes
-    from eval.manifest import manifest
-    from eval.store import Store
+    from eval.runs.manifest import manifest
+    from eval.runs.store import Store
 
     store = Store(folder)
     store.claim(
@@ -166,8 +166,8 @@ def shipped_costs() -> Mapping[str, Any]:
 
 def _describe(arguments: Arguments, folder: Path) -> None:
     """What `--dry-run` prints."""
-    from eval.plan import cell_count, estimated_s, sweep_count
-    from eval.progress import duration
+    from eval.runs.plan import cell_count, estimated_s, sweep_count
+    from eval.runs.progress import duration
 
     costs = shipped_costs()
     seconds = estimated_s(arguments, costs)
@@ -192,10 +192,10 @@ def _execute(
     from contextlib import nullcontext
 
     from eval.commands.report import write_report
-    from eval.determinism import check_editors, deterministic_mode
-    from eval.failures import failure_lines
-    from eval.runner import Runner
-    from eval.store import Store
+    from eval.runs.determinism import check_editors, deterministic_mode
+    from eval.runs.failures import failure_lines
+    from eval.runs.runner import Runner
+    from eval.runs.store import Store
 
     with Store(folder).lock():
         store = claimed_store(folder, domain, arguments, specs)

@@ -48,7 +48,7 @@ def explained(run: Path, value: str) -> dict[str, Any]:
         ValueError: RUN is no run, or nothing or several numbers fit VALUE.
     """
     from eval import statistics
-    from reports.run import Run
+    from eval.runs.reader import Run
     from reports.why.cell import explain_cell, find_cell
     from reports.why.explain import explain
     from reports.why.files import Files
@@ -76,7 +76,7 @@ def _print(found: dict[str, Any]) -> None:
 
 def _print_overview(run: Path) -> None:
     """The tables, a value of each and its columns."""
-    from reports.run import Run
+    from eval.runs.reader import Run
     from reports.why.value import overview
 
     Run(run)

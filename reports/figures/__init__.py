@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eval.runs.reader import Run, opened
 from reports.figures.attributes import attributes_figure
 from reports.figures.frechet import frechet_figure
 from reports.figures.grid import grid_figure
@@ -11,7 +12,6 @@ from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.run import Run, opened
 from reports.style import house_style, save
 
 __all__ = ["write_figures"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eval.runs.reader import Run
 from reports.figures.heatmap import draw_rates
-from reports.run import Run
 from reports.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
 from reports.tables.attributes import attribute_entries
 

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.run import ORACLE, Run
+from eval.runs.reader import ORACLE, Run
 from reports.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 from reports.tables.frechet import EXACT, INVERSION, NAME, SIZES_NAME
 

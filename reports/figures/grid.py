@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from eval.runs.reader import Run, Setting
 from reports.figures.kept import canvas
-from reports.run import Run, Setting
 from reports.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:

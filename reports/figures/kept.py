@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.runs.reader import Run
 from reports.matched import is_control
-from reports.run import Run
 from reports.style import FAINT, axes_at, new_figure
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from eval.runs.reader import Run
 from reports.intervals import Interval
 from reports.layout import interval_text
 from reports.matched import Matched
 from reports.pareto import EFFECT, Axis, Curve, Pareto, pareto
-from reports.run import Run
 from reports.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eval.runs.reader import Run, Setting
 from reports.figures.grid import MARK
 from reports.figures.kept import Kept, canvas, draw_image, median_person
-from reports.run import Run, Setting
 from reports.style import INK, SMALL_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eval.runs.reader import KINDS, Run, Setting
 from reports.intervals import Interval
-from reports.run import KINDS, Run, Setting
 from reports.style import (
     FAINT,
     INK,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eval.runs.reader import Run, Setting
 from reports.intervals import Interval, interval
 from reports.layout import Block, Table, Value, interval_columns, number
-from reports.run import Run, Setting
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.runs.reader import Run, Setting
 from reports.intervals import Interval, interval
-from reports.run import Run, Setting
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run
 from reports.intervals import Interval
 from reports.layout import Block, Table, Value, interval_columns, interval_text
 from reports.matched import at_ceiling
-from reports.run import ORACLE, Run
 from reports.tables.bar import mean_of
 
 if TYPE_CHECKING:

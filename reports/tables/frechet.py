@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run, Setting
 from reports.layout import NOT_AVAILABLE, Block, Table, Value, number
-from reports.run import ORACLE, Run, Setting
 
 EXACT, INVERSION = "exact answer", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run
 from reports.intervals import Interval
 from reports.layout import Block, Table, Value, interval_columns, interval_text
 from reports.matched import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
-from reports.run import ORACLE, Run
 from reports.tables.counterfactual import CEILING_MARK
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from eval.runs.reader import Run
 from reports.layout import Block, Table, Value, number
-from reports.run import Run
 from reports.tables.frechet import INVERSION, Pool, SetDistances
 
 NAME = "originals"

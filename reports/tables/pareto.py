@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from eval.runs.reader import Run
 from reports.layout import Block, Table, Value, interval_columns, interval_text
 from reports.matched import Matched
 from reports.pareto import EFFECT, Pareto, pareto
-from reports.run import Run
 
 COLUMNS = (
     *("axis", "editor", "goal", "effect", "effect_low", "effect_high", "value", "value_low", "value_high"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from eval.runs.reader import Run, Setting
 from reports.layout import Block, Table, Value, interval_columns, interval_text
-from reports.run import Run, Setting
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
 
 COLUMNS = (

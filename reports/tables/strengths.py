@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.runs.reader import Run
 from reports.layout import Block, Table, Value, number
-from reports.run import Run
 
 COLUMNS = ("editor", "prompt", "strength", "success", "kept", "effect", "harmonic_mean", "chosen")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run
 from reports.layout import NOT_AVAILABLE, Value
-from reports.run import ORACLE, Run
 from reports.tables.matched import Statistics, find_groups
 from reports.why import goals
 from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, SEED, Column

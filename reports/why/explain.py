@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run
 from reports.determinism import read_determinism
-from reports.run import ORACLE, Run
 from reports.tables.matched import Statistics
 from reports.why.again import (
     Question,

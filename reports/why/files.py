@@ -1,4 +1,4 @@
-"""The chunk files of a run, read plainly: a second way to the cells, apart from ``reports.run`` and the tables."""
+"""The chunk files of a run, read plainly: a second way to the cells, apart from ``eval.runs.reader`` and the tables."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from eval.ablation_results import read_ablation, read_results
 from eval.ablation_run import COLUMNS, RECORD, Job
 from eval.errors import UsageError
 from eval.prompts import Prompt
-from eval.store import Store
+from eval.runs.store import Store
 
 PROMPTS = tuple(Prompt(name, "face", f"face with {name}", "x", name) for name in ("one", "two"))
 ARMS = (Arm("base"), Arm("worse"), Arm("alike"))

@@ -13,7 +13,7 @@ from eval.ablation_run import COLUMNS, AblationRunner, claim, jobs, record
 from eval.domains.guard import protect
 from eval.errors import UsageError
 from eval.judging.cells import judge_answers, judge_edits, judge_sources
-from eval.store import Store
+from eval.runs.store import Store
 
 SETTINGS = {
     **{"steps": 12, "batch": 8, "relevance_images": 2, "relevance_statistics": 20},

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
-from reports.run import Run
+from eval.runs.reader import Run
 
 FACTORS = {
     "skin": ["light", "dark"],

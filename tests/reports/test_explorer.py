@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from eval import statistics
+from eval.runs.reader import Run
 from reports.explorer import write_explorer
 from reports.explorer_images import Packing, ladder, pictures
 from reports.explorer_stops import Choices
-from reports.run import Run
 from reports.tables import write_tables
 
 HOSTILE = "</script><script>alert(1)</script><!-- &amp; \u2028 \"'"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from eval import statistics
+from eval.runs.reader import Run
 from reports.explorer import write_explorer
-from reports.run import Run
 from reports.tables import write_tables
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -5,8 +5,8 @@ import pandas
 import pytest
 
 from eval.metrics.info import metric_info
+from eval.runs.reader import Run
 from reports.export import KEYS, describe, export_files, long_cells, recipes, wide_cells
-from reports.run import Run
 
 
 def chunk_rows(folder):

@@ -3,8 +3,8 @@ import sqlite3
 
 import pytest
 
+from eval.runs.reader import Run
 from reports.export_trackers import summaries, to_mlflow, to_wandb
-from reports.run import Run
 
 ROWS = [
     {"editor": "a", "kind": "default", "strength": "1", "kept": 0.5, "kept_low": "n/a", "identity": None},

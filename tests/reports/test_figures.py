@@ -4,13 +4,13 @@ import shutil
 import numpy as np
 import pytest
 
+from eval.runs.reader import Run
 from reports.figures import write_figures
 from reports.figures.attributes import attributes_figure
 from reports.figures.grid import chosen_prompts, grid_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.run import Run
 from reports.style import EDITOR_COLOURS, ONE_COLUMN_IN, TWO_COLUMNS_IN, house_style
 
 NAMES = ("grid", "success_preservation", "prompts", "attributes", "runtime")

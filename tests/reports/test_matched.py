@@ -7,9 +7,9 @@ import pandas
 import pytest
 from scipy.integrate import trapezoid
 
+from eval.runs.reader import Run
 from reports.matched import Matched, at_ceiling
 from reports.pareto import pareto, trapezoid_weights
-from reports.run import Run
 
 DELTAEDIT, GLOBAL, VARIANT, IDENTITY = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]", "identity"
 

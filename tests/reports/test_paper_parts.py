@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import reports.paper_published
+from eval.runs.reader import Run
 from reports.figures.failures import worst_cells
 from reports.figures.kept import Kept, median_person
 from reports.figures.qualitative import pages, qualitative_grid
@@ -15,7 +16,6 @@ from reports.paper_latex import escaped, header_lines
 from reports.paper_published import published, published_part, published_text
 from reports.paper_reading import read_table
 from reports.paper_runtime import amortised_s, cheaper
-from reports.run import Run
 from reports.tables.runtime import Cost
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eval import statistics
+from eval.runs.reader import Run
 from reports.recipes import COLUMNS, recipe_difference, refuse_mixture, row
-from reports.run import Run
 from reports.tables import build_tables, write_tables
 
 ABOUT = {

@@ -10,8 +10,8 @@ import pytest
 
 from eval import statistics
 from eval.metrics.set_distances import SetDistances
+from eval.runs.reader import SCHEMA, Run
 from reports.export import export_files
-from reports.run import SCHEMA, Run
 from reports.tables import summary, write_tables
 
 

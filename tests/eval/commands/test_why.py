@@ -21,14 +21,14 @@ from eval import statistics
 from eval.cli import main
 from eval.editors.spec import EditorSpec
 from eval.judging.recipes import recipes
-from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
-from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.runner import Runner
-from eval.store import Store
+from eval.runs.manifest import manifest
+from eval.runs.plan import Arguments, parse_strengths
+from eval.runs.reader import Run
+from eval.runs.runner import Runner
+from eval.runs.store import Store
 from reports.recipes import row
-from reports.run import Run
 from reports.tables import build_tables, write_tables
 from reports.why.columns import LABEL, column_of
 from reports.why.value import KEYS, read_table, written

@@ -22,12 +22,12 @@ from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.cells import judge_sources
 from eval.judging.recipes import recipes
-from eval.manifest import manifest
 from eval.metrics.set_distances import SetDistances
-from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.runner import Runner
-from eval.store import Store
+from eval.runs.manifest import manifest
+from eval.runs.plan import Arguments, parse_strengths
+from eval.runs.runner import Runner
+from eval.runs.store import Store
 from reports.tables import write_tables
 
 IMAGES = 40

@@ -1,7 +1,7 @@
 import pytest
 
+from eval.runs.reader import Run
 from reports.figures.pareto import pareto_figure
-from reports.run import Run
 from reports.style import TWO_COLUMNS_IN, house_style
 
 

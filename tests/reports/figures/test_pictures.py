@@ -1,11 +1,11 @@
 import pytest
 
+from eval.runs.reader import Run
 from reports.figures.amortised import amortised_figure
 from reports.figures.failures import failure_cards, failures_figure
 from reports.figures.qualitative import pages, qualitative_figure, qualitative_grid
 from reports.figures.runtime import _middle_half
 from reports.figures.strips import columns, strips, strips_figure
-from reports.run import Run
 from reports.style import TWO_COLUMNS_IN, house_style, spread_labels
 from reports.tables.runtime import Cost
 

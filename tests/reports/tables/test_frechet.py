@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval.commands.report import write_report
-from reports.run import Run
+from eval.runs.reader import Run
 from reports.tables import write_tables
 from reports.tables.frechet import Pool, common_cells, frechet_tables
 

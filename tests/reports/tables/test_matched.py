@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from eval import statistics
-from reports.run import Run
+from eval.runs.reader import Run
 from reports.tables import summary, write_tables
 from reports.tables.matched import COLUMNS, matched_table
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from reports.run import Run
+from eval.runs.reader import Run
 from reports.tables import write_tables
 from reports.tables.frechet import Pool
 from reports.tables.originals import originals_table

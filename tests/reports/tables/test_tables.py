@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
-from reports.run import Run
+from eval.runs.reader import Run
 from reports.tables import summary, write_tables
 
 TABLES = ("main", "prompts", "attributes", "counterfactual", "frechet", "frechet_sizes", "runtime", "strengths")

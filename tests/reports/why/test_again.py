@@ -11,7 +11,7 @@ import pytest
 from eval import statistics
 from eval.metrics.frechet import frechet_distance
 from eval.metrics.set_distances import SetDistances
-from reports.run import Run
+from eval.runs.reader import Run
 from reports.tables import write_tables
 from reports.why.again import agrees
 from reports.why.columns import LABEL, column_of

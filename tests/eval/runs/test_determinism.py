@@ -11,7 +11,10 @@ import torch
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval.determinism import (
+from eval.editors.spec import EditorSpec
+from eval.judging.recipes import recipes
+from eval.prompts import Prompt
+from eval.runs.determinism import (
     LATENT_TOLERANCE,
     THREADS,
     Drift,
@@ -22,13 +25,10 @@ from eval.determinism import (
     line,
     stored_drift,
 )
-from eval.editors.spec import EditorSpec
-from eval.judging.recipes import recipes
-from eval.manifest import manifest
-from eval.plan import Arguments, Chunk, parse_strengths
-from eval.prompts import Prompt
-from eval.runner import Runner
-from eval.store import Store
+from eval.runs.manifest import manifest
+from eval.runs.plan import Arguments, Chunk, parse_strengths
+from eval.runs.runner import Runner
+from eval.runs.store import Store
 
 
 class Steady:

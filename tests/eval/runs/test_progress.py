@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from eval.progress import Progress, duration
+from eval.runs.progress import Progress, duration
 
 
 def test_plain_lines_where_nobody_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = iter((100.0, 107.0))  # at the start, and when 5 of 10 are made
-    monkeypatch.setattr("eval.progress.time", SimpleNamespace(perf_counter=lambda: next(now_s)))
+    monkeypatch.setattr("eval.runs.progress.time", SimpleNamespace(perf_counter=lambda: next(now_s)))
     with Progress(10) as progress:
         progress.describe("smile, deltaedit")
         progress.advance(5)

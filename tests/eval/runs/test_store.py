@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from eval.errors import UsageError
-from eval.plan import Chunk
-from eval.store import StorageError, Store, write_atomically
+from eval.runs.plan import Chunk
+from eval.runs.store import StorageError, Store, write_atomically
 
 MANIFEST: dict[str, Any] = {
     "schema": 1,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from eval.errors import UsageError
-from eval.plan import Chunk, file_name
+from eval.runs.plan import Chunk, file_name
 
 if TYPE_CHECKING:
     import pandas as pd

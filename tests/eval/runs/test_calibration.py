@@ -10,10 +10,10 @@ import torch
 from deltaedit.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.matching import SweepPoint
-from eval.plan import SWEEP
 from eval.prompts import Prompt
-from eval.strength import CalibrationImages, best_balance, calibrate, record, stored_value, sweep
+from eval.runs.calibration import CalibrationImages, best_balance, calibrate, record, stored_value, sweep
+from eval.runs.matching import SweepPoint
+from eval.runs.plan import SWEEP
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.matching import (
+from eval.runs.matching import (
     MOST_HALVINGS,
     MOST_TRIES,
     TOLERANCE,
@@ -16,7 +16,7 @@ from eval.matching import (
     match,
     next_strength,
 )
-from eval.plan import GOALS, SWEEP
+from eval.runs.plan import GOALS, SWEEP
 
 NAN = float("nan")
 

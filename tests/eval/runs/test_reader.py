@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from reports.run import Run
+from eval.runs.reader import Run
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.plan import Chunk
+from eval.runs.plan import Chunk
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from eval.errors import UsageError
-from eval.plan import (
+from eval.prompts import Prompt
+from eval.runs.plan import (
     Arguments,
     Chunk,
     Strength,
@@ -15,7 +16,6 @@ from eval.plan import (
     parse_strengths,
     sweep_count,
 )
-from eval.prompts import Prompt
 
 PROMPTS = (Prompt("smile", "face", "face with smile", "mouth", "smile"), Prompt("hat", "face", "hat", "top", "hat"))
 

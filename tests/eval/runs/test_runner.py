@@ -18,13 +18,13 @@ from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
-from eval.failures import Failure, failure_lines
 from eval.judging.recipes import recipes
-from eval.manifest import manifest
-from eval.plan import Arguments, parse_strengths
 from eval.prompts import Prompt
-from eval.runner import Runner
-from eval.store import StorageError, Store
+from eval.runs.failures import Failure, failure_lines
+from eval.runs.manifest import manifest
+from eval.runs.plan import Arguments, parse_strengths
+from eval.runs.runner import Runner
+from eval.runs.store import StorageError, Store
 
 IMAGES, BATCH = 20, 8  # chunks of 8, 8 and 4; the kept images end inside none of them
 
@@ -364,7 +364,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The folders of runs that were killed as ``KILLS`` says, each time in a process of its own, and gone on with."""
     folders = {name: tmp_path_factory.mktemp("kills") / "run" for name in KILLS}
     kills = [(str(folders[name]), *kill) for name, sequence in KILLS.items() for kill in sequence]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", PROCESSES, str(root / "tests"), json.dumps(kills)]
     told = subprocess.run(command, env=environment, timeout=3600, check=True, capture_output=True, text=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from eval.plan import DEFAULT_STRENGTH, SWEEP
+from eval.runs.plan import DEFAULT_STRENGTH, SWEEP
 
 TOLERANCE = 0.05  # σ; a mean effect over the calibration images is itself known to about 0.1 σ
 MOST_TRIES = 6  # strengths judged for one goal besides the sweep

@@ -25,10 +25,10 @@ from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.judging.recipes import column_names
-from eval.manifest import DETERMINISM
-from eval.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks
-from eval.store import StorageError, Store
-from eval.strength import usable
+from eval.runs.calibration import usable
+from eval.runs.manifest import DETERMINISM
+from eval.runs.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks
+from eval.runs.store import StorageError, Store
 
 THREADS = 1  # the only number of threads that every machine has
 LATENT_TOLERANCE = 1e-3  # between batch sizes, in units of W+ and S, whose numbers are around 1

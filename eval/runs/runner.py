@@ -18,16 +18,16 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, clock
-from eval.failures import Failure
 from eval.judging.apart import check_apart
 from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
 from eval.metrics.runtime import peak_memory_mib
-from eval.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
-from eval.progress import Progress
 from eval.prompts import Prompt
-from eval.run_arrays import answer_arrays, array, source_arrays
-from eval.store import StorageError, Store
-from eval.strength import CalibrationImages, calibrate, stored_value, usable
+from eval.runs.arrays import answer_arrays, array, source_arrays
+from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
+from eval.runs.failures import Failure
+from eval.runs.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
+from eval.runs.progress import Progress
+from eval.runs.store import StorageError, Store
 
 KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
 UNKNOWN_STRENGTH = float("nan")  # of chunks whose calibration is missing
