@@ -13,9 +13,9 @@ from eval.errors import UsageError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from eval.ablation import Ablation
     from eval.domains.base import Domain
     from eval.runs.store import Store
+    from eval.studies.ablation.plan import Ablation
     from reports.layout import Table
 
 POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, which the help must not import
@@ -57,7 +57,7 @@ def ablate(
 
     Example: deltabench ablate conditioning
     """
-    from eval.ablation import check, find
+    from eval.studies.ablation.plan import check, find
 
     if listed or name is None:
         show_list()
@@ -69,7 +69,7 @@ def ablate(
 
 def show_list() -> None:
     """Print the ablations of the package."""
-    from eval.ablation import load, shipped
+    from eval.studies.ablation.plan import load, shipped
 
     known = {name: load(path) for name, path in shipped().items()}
     width = max(map(len, known))
@@ -104,9 +104,9 @@ def _overridden(
 
 
 def _execute(ablation: Ablation, domain: str, population: str, out: Path | None) -> int:
-    from eval.ablation_run import AblationRunner, claim, record
     from eval.domains import load_domain
     from eval.runs.store import Store
+    from eval.studies.ablation.run import AblationRunner, claim, record
 
     loaded = load_domain(domain)
     folder = out or Path("deltabench-runs") / ablation.folder_name(domain)
@@ -123,10 +123,10 @@ def _execute(ablation: Ablation, domain: str, population: str, out: Path | None)
 
 def write_ablation(store: Store, ablation: Ablation, domain: Domain, population: str) -> None:
     """Write and print the table, write the figure."""
-    from eval.ablation import chosen
-    from eval.ablation_results import read_results
     from eval.runs.store import storage_error
+    from eval.studies.ablation.plan import chosen
     from reports.figures.ablation import ablation_figure
+    from reports.studies.ablation import read_results
     from reports.style import house_style, save
     from reports.tables.ablation import ablation_table
 

@@ -10,11 +10,11 @@ import click
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
-    from eval.alignment import Pairs
-    from eval.alignment_prompts import PromptAlignment
+    from eval.studies.alignment.measures import Pairs
+    from eval.studies.alignment.prompts import PromptAlignment
     from reports.layout import Table
 
-CLIPS = ("judge", "editing")  # of eval.alignment_pairs, which the help must not import
+CLIPS = ("judge", "editing")  # of eval.studies.alignment.pairs, which the help must not import
 PROMPT_IMAGES = 200  # edited exactly by every prompt
 
 
@@ -30,8 +30,8 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
 
     Example: deltabench align --features DIR
     """
-    from eval.alignment_run import run_alignment
-    from eval.projections import NO_TSNE, has_tsne
+    from eval.studies.alignment.projections import NO_TSNE, has_tsne
+    from reports.studies.alignment_run import run_alignment
 
     if seed < 0:
         raise UsageError(f"--seed must be 0 or more, got {seed}.")
@@ -52,7 +52,7 @@ def _measured(
     features: Path | None, domain: str | None, clip: str, count: int | None, seed: int
 ) -> tuple[Pairs, tuple[PromptAlignment, ...], str]:
     """The pairs that were asked for, what was measured of a domain's prompts, and what to call them."""
-    from eval.alignment_pairs import load_features, pairs_of_domain
+    from eval.studies.alignment.pairs import load_features, pairs_of_domain
 
     if features is not None and domain is None:
         return load_features(features, count), (), features.resolve().name
@@ -60,8 +60,8 @@ def _measured(
         raise UsageError(
             "`deltabench align` needs either --features DIR or --domain NAME; see `deltabench align --help`."
         )
-    from eval.alignment_prompts import exact_edits, measure_prompts
     from eval.domains import load_domain
+    from eval.studies.alignment.prompts import exact_edits, measure_prompts
 
     loaded = load_domain(domain)
     pairs = pairs_of_domain(loaded, count, seed, clip)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from eval.compare import Comparison
+    from reports.studies.compare import Comparison
 
 WIDTH = 124  # columns of the widest table
 POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, which the help must not import
@@ -51,7 +51,7 @@ def compare(
     Differences are paired (same prompt, same image), intervals and tests respect that cells share an image, and
     p-values are corrected for the number of tests (Holm).
     """
-    from eval.compare import compare_runs
+    from reports.studies.compare import compare_runs
 
     pair = _editor_pair(editors)
     if run_b is None and pair is None:

@@ -25,7 +25,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     from eval.domains import load_domain
     from eval.judging.quality import broken_promises, measure_judges
     from eval.runs.store import storage_error
-    from eval.shipped_judges import store_judges
+    from reports.studies.shipped_judges import store_judges
 
     domain = load_domain(domain_name)
     folder = out or Path("deltabench-runs") / f"judges-{domain_name}"

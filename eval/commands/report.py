@@ -42,7 +42,7 @@ def write_report(run: Path, figures: bool) -> None:
     from eval.metrics.set_distances import SetDistances
     from eval.runs.reader import Run
     from eval.runs.store import storage_error
-    from eval.shipped_judges import place_judges
+    from reports.studies.shipped_judges import place_judges
     from reports.tables import summary, write_tables
     from reports.tables.terminal import WIDTH
 

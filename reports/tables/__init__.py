@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
-from reports.determinism import determinism_table, marked
 from reports.layout import Table
 from reports.recipes import write_recipes
+from reports.studies.determinism import determinism_table, marked
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
 from reports.tables.frechet import Pool, SetDistances, frechet_tables

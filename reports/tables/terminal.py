@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, opened
-from reports.determinism import MARK, unsteady
 from reports.layout import number
+from reports.studies.determinism import MARK, unsteady
 from reports.tables.matched_terminal import matched_summary
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.determinism import read_determinism
+from reports.studies.determinism import read_determinism
 from reports.tables.matched import Statistics
 from reports.why.again import (
     Question,

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from eval.ablation import shipped
 from eval.cli import main
+from eval.studies.ablation.plan import shipped
 
 MINE = """
 question = "Does the delta matter?"

@@ -36,8 +36,8 @@ def test_out_and_pairs(folder, tmp_path, capsys):
 
 
 def test_says_how_to_get_tsne(folder, monkeypatch, capsys):
-    monkeypatch.setattr("eval.projections.has_tsne", lambda: False)
-    monkeypatch.setattr("eval.alignment_run.has_tsne", lambda: False)
+    monkeypatch.setattr("eval.studies.alignment.projections.has_tsne", lambda: False)
+    monkeypatch.setattr("reports.studies.alignment_run.has_tsne", lambda: False)
     assert main(["align", "--features", str(folder)]) == 0
     assert "deltabench[align]" in capsys.readouterr().out
 

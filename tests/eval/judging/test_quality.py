@@ -12,7 +12,7 @@ from eval.commands.judges import judges as command
 from eval.errors import UsageError
 from eval.judging.cells import round_to_8_bit
 from eval.judging.quality import _verification, broken_promises, measure_judges
-from reports.judges import identity_table, readers_table
+from reports.studies.judges import identity_table, readers_table
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from eval.ablation import Ablation
-from eval.ablation_run import COLUMNS, RECORD, jobs
 from eval.prompts import Prompt
 from eval.runs.store import Store
 from eval.statistics import holm
 from eval.statistics.cells import LIKE_THESE, SHARES
 from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
+from eval.studies.ablation.plan import Ablation
+from eval.studies.ablation.run import COLUMNS, RECORD, jobs
 from reports.tables.ablation import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
 SWEEP_NUMBERS = ("strength", "success", "kept", "effect")
@@ -125,9 +125,9 @@ def read_ablation(store: Store) -> tuple[Ablation, str]:
     Raises:
         UsageError: the folder holds none, or one of a later version.
     """
-    from eval.ablation import Arm
-    from eval.ablation_run import SCHEMA
     from eval.errors import UsageError
+    from eval.studies.ablation.plan import Arm
+    from eval.studies.ablation.run import SCHEMA
 
     stored = store.read_json(RECORD)
     if stored is None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from eval.ablation import Arm, check, chosen, find, load, shipped
 from eval.errors import UsageError
 from eval.prompts import Prompt, load_prompts
+from eval.studies.ablation.plan import Arm, check, chosen, find, load, shipped
 
 SMILE = Prompt("smile", "face", "face with smile", "mouth", "smile")
-PROMPTS = Path(__file__).parents[2] / "eval" / "domains" / "avatars" / "prompts.toml"
+PROMPTS = Path(__file__).parents[3] / "eval" / "domains" / "avatars" / "prompts.toml"
 GOOD = """
 question = "Which?"
 baseline = "a"
@@ -102,7 +102,7 @@ def test_mistakes_are_one_sentence(write, old, new, words):
 
 
 def test_the_example_of_the_documentation_can_run(write):
-    text = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "ablations.md").read_text(encoding="utf-8")
     ablation = load(write(text.split("```toml\n")[1].split("```")[0]))
     check(ablation, "mine.toml")
     assert ablation.arms == (Arm("falling"), Arm("constant rate", {"schedule": "constant"}))

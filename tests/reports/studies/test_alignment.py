@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reports.alignment import COLOURS, MEASURES, alignment_figure, alignment_tables, prompts_table
+from reports.studies.alignment import COLOURS, MEASURES, alignment_figure, alignment_tables, prompts_table
 from reports.style import house_style
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.ablation import Ablation, Arm
-from eval.ablation_results import read_ablation, read_results
-from eval.ablation_run import COLUMNS, RECORD, Job
 from eval.errors import UsageError
 from eval.prompts import Prompt
 from eval.runs.store import Store
+from eval.studies.ablation.plan import Ablation, Arm
+from eval.studies.ablation.run import COLUMNS, RECORD, Job
+from reports.studies.ablation import read_ablation, read_results
 
 PROMPTS = tuple(Prompt(name, "face", f"face with {name}", "x", name) for name in ("one", "two"))
 ARMS = (Arm("base"), Arm("worse"), Arm("alike"))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from eval.alignment_pairs import load_features, pairs_of_domain
 from eval.errors import UsageError
+from eval.studies.alignment.pairs import load_features, pairs_of_domain
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eval.domains.avatars.networks import WEIGHTS
-from eval.shipped_judges import SHIPPED, place_judges
+from reports.studies.shipped_judges import SHIPPED, place_judges
 
 
 def run_of(folder: Path, **fingerprints: str) -> Path:

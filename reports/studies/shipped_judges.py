@@ -37,7 +37,7 @@ def place_judges(folder: Path, figures: bool) -> list[Path]:
 def store_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -> tuple[tuple[Table, ...], list[Path]]:
     """Write ``judges.json``, its tables and, if wanted, its figure into a folder that exists: the tables, all files."""
     from eval.runs.store import Store
-    from reports.judges import write_judges
+    from reports.studies.judges import write_judges
 
     Store(folder).write_json(FILE, found)
     tables, written = write_judges(folder, found, figures)

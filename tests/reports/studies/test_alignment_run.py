@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from eval import projections
-from eval.alignment import Estimate, Pairs
-from eval.alignment_prompts import ARMS, MEASURES, PromptAlignment
-from eval.alignment_run import run_alignment
 from eval.errors import UsageError
+from eval.studies.alignment import projections
+from eval.studies.alignment.measures import Estimate, Pairs
+from eval.studies.alignment.prompts import ARMS, MEASURES, PromptAlignment
+from reports.studies.alignment_run import run_alignment
 
 
 @pytest.fixture
 def pairs(monkeypatch):
-    monkeypatch.setattr("eval.alignment.DRAWS", 50)
+    monkeypatch.setattr("eval.studies.alignment.measures.DRAWS", 50)
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(40, 5)).astype(np.float32)
     return Pairs(shared + np.array([1, 0, 0, 0, 0]), shared + 0.3 * rng.normal(size=(40, 5)))
@@ -58,7 +58,7 @@ def test_prompts_get_their_own_table(pairs, tmp_path):
 
 
 def test_without_scikit_learn_there_is_no_tsne(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr("eval.alignment_run.has_tsne", lambda: False)
+    monkeypatch.setattr("reports.studies.alignment_run.has_tsne", lambda: False)
     run_alignment(pairs, "toy", tmp_path)
     with np.load(tmp_path / "alignment_points.npz") as points:
         assert {name.split("/")[1] for name in points.files} == {"PCA"}

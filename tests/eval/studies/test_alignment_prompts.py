@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from deltaedit.text import text_feature
-from eval.alignment_prompts import ARMS, ExactEdits, exact_edits, measure_prompts
 from eval.errors import UsageError
+from eval.studies.alignment.prompts import ARMS, ExactEdits, exact_edits, measure_prompts
 
 
 def _unit(rows):

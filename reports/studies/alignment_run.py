@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.alignment import DRAWS, PERMUTATIONS, ArmAlignment, Pairs, measure
-from eval.alignment_prompts import PromptAlignment
 from eval.errors import UsageError
-from eval.projections import Points, has_tsne, pca, tsne
+from eval.studies.alignment.measures import DRAWS, PERMUTATIONS, ArmAlignment, Pairs, measure
+from eval.studies.alignment.projections import Points, has_tsne, pca, tsne
+from eval.studies.alignment.prompts import PromptAlignment
 
 if TYPE_CHECKING:
     from reports.layout import Table, Value
@@ -51,7 +51,7 @@ def run_alignment(
     Raises:
         UsageError: the folder cannot be written.
     """
-    from reports.alignment import alignment_figure, alignment_tables, prompts_table
+    from reports.studies.alignment import alignment_figure, alignment_tables, prompts_table
     from reports.style import house_style, save
 
     try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.alignment import Pairs
 from eval.errors import UsageError
+from eval.studies.alignment.measures import Pairs
 
 if TYPE_CHECKING:
     from eval.domains.base import Domain

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from eval.commands.compare import _digits, _number, compare
-from eval.compare import compare_runs
 from eval.errors import UsageError
+from reports.studies.compare import compare_runs
 
 IMAGES = 12
 PROMPTS = ("glasses", "beard", "hat", "smile")

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from deltaedit.editor import DeltaEdit
-from eval.ablation import Ablation, Arm
-from eval.ablation_run import COLUMNS, AblationRunner, claim, jobs, record
 from eval.domains.guard import protect
 from eval.errors import UsageError
 from eval.judging.cells import judge_answers, judge_edits, judge_sources
 from eval.runs.store import Store
+from eval.studies.ablation.plan import Ablation, Arm
+from eval.studies.ablation.run import COLUMNS, AblationRunner, claim, jobs, record
 
 SETTINGS = {
     **{"steps": 12, "batch": 8, "relevance_images": 2, "relevance_statistics": 20},

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.alignment import DRAWS, Estimate
 from eval.errors import UsageError
 from eval.metrics.alignment import unit
 from eval.prompts import Prompt
 from eval.statistics.bootstrap import image_bootstrap
+from eval.studies.alignment.measures import DRAWS, Estimate
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.alignment import METRICS, Pairs, cyclic_partners, measure
-from eval.alignment_pairs import load_features
 from eval.errors import UsageError
+from eval.studies.alignment.measures import METRICS, Pairs, cyclic_partners, measure
+from eval.studies.alignment.pairs import load_features
 
-PUBLISHED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "clip_embeddings"
+PUBLISHED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "clip_embeddings"
 
 
 def _pairs(count=120, width=6, gap=3.0, seed=0):

@@ -17,7 +17,6 @@ import torch
 
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
 from deltaedit.latents import Latents
-from eval.ablation import FORBIDDEN, Ablation, Arm, chosen
 from eval.domains import guard as judge_guard
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
@@ -32,6 +31,7 @@ from eval.runs.manifest import commit
 from eval.runs.plan import CALIBRATION_IMAGES, SWEEP, file_name
 from eval.runs.progress import Progress
 from eval.runs.store import StorageError, Store, first_difference
+from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen
 
 SCHEMA = 1  # of the folder
 RECORD = "ablation.json"

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from eval.runs.reader import Run
-from reports.determinism import determinism_table, marked, read_determinism, unsteady
 from reports.layout import Block, Table
+from reports.studies.determinism import determinism_table, marked, read_determinism, unsteady
 from reports.tables import build_tables, summary, write_tables
 
 NONE = {"latents": 0.0, "images": 0.0, "metrics": 0.0, "metric": ""}
