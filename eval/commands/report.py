@@ -50,7 +50,7 @@ def write_report(run: Path, figures: bool) -> None:
         opened = Run(run)
         written = [*write_tables(opened, SetDistances(), statistics), *place_judges(run, figures)]
         if figures:
-            from reports.explorer import write_explorer
+            from reports.explorer.page import write_explorer
             from reports.figures import write_figures
 
             written += [*write_figures(opened), *write_explorer(opened, statistics)]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.explorer_stops import Choices
+from reports.explorer.stops import Choices
 
 LARGEST_EXACT_PX = 128  # larger pictures are photos: differences do not shrink enough
 LOSSY_QUALITY = 85  # of WebP, up to 100

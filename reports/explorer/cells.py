@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reports.explorer_images import Pictures
-from reports.explorer_numbers import rounded
-from reports.explorer_stops import Choices, Stop
+from reports.explorer.images import Pictures
+from reports.explorer.numbers import rounded
+from reports.explorer.stops import Choices, Stop
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.runs.reader import Run, opened
-from reports.explorer_cells import SHOWN, cells
-from reports.explorer_images import Pictures, pictures
-from reports.explorer_numbers import numbers
-from reports.explorer_pairs import comparisons
-from reports.explorer_sets import set_columns, sets
-from reports.explorer_stops import Choices
-from reports.explorer_tables import columns, described, populations, tables
+from reports.explorer.cells import SHOWN, cells
+from reports.explorer.images import Pictures, pictures
+from reports.explorer.numbers import numbers
+from reports.explorer.pairs import comparisons
+from reports.explorer.sets import set_columns, sets
+from reports.explorer.stops import Choices
+from reports.explorer.tables import columns, described, populations, tables
 from reports.matched import is_control
 from reports.style import colours
 from reports.tables.matched import Statistics

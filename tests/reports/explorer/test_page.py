@@ -12,9 +12,9 @@ from PIL import Image
 
 from eval import statistics
 from eval.runs.reader import Run
-from reports.explorer import write_explorer
-from reports.explorer_images import Packing, ladder, pictures
-from reports.explorer_stops import Choices
+from reports.explorer.images import Packing, ladder, pictures
+from reports.explorer.page import write_explorer
+from reports.explorer.stops import Choices
 from reports.tables import write_tables
 
 HOSTILE = "</script><script>alert(1)</script><!-- &amp; \u2028 \"'"
@@ -243,7 +243,7 @@ def test_pictures_are_as_exact_as_said(small_run, tmp_path, gaps, page_bytes, st
 
 
 def test_page_is_packed_again_where_it_came_out_too_large(small_run, tmp_path, gaps, monkeypatch):
-    monkeypatch.setattr("reports.explorer.CODE_BYTES", 0)
+    monkeypatch.setattr("reports.explorer.page.CODE_BYTES", 0)
     page = written(small_run, tmp_path / "run", gaps, page_bytes=170_000)[1]
     assert page.stat().st_size <= 170_000
     assert embedded(page)["pictures"]["step"] > 1

@@ -6,8 +6,8 @@ import csv
 from typing import Any
 
 from eval.runs.reader import ORACLE, Run
-from reports.explorer_numbers import rounded, scope_of
-from reports.explorer_stops import COMMON, EVERY, Choices, Stop
+from reports.explorer.numbers import rounded, scope_of
+from reports.explorer.stops import COMMON, EVERY, Choices, Stop
 from reports.matched import is_control
 from reports.tables.main import MEASURES
 from reports.tables.matched import EFFECT
@@ -59,8 +59,8 @@ def tables(
 
     Args:
         choices: of a run whose ``tables/`` are written.
-        means: of ``reports.explorer_numbers.numbers``.
-        pairs: of ``reports.explorer_pairs.comparisons``.
+        means: of ``reports.explorer.numbers.numbers``.
+        pairs: of ``reports.explorer.pairs.comparisons``.
     """
     scopes = [scope.name for scope in choices.scopes if scope.name not in (EVERY, COMMON)]
     found = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from eval.runs.reader import ORACLE, Run
-from reports.explorer_stops import Choices, Stop
-from reports.explorer_tables import Row, csv_values, of_stop, read_csv, role_of
+from reports.explorer.stops import Choices, Stop
+from reports.explorer.tables import Row, csv_values, of_stop, read_csv, role_of
 from reports.layout import number
 from reports.tables.frechet import EXACT
 from reports.tables.frechet import NAME as ANSWERS

@@ -11,7 +11,7 @@ import pytest
 
 from eval import statistics
 from eval.runs.reader import Run
-from reports.explorer import write_explorer
+from reports.explorer.page import write_explorer
 from reports.tables import write_tables
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

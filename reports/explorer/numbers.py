@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reports.explorer_stops import Choices, Scope, Stop
+from reports.explorer.stops import Choices, Scope, Stop
 from reports.intervals import Interval, interval
 from reports.matched import ERROR, ERROR_SCALE
 from reports.tables.main import MEASURES

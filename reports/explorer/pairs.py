@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from reports.explorer_numbers import rounded
-from reports.explorer_stops import Choices, Stop
+from reports.explorer.numbers import rounded
+from reports.explorer.stops import Choices, Stop
 from reports.matched import Level, is_control, known_columns
 from reports.tables.main import MEASURES
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
