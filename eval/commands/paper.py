@@ -48,9 +48,9 @@ def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...],
     from eval.metrics.set_distances import SetDistances
     from eval.runs.reader import Run
     from eval.runs.store import storage_error
-    from reports.paper import write_paper
-    from reports.paper_ablations import find_ablations
-    from reports.paper_alignment import find_alignments
+    from reports.paper.ablations import find_ablations
+    from reports.paper.alignment import find_alignments
+    from reports.paper.document import write_paper
     from reports.tables import build_tables
 
     places = (run.resolve().parent, Path("deltabench-runs").resolve())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eval.runs.reader import Run
 from reports.layout import Block, Table, Value
-from reports.paper_parts import Section, TablePart, counted
+from reports.paper.parts import Section, TablePart, counted
 
 SHORT_SHA = 12
 

@@ -16,16 +16,16 @@ from reports.figures.prompts import prompts_figure
 from reports.figures.scatter import scatter_figure
 from reports.layout import Table, Value, number
 from reports.matched import Matched, is_control
-from reports.paper_ablations import ablation_section
-from reports.paper_alignment import alignment_section
-from reports.paper_comparison import comparison_part, frechet_part, interval_of, matched_part, originals_part
-from reports.paper_latex import latex, tabular, tabular_names
-from reports.paper_markdown import markdown
-from reports.paper_parts import FigurePart, Paper, Part, Section, TablePart, counted
-from reports.paper_pictures import failures_section, pictures_section
-from reports.paper_provenance import provenance_section
-from reports.paper_published import published_part
-from reports.paper_runtime import STAGES, runtime_parts, stage_text
+from reports.paper.ablations import ablation_section
+from reports.paper.alignment import alignment_section
+from reports.paper.comparison import comparison_part, frechet_part, interval_of, matched_part, originals_part
+from reports.paper.latex import latex, tabular, tabular_names
+from reports.paper.markdown import markdown
+from reports.paper.parts import FigurePart, Paper, Part, Section, TablePart, counted
+from reports.paper.pictures import failures_section, pictures_section
+from reports.paper.provenance import provenance_section
+from reports.paper.published import published_part
+from reports.paper.runtime import STAGES, runtime_parts, stage_text
 from reports.pareto import pareto
 from reports.style import house_style, save
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR

@@ -11,7 +11,7 @@ from reports.figures.qualitative import Grid, pages, qualitative_figure, qualita
 from reports.figures.strips import Strip, strips, strips_figure
 from reports.layout import Block, Table, number
 from reports.matched import is_control
-from reports.paper_parts import FigurePart, Part, Section, TablePart, counted
+from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 
 MARKED = "✓: the judge sees what was asked for."
 GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.layout import Table, Value, number
-from reports.paper_parts import FigurePart, Part, Section, TablePart, counted
-from reports.paper_published import published
-from reports.paper_reading import read_table
+from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
+from reports.paper.published import published
+from reports.paper.reading import read_table
 
 RECORD = "alignment.json"
 

@@ -1,4 +1,4 @@
-"""What others published, beside what this run measured (``reports/published.toml``)."""
+"""What others published, beside what this run measured (``reports/paper/published.toml``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reports.layout import Block, Table, Value
-from reports.paper_parts import TablePart
+from reports.paper.parts import TablePart
 
 COLUMNS = (
     "method",

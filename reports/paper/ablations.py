@@ -9,8 +9,8 @@ from pathlib import Path
 
 from eval.runs.reader import Run
 from reports.layout import Table, Value
-from reports.paper_parts import FigurePart, Part, Section, TablePart, counted, sentence_list
-from reports.paper_reading import read_table
+from reports.paper.parts import FigurePart, Part, Section, TablePart, counted, sentence_list
+from reports.paper.reading import read_table
 from reports.tables.ablation import COMPARED, MEASURES, SIGNIFICANT
 
 RECORD = "ablation.json"

@@ -9,8 +9,8 @@ from eval.runs.reader import Run
 from reports.intervals import Interval, overlap
 from reports.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 from reports.matched import is_control
-from reports.paper_parts import TablePart, counted, sentence_list
-from reports.paper_published import MARK, published_text
+from reports.paper.parts import TablePart, counted, sentence_list
+from reports.paper.published import MARK, published_text
 
 Row = Mapping[str, Value]
 FRECHET = "frechet"  # stands for the run's own name of the distance

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import reports.paper_published
+import reports.paper.published
 from eval.runs.reader import Run
 from reports.figures.failures import worst_cells
 from reports.figures.kept import Kept, median_person
 from reports.figures.qualitative import pages, qualitative_grid
 from reports.layout import Block, Table
-from reports.paper_latex import escaped, header_lines
-from reports.paper_published import published, published_part, published_text
-from reports.paper_reading import read_table
-from reports.paper_runtime import amortised_s, cheaper
+from reports.paper.latex import escaped, header_lines
+from reports.paper.published import published, published_part, published_text
+from reports.paper.reading import read_table
+from reports.paper.runtime import amortised_s, cheaper
 from reports.tables.runtime import Cost
 
 
@@ -69,7 +69,7 @@ def test_headings_are_broken_where_the_column_is_narrow():
 
 
 def test_published_numbers_have_a_source_and_a_level():
-    path = Path(reports.paper_published.__file__).with_name("published.toml")
+    path = Path(reports.paper.published.__file__).with_name("published.toml")
     raw = tomllib.loads(path.read_text(encoding="utf-8"))["number"]
     assert len(raw) == len(published()) == 16
     assert all(number.source and number.evidence and number.value for number in published())

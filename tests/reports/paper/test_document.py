@@ -12,9 +12,9 @@ from eval import statistics
 from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
 from reports.figures.ablation import ablation_figure
-from reports.paper import write_paper
-from reports.paper_ablations import find_ablations
-from reports.paper_alignment import find_alignments
+from reports.paper.ablations import find_ablations
+from reports.paper.alignment import find_alignments
+from reports.paper.document import write_paper
 from reports.studies.alignment import alignment_tables
 from reports.style import house_style, new_figure, save
 from reports.tables import build_tables

@@ -10,8 +10,8 @@ from eval.runs.reader import Run
 from reports.figures.runtime import spoken
 from reports.layout import Block, Table, Value, number
 from reports.matched import is_control
-from reports.paper_parts import FigurePart, TablePart
-from reports.paper_published import MARK, published_text
+from reports.paper.parts import FigurePart, TablePart
+from reports.paper.published import MARK, published_text
 from reports.tables.runtime import Cost, cost_of
 
 PROMPTS = (1, 16)  # P of the grid

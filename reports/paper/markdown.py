@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.layout import Block
-from reports.paper_parts import FigurePart, Paper, Part, numbered
+from reports.paper.parts import FigurePart, Paper, Part, numbered
 
 
 def markdown(paper: Paper) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reports.layout import LATEX, Block, Table
-from reports.paper_parts import FigurePart, Paper, Section
+from reports.paper.parts import FigurePart, Paper, Section
 from reports.style import wrapped
 
 PREAMBLE = r"""% Written by `deltabench paper`; compile with `pdflatex paper.tex`, twice.
