@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eval.domains.base import Domain
     from eval.runs.store import Store
     from eval.studies.ablation.plan import Ablation
-    from reports.layout import Table
+    from reports.writers.layout import Table
 
 POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, which the help must not import
 
@@ -127,8 +127,8 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain, population:
     from eval.studies.ablation.plan import chosen
     from reports.figures.ablation import ablation_figure
     from reports.studies.ablation import read_results
-    from reports.style import house_style, save
     from reports.tables.ablation import ablation_table
+    from reports.writers.style import house_style, save
 
     arms = read_results(store, ablation, chosen(domain.prompts, ablation), population)
     if not arms:

@@ -12,7 +12,7 @@ from eval.errors import UsageError
 if TYPE_CHECKING:
     from eval.studies.alignment.measures import Pairs
     from eval.studies.alignment.prompts import PromptAlignment
-    from reports.layout import Table
+    from reports.writers.layout import Table
 
 CLIPS = ("judge", "editing")  # of eval.studies.alignment.pairs, which the help must not import
 PROMPT_IMAGES = 200  # edited exactly by every prompt

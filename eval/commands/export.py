@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eval.runs.reader import Run
-    from reports.layout import Value
+    from reports.writers.layout import Value
 
 FORMATS = ("csv", "parquet", "wandb", "mlflow")
-LAYOUTS = ("wide", "long")  # of reports.export, which the help must not import
+LAYOUTS = ("wide", "long")  # of reports.export.cells, which the help must not import
 
 
 @click.command()
@@ -73,8 +73,8 @@ def _require(package: str) -> None:
 
 def _write(folder: Path, out: Path, format_: str, layout: str) -> list[Path]:
     from eval.runs.reader import Run
-    from reports import export_trackers
-    from reports.export import export_files
+    from reports.export.cells import export_files
+    from reports.export.cells import trackers as export_trackers
 
     run = Run(folder)
     if format_ in ("csv", "parquet"):

@@ -12,7 +12,7 @@ skewed metrics a little better, and miss heavy-tailed ones (decibels) up to twic
 or 1 are beyond any bootstrap of a few clusters (a draw without a failure has no spread): see ``shares``.
 ``benchmarks/coverage.py`` measures both.
 
-``reports.intervals`` is another method, for the ± of single numbers: percentiles of the plain drawn means.
+``reports.writers.intervals`` is another method, for the ± of single numbers: percentiles of the plain drawn means.
 """
 
 from __future__ import annotations

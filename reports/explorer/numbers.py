@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reports.equal_effect.prompts import ERROR, ERROR_SCALE
 from reports.explorer.stops import Choices, Scope, Stop
-from reports.intervals import Interval, interval
-from reports.matched import ERROR, ERROR_SCALE
 from reports.tables.main import MEASURES
+from reports.writers.intervals import Interval, interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.runs.reader import Run, opened
+from reports.equal_effect.prompts import is_control
 from reports.explorer.cells import SHOWN, cells
 from reports.explorer.images import Pictures, pictures
 from reports.explorer.numbers import numbers
@@ -16,9 +17,8 @@ from reports.explorer.pairs import comparisons
 from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
 from reports.explorer.tables import columns, described, populations, tables
-from reports.matched import is_control
-from reports.style import colours
 from reports.tables.matched import Statistics
+from reports.writers.style import colours
 
 NAME = "report.html"
 PAGE_BYTES = 20_000_000  # small enough to mail

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from reports.equal_effect.prompts import Level, is_control, known_columns
 from reports.explorer.numbers import rounded
 from reports.explorer.stops import Choices, Stop
-from reports.matched import Level, is_control, known_columns
 from reports.tables.main import MEASURES
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
 from reports.tables.matched import SIGNIFICANT, THESE, Statistics

@@ -7,10 +7,10 @@ from typing import Any
 from eval.runs.reader import ORACLE, Run
 from reports.explorer.stops import Choices, Stop
 from reports.explorer.tables import Row, csv_values, of_stop, read_csv, role_of
-from reports.layout import number
 from reports.tables.frechet import EXACT
 from reports.tables.frechet import NAME as ANSWERS
 from reports.tables.originals import NAME as ORIGINALS
+from reports.writers.layout import number
 
 KERNELS = {"kid": "KID", "cmmd": "CMMD"}
 

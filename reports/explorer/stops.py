@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from eval.runs.reader import KINDS, Run
-from reports.matched import Matched
-from reports.pareto import pareto
+from reports.equal_effect.curves import pareto
+from reports.equal_effect.prompts import Matched
 
 EVERY, COMMON = "all", "common"
 

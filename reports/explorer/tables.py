@@ -6,9 +6,9 @@ import csv
 from typing import Any
 
 from eval.runs.reader import ORACLE, Run
+from reports.equal_effect.prompts import is_control
 from reports.explorer.numbers import rounded, scope_of
 from reports.explorer.stops import COMMON, EVERY, Choices, Stop
-from reports.matched import is_control
 from reports.tables.main import MEASURES
 from reports.tables.matched import EFFECT
 from reports.tables.matched import MEASURES as MATCHED_MEASURES

@@ -1,4 +1,4 @@
-"""The figures of a run, in one style (``reports.style``)."""
+"""The figures of a run, in one style (``reports.writers.style``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.style import house_style, save
+from reports.writers.style import house_style, save
 
 __all__ = ["write_figures"]
 

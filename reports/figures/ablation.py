@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.style import FAINT, INK, SPARE_COLOURS, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
 from reports.tables.ablation import SIGNIFICANT, ArmResult
+from reports.writers.style import FAINT, INK, SPARE_COLOURS, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

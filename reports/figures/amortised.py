@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.matched import is_control
-from reports.style import (
+from reports.equal_effect.prompts import is_control
+from reports.tables.runtime import Cost
+from reports.writers.style import (
     FAINT,
     SMALL_PT,
     TITLE_PT,
@@ -19,7 +20,6 @@ from reports.style import (
     spread_labels,
     wrapped,
 )
-from reports.tables.runtime import Cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run
 from reports.figures.heatmap import draw_rates
-from reports.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
 from reports.tables.attributes import attribute_entries
+from reports.writers.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
+from reports.equal_effect.prompts import is_control
 from reports.figures.grid import MARK
 from reports.figures.kept import COLLATERAL, Kept, canvas, draw_image
-from reports.matched import is_control
-from reports.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours
+from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import ORACLE, Run
-from reports.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 from reports.tables.frechet import EXACT, INVERSION, NAME, SIZES_NAME
+from reports.writers.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

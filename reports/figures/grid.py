@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.runs.reader import Run, Setting
 from reports.figures.kept import canvas
-from reports.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
+from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

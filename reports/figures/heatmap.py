@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports.style import RATE_MAP, SMALL_PT, readable_on
+from reports.writers.style import RATE_MAP, SMALL_PT, readable_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.matched import is_control
-from reports.style import FAINT, axes_at, new_figure
+from reports.equal_effect.prompts import is_control
+from reports.writers.style import FAINT, axes_at, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

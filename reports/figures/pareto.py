@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import Run
-from reports.intervals import Interval
-from reports.layout import interval_text
-from reports.matched import Matched
-from reports.pareto import EFFECT, Axis, Curve, Pareto, pareto
-from reports.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
+from reports.equal_effect.curves import EFFECT, Axis, Curve, Pareto, pareto
+from reports.equal_effect.prompts import Matched
+from reports.writers.intervals import Interval
+from reports.writers.layout import interval_text
+from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

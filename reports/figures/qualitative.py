@@ -9,7 +9,7 @@ import numpy as np
 from eval.runs.reader import Run, Setting
 from reports.figures.grid import MARK
 from reports.figures.kept import Kept, canvas, draw_image, median_person
-from reports.style import INK, SMALL_PT, TWO_COLUMNS_IN, colours, wrapped
+from reports.writers.style import INK, SMALL_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import KINDS, Run, Setting
-from reports.intervals import Interval
-from reports.style import (
+from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, prompt_results
+from reports.writers.intervals import Interval
+from reports.writers.style import (
     FAINT,
     INK,
     KIND_MARKERS,
@@ -18,7 +19,6 @@ from reports.style import (
     spread_labels,
     wrapped,
 )
-from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, prompt_results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

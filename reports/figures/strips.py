@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
+from reports.equal_effect.prompts import is_control
 from reports.figures.grid import MARK, chosen_prompts
 from reports.figures.kept import Kept, canvas, draw_image, median_person
-from reports.matched import is_control
-from reports.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
+from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eval.runs.reader import Run
-from reports.layout import Table, Value
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted, sentence_list
 from reports.paper.reading import read_table
 from reports.tables.ablation import COMPARED, MEASURES, SIGNIFICANT
+from reports.writers.layout import Table, Value
 
 RECORD = "ablation.json"
 COMMAND = "`deltabench ablate conditioning`"

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.layout import Table, Value, number
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 from reports.paper.published import published
 from reports.paper.reading import read_table
+from reports.writers.layout import Table, Value, number
 
 RECORD = "alignment.json"
 

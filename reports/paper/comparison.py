@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eval.runs.reader import Run
-from reports.intervals import Interval, overlap
-from reports.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
-from reports.matched import is_control
+from reports.equal_effect.prompts import is_control
 from reports.paper.parts import TablePart, counted, sentence_list
 from reports.paper.published import MARK, published_text
+from reports.writers.intervals import Interval, overlap
+from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 Row = Mapping[str, Value]
 FRECHET = "frechet"  # stands for the run's own name of the distance

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.runs.reader import Run
+from reports.equal_effect.curves import pareto
+from reports.equal_effect.prompts import Matched, is_control
 from reports.figures.attributes import attributes_figure
 from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.scatter import scatter_figure
-from reports.layout import Table, Value, number
-from reports.matched import Matched, is_control
 from reports.paper.ablations import ablation_section
 from reports.paper.alignment import alignment_section
 from reports.paper.comparison import comparison_part, frechet_part, interval_of, matched_part, originals_part
@@ -26,9 +26,9 @@ from reports.paper.pictures import failures_section, pictures_section
 from reports.paper.provenance import provenance_section
 from reports.paper.published import published_part
 from reports.paper.runtime import STAGES, runtime_parts, stage_text
-from reports.pareto import pareto
-from reports.style import house_style, save
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR
+from reports.writers.layout import Table, Value, number
+from reports.writers.style import house_style, save
 
 FOLDERS = ("tables", "figures")
 NO_MATCHED = (

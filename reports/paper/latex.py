@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from reports.layout import LATEX, Block, Table
 from reports.paper.parts import FigurePart, Paper, Section
-from reports.style import wrapped
+from reports.writers.layout import LATEX, Block, Table
+from reports.writers.style import wrapped
 
 PREAMBLE = r"""% Written by `deltabench paper`; compile with `pdflatex paper.tex`, twice.
 \documentclass[10pt]{article}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.layout import Block
 from reports.paper.parts import FigurePart, Paper, Part, numbered
+from reports.writers.layout import Block
 
 
 def markdown(paper: Paper) -> str:

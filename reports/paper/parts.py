@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.layout import Table
+from reports.writers.layout import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from eval.runs.reader import Run, Setting
+from reports.equal_effect.prompts import is_control
 from reports.figures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
 from reports.figures.kept import COLLATERAL
 from reports.figures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
 from reports.figures.strips import Strip, strips, strips_figure
-from reports.layout import Block, Table, number
-from reports.matched import is_control
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
+from reports.writers.layout import Block, Table, number
 
 MARKED = "✓: the judge sees what was asked for."
 GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest

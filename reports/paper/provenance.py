@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value
 from reports.paper.parts import Section, TablePart, counted
+from reports.writers.layout import Block, Table, Value
 
 SHORT_SHA = 12
 

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.layout import Block, Table, Value
 from reports.paper.parts import TablePart
+from reports.writers.layout import Block, Table, Value
 
 COLUMNS = (
     "method",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from reports.layout import Block, Table
+from reports.writers.layout import Block, Table
 
 
 def read_table(folder: Path, name: str, new_name: str) -> Table | None:
-    """A table that was written by ``reports.layout.Table.write``.
+    """A table that was written by ``reports.writers.layout.Table.write``.
 
     Args:
         folder: where its files are.

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from eval.runs.reader import Run
+from reports.equal_effect.prompts import is_control
 from reports.figures.runtime import spoken
-from reports.layout import Block, Table, Value, number
-from reports.matched import is_control
 from reports.paper.parts import FigurePart, TablePart
 from reports.paper.published import MARK, published_text
 from reports.tables.runtime import Cost, cost_of
+from reports.writers.layout import Block, Table, Value, number
 
 PROMPTS = (1, 16)  # P of the grid
 IMAGES = (1, 10, 100, 1000, 10000)  # I of the grid

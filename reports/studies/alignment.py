@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.intervals import Interval
-from reports.layout import Block, Table, Value, interval_text, number
-from reports.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
+from reports.writers.intervals import Interval
+from reports.writers.layout import Block, Table, Value, interval_text, number
+from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from eval.studies.alignment.projections import Points, has_tsne, pca, tsne
 from eval.studies.alignment.prompts import PromptAlignment
 
 if TYPE_CHECKING:
-    from reports.layout import Table, Value
+    from reports.writers.layout import Table, Value
 
 SCHEMA = 1  # of the folder
 NAMES = ("images", "texts", "image_deltas", "text_deltas")
@@ -52,7 +52,7 @@ def run_alignment(
         UsageError: the folder cannot be written.
     """
     from reports.studies.alignment import alignment_figure, alignment_tables, prompts_table
-    from reports.style import house_style, save
+    from reports.writers.style import house_style, save
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from eval.errors import UsageError, unknown
 from eval.runs.reader import Run
 from eval.statistics import THESE_PROMPTS, compare_paired, grid_of, holm, metric_columns, verdict, with_setting
-from reports.recipes import refuse_mixture
+from reports.tables.recipes import refuse_mixture
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value
+from reports.writers.layout import Block, Table, Value
 
 FILE = "determinism.json"
 MARK = "†"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.layout import Block, Table, Value, number
-from reports.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, house_style, new_figure, save
+from reports.writers.layout import Block, Table, Value, number
+from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, house_style, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reports.layout import Table
+    from reports.writers.layout import Table
 
 SHIPPED = Path(__file__).with_name("judges.json")
 FILE = "judges.json"  # of a run folder

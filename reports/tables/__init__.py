@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
-from reports.layout import Table
-from reports.recipes import write_recipes
 from reports.studies.determinism import determinism_table, marked
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
@@ -16,9 +14,11 @@ from reports.tables.matched import Statistics, matched_table
 from reports.tables.originals import originals_table
 from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
+from reports.tables.recipes import write_recipes
 from reports.tables.runtime import runtime_table
 from reports.tables.strengths import strengths_table
 from reports.tables.terminal import summary
+from reports.writers.layout import Table
 
 __all__ = ["build_tables", "summary", "write_tables"]
 

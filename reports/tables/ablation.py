@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reports.intervals import Interval
-from reports.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
+from reports.writers.intervals import Interval
+from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 LIKE_THESE = "prompts-like-these"
 SIGNIFICANT = 0.05  # level of the corrected test

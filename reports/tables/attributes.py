@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.intervals import Interval, interval
-from reports.layout import Block, Table, Value, interval_columns, number
+from reports.writers.intervals import Interval, interval
+from reports.writers.layout import Block, Table, Value, interval_columns, number
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.intervals import Interval, interval
+from reports.writers.intervals import Interval, interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.intervals import Interval
-from reports.layout import Block, Table, Value, interval_columns, interval_text
-from reports.matched import at_ceiling
+from reports.equal_effect.prompts import at_ceiling
 from reports.tables.bar import mean_of
+from reports.writers.intervals import Interval
+from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run, Setting
-from reports.layout import NOT_AVAILABLE, Block, Table, Value, number
+from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
 EXACT, INVERSION = "exact answer", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"

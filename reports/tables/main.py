@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.intervals import Interval, interval, overlap
-from reports.layout import Block, Table, Value, interval_columns, interval_text, number
-from reports.matched import is_control
+from reports.equal_effect.prompts import is_control
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, mean_of, prompt_results
 from reports.tables.frechet import EXACT, INVERSION, Pool, SetDistances
+from reports.writers.intervals import Interval, interval, overlap
+from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
 
 QUESTION = "Which editor changes what the text asks, and only that?"
 

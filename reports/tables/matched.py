@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.intervals import Interval
-from reports.layout import Block, Table, Value, interval_columns, interval_text
-from reports.matched import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
+from reports.equal_effect.prompts import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
 from reports.tables.counterfactual import CEILING_MARK
+from reports.writers.intervals import Interval
+from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value, number
 from reports.tables.frechet import INVERSION, Pool, SetDistances
+from reports.writers.layout import Block, Table, Value, number
 
 NAME = "originals"
 QUESTION = "How far are the edits, as a set, from the original images?"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value, interval_columns, interval_text
-from reports.matched import Matched
-from reports.pareto import EFFECT, Pareto, pareto
+from reports.equal_effect.curves import EFFECT, Pareto, pareto
+from reports.equal_effect.prompts import Matched
+from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 COLUMNS = (
     *("axis", "editor", "goal", "effect", "effect_low", "effect_high", "value", "value_low", "value_high"),

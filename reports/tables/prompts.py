@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eval.runs.reader import Run, Setting
-from reports.layout import Block, Table, Value, interval_columns, interval_text
 from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
+from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 COLUMNS = (
     *("editor", "kind", "prompt", "target", "attribute", "value", "strength", "eligible"),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value, number
-from reports.matched import CONTROLS
+from reports.equal_effect.prompts import CONTROLS
+from reports.writers.layout import Block, Table, Value, number
 
 COLUMNS = (
     *("editor", "set_up_s", "set_up_here_s", "per_prompt_s", "per_prompt_here_s", "per_edit_s", "synthesis_s"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table, Value, number
+from reports.writers.layout import Block, Table, Value, number
 
 COLUMNS = ("editor", "prompt", "strength", "success", "kept", "effect", "harmonic_mean", "chosen")
 

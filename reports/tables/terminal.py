@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, opened
-from reports.layout import number
+from reports.equal_effect.terminal import matched_summary
 from reports.studies.determinism import MARK, unsteady
-from reports.tables.matched_terminal import matched_summary
+from reports.writers.layout import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.layout import NOT_AVAILABLE, Value
 from reports.tables.matched import Statistics, find_groups
 from reports.why import goals
 from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, SEED, Column
@@ -17,6 +16,7 @@ from reports.why.costs_again import cost_again
 from reports.why.files import Files
 from reports.why.frechet_again import frechet_again
 from reports.why.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, chunks_of, numbers_of
+from reports.writers.layout import NOT_AVAILABLE, Value
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -241,7 +241,7 @@ def _reach_counts(asked: Question) -> Again:
 
 def _group(asked: Question) -> Again:
     """Letters: the report's own comparison once more, as there is no second one."""
-    from reports.matched import Matched
+    from reports.equal_effect.prompts import Matched
 
     if asked.statistics is None:
         return Again(None, "")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from reports.layout import Value
 from reports.why.again import agrees
 from reports.why.explain import code, costs, determinism, editor, networks, strengths
 from reports.why.files import Files, Info
 from reports.why.measures import measure_of
 from reports.why.value import listed, no_such
+from reports.writers.layout import Value
 
 if TYPE_CHECKING:
     from pandas import Series

@@ -11,7 +11,7 @@ import pytest
 from eval import statistics
 from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import SCHEMA, Run
-from reports.export import export_files
+from reports.export.cells import export_files
 from reports.tables import summary, write_tables
 
 

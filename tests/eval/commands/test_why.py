@@ -28,8 +28,8 @@ from eval.runs.plan import Arguments, parse_strengths
 from eval.runs.reader import Run
 from eval.runs.runner import Runner
 from eval.runs.store import Store
-from reports.recipes import row
 from reports.tables import build_tables, write_tables
+from reports.tables.recipes import row
 from reports.why.columns import LABEL, column_of
 from reports.why.value import KEYS, read_table, written
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from reports.figures.ablation import ablation_figure, arm_colours
-from reports.style import TWO_COLUMNS_IN, house_style, save
 from reports.tables.ablation import MEASURES, ArmResult, Curve, Difference, Mean
+from reports.writers.style import TWO_COLUMNS_IN, house_style, save
 
 
 def arm(label, difference=None, p_holm=1.0, effects=(0.5, 1.1)):

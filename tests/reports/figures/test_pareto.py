@@ -2,7 +2,7 @@ import pytest
 
 from eval.runs.reader import Run
 from reports.figures.pareto import pareto_figure
-from reports.style import TWO_COLUMNS_IN, house_style
+from reports.writers.style import TWO_COLUMNS_IN, house_style
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from reports.figures.failures import failure_cards, failures_figure
 from reports.figures.qualitative import pages, qualitative_figure, qualitative_grid
 from reports.figures.runtime import _middle_half
 from reports.figures.strips import columns, strips, strips_figure
-from reports.style import TWO_COLUMNS_IN, house_style, spread_labels
 from reports.tables.runtime import Cost
+from reports.writers.style import TWO_COLUMNS_IN, house_style, spread_labels
 
 HIGHEST_IN = 9.0  # of a page, with room for a caption
 

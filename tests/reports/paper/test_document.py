@@ -16,9 +16,9 @@ from reports.paper.ablations import find_ablations
 from reports.paper.alignment import find_alignments
 from reports.paper.document import write_paper
 from reports.studies.alignment import alignment_tables
-from reports.style import house_style, new_figure, save
 from reports.tables import build_tables
 from reports.tables.ablation import ArmResult, Curve, Difference, Mean, ablation_table
+from reports.writers.style import house_style, new_figure, save
 
 WORDS = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 

@@ -11,12 +11,12 @@ from eval.runs.reader import Run
 from reports.figures.failures import worst_cells
 from reports.figures.kept import Kept, median_person
 from reports.figures.qualitative import pages, qualitative_grid
-from reports.layout import Block, Table
 from reports.paper.latex import escaped, header_lines
 from reports.paper.published import published, published_part, published_text
 from reports.paper.reading import read_table
 from reports.paper.runtime import amortised_s, cheaper
 from reports.tables.runtime import Cost
+from reports.writers.layout import Block, Table
 
 
 @pytest.mark.parametrize("prompts", [1, 3])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reports.studies.alignment import COLOURS, MEASURES, alignment_figure, alignment_tables, prompts_table
-from reports.style import house_style
+from reports.writers.style import house_style
 
 
 def _row(arm, **numbers):

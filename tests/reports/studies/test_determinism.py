@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from eval.runs.reader import Run
-from reports.layout import Block, Table
 from reports.studies.determinism import determinism_table, marked, read_determinism, unsteady
 from reports.tables import build_tables, summary, write_tables
+from reports.writers.layout import Block, Table
 
 NONE = {"latents": 0.0, "images": 0.0, "metrics": 0.0, "metric": ""}
 SMALL = {"latents": 2e-6, "images": 3e-7, "metrics": 1e-5, "metric": "ad_mean"}

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.intervals import Interval, interval, overlap
+from reports.writers.intervals import Interval, interval, overlap
 
 
 def slow_interval(values, sources, images, draws, seed):

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.layout import Table
 from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
+from reports.writers.layout import Table
 
 FILE = "recipes.csv"
 ID_DIGITS = 12

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.runs.reader import Run
-from reports.export import export_files
-from reports.layout import Value
+from reports.export.cells import export_files
+from reports.writers.layout import Value
 
 PROJECT = "deltabench"
 KEYS = ("editor", "kind", "strength", "goal", "role")
@@ -78,7 +78,7 @@ def to_wandb(run: Run, rows: Sequence[Mapping[str, Value]], folder: Path) -> lis
     """
     import wandb  # type: ignore[import-not-found]
 
-    from reports.export import wide_cells
+    from reports.export.cells import wide_cells
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(console="off", silent=True, x_disable_stats=True, x_disable_meta=True)

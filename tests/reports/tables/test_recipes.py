@@ -7,8 +7,8 @@ import pytest
 
 from eval import statistics
 from eval.runs.reader import Run
-from reports.recipes import COLUMNS, recipe_difference, refuse_mixture, row
 from reports.tables import build_tables, write_tables
+from reports.tables.recipes import COLUMNS, recipe_difference, refuse_mixture, row
 
 ABOUT = {
     "recipes": {

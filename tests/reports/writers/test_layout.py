@@ -1,8 +1,8 @@
 import csv
 import io
 
-from reports.intervals import Interval
-from reports.layout import Block, Table, interval_text
+from reports.writers.intervals import Interval
+from reports.writers.layout import Block, Table, interval_text
 
 TABLE = Table(
     "t",

@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import trapezoid
 
 from eval.runs.reader import Run
-from reports.matched import Matched, at_ceiling
-from reports.pareto import pareto, trapezoid_weights
+from reports.equal_effect.curves import pareto, trapezoid_weights
+from reports.equal_effect.prompts import Matched, at_ceiling
 
 DELTAEDIT, GLOBAL, VARIANT, IDENTITY = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]", "identity"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from reports.intervals import Interval
-from reports.matched import COMPARED_SHARE, ERROR, Level, Matched, is_control
+from reports.equal_effect.prompts import COMPARED_SHARE, ERROR, Level, Matched, is_control
+from reports.writers.intervals import Interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame

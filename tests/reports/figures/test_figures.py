@@ -11,7 +11,7 @@ from reports.figures.grid import chosen_prompts, grid_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.style import EDITOR_COLOURS, ONE_COLUMN_IN, TWO_COLUMNS_IN, house_style
+from reports.writers.style import EDITOR_COLOURS, ONE_COLUMN_IN, TWO_COLUMNS_IN, house_style
 
 NAMES = ("grid", "success_preservation", "prompts", "attributes", "runtime")
 

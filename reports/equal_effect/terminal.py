@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reports.layout import number
+from reports.writers.layout import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,7 +6,7 @@ import pytest
 
 from eval.metrics.info import metric_info
 from eval.runs.reader import Run
-from reports.export import KEYS, describe, export_files, long_cells, recipes, wide_cells
+from reports.export.cells import KEYS, describe, export_files, long_cells, recipes, wide_cells
 
 
 def chunk_rows(folder):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.intervals import Interval, interval
+from reports.writers.intervals import Interval, interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -4,7 +4,7 @@ import sqlite3
 import pytest
 
 from eval.runs.reader import Run
-from reports.export_trackers import summaries, to_mlflow, to_wandb
+from reports.export.trackers import summaries, to_mlflow, to_wandb
 
 ROWS = [
     {"editor": "a", "kind": "default", "strength": "1", "kept": 0.5, "kept_low": "n/a", "identity": None},

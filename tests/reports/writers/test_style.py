@@ -2,7 +2,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from reports.style import EDITOR_COLOURS, axes_at, colours, house_style, new_figure, readable_on, save, wrapped
+from reports.writers.style import EDITOR_COLOURS, axes_at, colours, house_style, new_figure, readable_on, save, wrapped
 
 
 def test_known_editors_keep_their_colour_in_every_run():
