@@ -27,7 +27,7 @@ def check_editor(
     The exit code is 1 if a check fails.
     """
     from eval.domains import load_domain
-    from eval.editors.protocol import conformance, registry
+    from eval.editors import conformance, registry
     from eval.errors import UsageError
     from eval.prompts import choose
 

@@ -73,8 +73,8 @@ def _require(package: str) -> None:
 
 def _write(folder: Path, out: Path, format_: str, layout: str) -> list[Path]:
     from eval.runs.reader import Run
+    from reports.export import trackers as export_trackers
     from reports.export.cells import export_files
-    from reports.export.cells import trackers as export_trackers
 
     run = Run(folder)
     if format_ in ("csv", "parquet"):

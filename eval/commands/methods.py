@@ -23,7 +23,7 @@ def methods(context: click.Context) -> None:
     from rich.table import Table
 
     from eval.commands.run import shipped_costs
-    from eval.editors.protocol import registry
+    from eval.editors import registry
 
     classes, problems = registry.load_every(registry.names())
     costs = shipped_costs()
@@ -45,7 +45,7 @@ def methods(context: click.Context) -> None:
 def show(name: str) -> None:
     """Describe the editor NAME: paper, space, parameters with types and defaults."""
     from eval.commands.run import shipped_costs
-    from eval.editors.protocol import registry
+    from eval.editors import registry
     from eval.editors.spec import parameters_of
 
     found: Any = registry.load_class(name)

@@ -97,7 +97,7 @@ def shipped() -> dict[str, Path]:
     """The ablations of the package: name -> file."""
     from importlib.resources import files
 
-    folder = Path(str(files("reports"))) / "ablations"
+    folder = Path(str(files("eval.studies.ablation"))) / "shipped"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

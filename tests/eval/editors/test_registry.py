@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.editors.protocol import registry
+from eval.editors import registry
 from eval.editors.spec import parameters_of
 from eval.errors import UsageError
 

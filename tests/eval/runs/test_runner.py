@@ -341,7 +341,7 @@ def work(folder, moment, calls):
     runner.run(domain, Path(folder), [runner.NUDGE], "matched,calibrated")
 
 conftest, runner = (load(name, sys.argv[1] + "/" + path) for name, path in
-                    (("tiny", "conftest.py"), ("runner_test", "eval/test_runner.py")))
+                    (("tiny", "conftest.py"), ("runner_test", "eval/runs/test_runner.py")))
 codes = []
 for kill in json.loads(sys.argv[2]):
     child = os.fork()  # before any work: a process of its own without importing torch again
