@@ -47,7 +47,16 @@ class Clip:
 
         Returns:
             float32 [N, E], unit norm.
+
+        Raises:
+            ValueError: integers, nearly all of which would be clipped to white.
         """
+        if not images.is_floating_point():
+            raise ValueError(
+                f"The 'images' parameter of encode_images must be floats in [-1, 1]. "
+                f"Got {str(images.dtype).removeprefix('torch.')} instead; "
+                "divide levels of 0 to 255 by 127.5 and subtract 1."
+            )
         x = images.float().clamp(-1, 1) * 0.5 + 0.5
         if x.shape[-2:] != (self.resolution, self.resolution):
             size = (self.resolution, self.resolution)

@@ -38,8 +38,10 @@ def recipes(domain: Domain) -> dict[str, str]:
         "frechet-features": (_FRECHET, (domain.judges.frechet_name,)),
         "": (
             "range-2,gaussian-11-1.5,visible-pixels",
-            tuple(name for name in column_names(domain) if name.endswith(("_db", "_ssim", "_l1"))),
+            tuple(name for name in column_names(domain) if name.endswith(("_db", "_l1"))),
         ),
+        # Until its pictures were mapped to [0, 1], SSIM was "range-2,gaussian-11-1.5,visible-pixels,8-bit".
+        "ssim": ("range-0-to-1,gaussian-11-1.5", ("counterfactual_ssim", "inversion_ssim")),
     }
     found = {
         metric: f"{domain.judges.protocols.get(network, protocol)},8-bit{_network_id(domain, network)}"
@@ -61,7 +63,7 @@ def _kernel_recipes(domain: Domain) -> dict[str, str]:
 
 def _network_id(domain: Domain, network: str) -> str:
     """``@name:digits``; of a domain that names its networks otherwise, the digits of all its judges together."""
-    if not network:
+    if network in ("", "ssim"):
         return ""
     known = {**domain.fingerprints, **domain.judges.fingerprints}
     every = "".join(domain.judges.fingerprints[name] for name in sorted(domain.judges.fingerprints))

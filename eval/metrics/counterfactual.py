@@ -16,7 +16,8 @@ SMALLEST_ERROR = RANGE**2 / 10 ** (PSNR_CEILING_DB / 10)
 
 _WINDOW_PX, _SIGMA_PX = 11, 1.5
 _BLOCK_PIXELS = 16 * 64 * 64  # of SSIM's images at once: their maps then stay in the cache, six times faster
-_C1, _C2 = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
+_C1, _C2 = 0.01**2, 0.03**2  # of pictures in [0, 1]
+_BEYOND = 1e-3  # of [-1, 1] that is rounding
 
 
 def psnr(first: Tensor, second: Tensor) -> Tensor:
@@ -29,10 +30,26 @@ def psnr(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         float [N] in dB, at most ``PSNR_CEILING_DB``, which equal images have.
 
+    Raises:
+        ValueError: integers, or numbers beyond [-1, 1]. Pictures in [0, 1] cannot be told: they score 6 dB too much.
+
     >>> round(psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.2)).item(), 3)  # 10·log10(4 / 0.04)
     20.0
     """
+    check_pictures(first, second)
     return psnr_of_error((first - second).square().mean((1, 2, 3)))
+
+
+def check_pictures(*pictures: Tensor) -> None:
+    """Raise ValueError unless all are floating point numbers in [-1, 1] (NaN passes, and gives NaN)."""
+    for picture in pictures:
+        if not picture.is_floating_point():
+            raise ValueError(
+                f"Pictures must be floats in [-1, 1]. Got {str(picture.dtype).removeprefix('torch.')} instead; "
+                "divide levels of 0 to 255 by 127.5 and subtract 1."
+            )
+        if picture.numel() and (furthest := float(picture.detach().abs().max())) > 1 + _BEYOND:
+            raise ValueError(f"Pictures must be floats in [-1, 1]. Got values up to ±{furthest:.4g} instead.")
 
 
 def psnr_of_error(mean_squared_error: Tensor) -> Tensor:
@@ -44,6 +61,7 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004): 11 x 11 Gaussian window of σ 1.5, K1 0.01, K2 0.03.
 
     Windows that reach over the border are left out, as in the authors' code; of the colour channels, the mean.
+    Luminance is a ratio of means, so that black has to be 0: the pictures are mapped to [0, 1] first.
 
     Args:
         first: float [N, 3, H, W] in [-1, 1], at least 11 px each way.
@@ -53,8 +71,13 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
         float [N] in [-1, 1].
 
     Raises:
-        ValueError: the images are smaller than the window.
+        ValueError: the images are smaller than the window, integers, or beyond [-1, 1].
+
+    >>> grey, lighter = (torch.full((1, 3, 11, 11), level / 127.5 - 1) for level in (120, 136))
+    >>> round(ssim(grey, lighter).item(), 3)  # (2·120·136 + 2.55²) / (120² + 136² + 2.55²)
+    0.992
     """
+    check_pictures(first, second)
     height, width = first.shape[-2:]
     if min(height, width) < _WINDOW_PX:
         raise ValueError(f"SSIM needs images of at least {_WINDOW_PX} px. Got {height} x {width} px instead.")
@@ -64,7 +87,7 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _ssim(first: Tensor, second: Tensor) -> Tensor:
-    x, y = first.flatten(0, 1), second.flatten(0, 1)
+    x, y = ((pictures.flatten(0, 1) + 1) / RANGE for pictures in (first, second))
     # A shift changes no variance, and small numbers lose less of it to cancellation.
     shift = x.mean((1, 2), keepdim=True)
     x, y = x - shift, y - shift

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eval.metrics.counterfactual import psnr_of_error
+from eval.metrics.counterfactual import check_pictures, psnr_of_error
 
 
 def outside_psnr(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
@@ -34,4 +34,5 @@ def outside_l1(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
 
 def _outside(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
     """Differences outside the region: float [N, 3·pixels]."""
+    check_pictures(before, after)
     return (after - before)[:, :, ~region].flatten(1)

@@ -306,7 +306,8 @@ def test_recipes_name_network_and_weights(domain):
     assert "fd_linear" in ids
     assert ids["clip_score_judge"].endswith("@judge-clip:cccccccccccc")
     assert ids["clip_score_editing"].endswith("@editing-clip:eeeeeeeeeeee")
-    assert "@" not in ids["counterfactual_psnr_db"]
+    assert ids["counterfactual_psnr_db"] == "range-2,gaussian-11-1.5,visible-pixels,8-bit"
+    assert ids["counterfactual_ssim"] == ids["inversion_ssim"] == "range-0-to-1,gaussian-11-1.5,8-bit"
     other = Domain()
     other.judges = replace(other.judges, fingerprints={**other.judges.fingerprints, "identity": "f" * 64})
     changed = {metric for metric, recipe in recipes(other).items() if recipe != ids[metric]}
