@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from deltaedit.editor import DeltaEdit, Target
 from eval.domains import load_domain
 from eval.domains.avatars import datasets
-from eval.judging.cells import judge_attributes, round_to_8_bit
+from eval.judging.cells import judge_attributes
+from eval.pixels import round_to_8_bit
 from eval.runs.calibration import usable
 
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)

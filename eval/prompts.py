@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,3 +69,24 @@ def choose(prompts: Sequence[Prompt], wanted: Sequence[str]) -> tuple[Prompt, ..
         if name not in names:
             raise unknown("prompt", name, names, "deltabench prompts")
     return tuple(prompt for prompt in prompts if not wanted or prompt.name in wanted)
+
+
+def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Collection[str]], place: str = "") -> None:
+    """Refuse prompts about attributes that the domain's judge does not know.
+
+    Args:
+        prompts: to look at.
+        factors: attribute -> its values.
+        place: where the prompts were written, for the sentence; a file.
+
+    Raises:
+        UsageError: with the nearest attribute or value.
+    """
+    where = f" in {place}" if place else ""
+    for prompt in prompts:
+        if prompt.attribute not in factors:
+            raise unknown(f"attribute (of the prompt '{prompt.name}'{where})", prompt.attribute, factors)
+        if prompt.value not in factors[prompt.attribute]:
+            raise unknown(
+                f"{prompt.attribute} (of the prompt '{prompt.name}'{where})", prompt.value, factors[prompt.attribute]
+            )

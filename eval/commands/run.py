@@ -98,7 +98,8 @@ def planned(
     """
     from eval.domains import load_domain
     from eval.editors.registry import parse_methods
-    from eval.runs.plan import CHUNK, Arguments, check_prompts
+    from eval.prompts import check_prompts
+    from eval.runs.plan import CHUNK, Arguments
 
     specs, problems = parse_methods(methods)
     for problem in problems:

@@ -22,6 +22,7 @@ from eval.metrics.clip_score import PromptFeatures, clip_score, directional_simi
 from eval.metrics.counterfactual import psnr, ssim
 from eval.metrics.identity import identity_similarity
 from eval.metrics.locality import outside_l1, outside_psnr
+from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 
 BATCH = 64  # images at once where a caller names no other number
@@ -83,18 +84,6 @@ class Answers:
     region: np.ndarray
     text_editing: PromptFeatures
     text_judge: PromptFeatures
-
-
-def to_uint8(images: Tensor) -> np.ndarray:
-    """Float [N, 3, H, W] -> uint8 [N, H, W, 3], clipped to [-1, 1] and rounded."""
-    levels = _levels(images).to(torch.uint8)
-    pictures: np.ndarray = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return pictures
-
-
-def round_to_8_bit(images: Tensor) -> Tensor:
-    """Float [N, 3, H, W] -> float32 in [-1, 1] that holds 256 different values."""
-    return _levels(images) / 127.5 - 1
 
 
 @torch.inference_mode()
@@ -233,10 +222,6 @@ def judge_attributes(
     change = _change(domain, before, _attributes(domain, round_to_8_bit(images).cpu(), BATCH), prompt, visible)
     kept, effect = (values.double().numpy() for values in (change.kept_share, change.target_effect))
     return change.success.numpy(), kept, change.eligible.numpy(), effect
-
-
-def _levels(images: Tensor) -> Tensor:
-    return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round()
 
 
 def _blocks(count: int, batch: int) -> list[slice]:

@@ -17,8 +17,8 @@ from deltaedit.latents import Latents
 from deltaedit.text import text_feature
 from eval.domains.base import Domain, Sources
 from eval.errors import UsageError
-from eval.judging.cells import round_to_8_bit
 from eval.judging.source_checks import WORST_LOSS
+from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 
 BATCH = 64

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from eval.judging.cells import Answers, JudgedSources, to_uint8
+from eval.judging.cells import Answers, JudgedSources
+from eval.pixels import to_uint8
 
 
 def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:

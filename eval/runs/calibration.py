@@ -19,7 +19,8 @@ from torch import Tensor
 from deltaedit.latents import Latents
 from eval.domains.base import Domain
 from eval.editors.timed_editor import TimedEditor
-from eval.judging.cells import judge_attributes, round_to_8_bit
+from eval.judging.cells import judge_attributes
+from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 from eval.runs.matching import SweepPoint, gentler_strength, match, next_strength
 from eval.runs.plan import CALIBRATION_IMAGES, DEFAULT_STRENGTH, SWEEP

@@ -23,8 +23,9 @@ from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
 from eval.judging.recipes import column_names
+from eval.pixels import to_uint8
 from eval.runs.calibration import usable
 from eval.runs.manifest import DETERMINISM
 from eval.runs.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -219,24 +219,3 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     except (KeyError, TypeError, ValueError):
         return None
     return total
-
-
-def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Collection[str]], place: str = "") -> None:
-    """Refuse prompts about attributes that the domain's judge does not know.
-
-    Args:
-        prompts: to look at.
-        factors: attribute -> its values.
-        place: where the prompts were written, for the sentence; a file.
-
-    Raises:
-        UsageError: with the nearest attribute or value.
-    """
-    where = f" in {place}" if place else ""
-    for prompt in prompts:
-        if prompt.attribute not in factors:
-            raise unknown(f"attribute (of the prompt '{prompt.name}'{where})", prompt.attribute, factors)
-        if prompt.value not in factors[prompt.attribute]:
-            raise unknown(
-                f"{prompt.attribute} (of the prompt '{prompt.name}'{where})", prompt.value, factors[prompt.attribute]
-            )

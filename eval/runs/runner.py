@@ -19,8 +19,9 @@ from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, clock
 from eval.judging.apart import check_apart
-from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources, to_uint8
+from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
 from eval.metrics.runtime import peak_memory_mib
+from eval.pixels import to_uint8
 from eval.prompts import Prompt
 from eval.runs.arrays import answer_arrays, array, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable

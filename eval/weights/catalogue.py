@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.domains.avatars.datasets import cache_folder
 from eval.errors import UsageError
+from eval.folders import cache_folder
 
 FOLDER_VARIABLE = "DELTABENCH_WEIGHTS"
 UNCHECKED_VARIABLE = "DELTABENCH_UNCHECKED"  # set to anything: other files than the published ones are used as well

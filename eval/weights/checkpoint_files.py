@@ -16,7 +16,7 @@ from deltaedit.backbones.noise import with_noise
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
-from eval.domains.avatars.datasets import cache_folder
+from eval.folders import cache_folder
 from eval.weights.checkpoints import read_e4e, read_generator
 from eval.weights.clip_files import read_clip
 from eval.weights.given_files import given_artefacts

@@ -11,7 +11,7 @@ from eval.domains.avatars import datasets
 from eval.domains.avatars.domain import AvatarsDomain
 from eval.domains.avatars.factors import FACTORS
 from eval.domains.avatars.renderer import render
-from eval.judging.cells import to_uint8
+from eval.pixels import to_uint8
 
 COLUMNS = 12
 

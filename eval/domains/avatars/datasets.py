@@ -15,6 +15,7 @@ import numpy as np
 
 from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
 from eval.domains.avatars.renderer import render_blocks
+from eval.folders import cache_folder
 
 SHARD = 2000  # portraits per file
 RENDERER_VERSION = 1  # part of the cache path: raise it when the pictures change
@@ -50,12 +51,6 @@ def portraits(name: str, count: int | None = None) -> Portraits:
         person = np.arange(split.count) // split.per_person * split.per_person
         drawn = Portraits(drawn.values, drawn.geometry[person])
     return drawn[:count]
-
-
-def cache_folder() -> Path:
-    """Where large sets and half-finished trainings live: ``$DELTABENCH_CACHE`` or the user's cache folder."""
-    root = os.environ.get("DELTABENCH_CACHE") or Path.home() / ".cache" / "deltabench"
-    return Path(root)
 
 
 def renders(

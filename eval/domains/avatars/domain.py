@@ -21,6 +21,7 @@ from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerato
 from eval.domains.avatars.renderer import render
 from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
 from eval.domains.base import Judges, Sources
+from eval.folders import cache_folder
 from eval.prompts import Prompt, load_prompts
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class AvatarsDomain:
             clip=self._weights.clip("editing-clip"),
             sample=self.sample,
             training_set=self.training_set,
-            artefacts=Artefacts(datasets.cache_folder() / "artefacts", WEIGHTS / "artefacts"),
+            artefacts=Artefacts(cache_folder() / "artefacts", WEIGHTS / "artefacts"),
             fingerprint=_joint_fingerprint(self.fingerprints, EDITING_NETWORKS),
             identity=self._weights.identity("editing-identity")[0],
             perceptual=self._weights.features("perceptual").trunk.features,

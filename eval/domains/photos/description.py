@@ -14,8 +14,7 @@ from typing import Any
 
 from eval.domains.photos import description_file
 from eval.errors import UsageError, unknown
-from eval.prompts import Prompt, load_prompts
-from eval.runs.plan import check_prompts
+from eval.prompts import Prompt, check_prompts, load_prompts
 from eval.weights import catalogue as weight_files
 
 EDITING_FILES = {  # key in [editing] -> what the file holds

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from eval.judging.cells import round_to_8_bit
 from eval.metrics.attributes import log_odds
 from eval.metrics.identity import floor_and_ceiling, identity_similarity
+from eval.pixels import round_to_8_bit
 
 Attributes = Callable[[Tensor], Mapping[str, Tensor]]
 Identity = Callable[[Tensor], Tensor]

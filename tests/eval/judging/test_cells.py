@@ -18,11 +18,10 @@ from eval.judging.cells import (
     judge_attributes,
     judge_edits,
     judge_sources,
-    round_to_8_bit,
-    to_uint8,
 )
 from eval.judging.recipes import column_names, recipes
 from eval.metrics.counterfactual import PSNR_CEILING_DB
+from eval.pixels import round_to_8_bit, to_uint8
 from eval.prompts import Prompt
 
 FACTORS = {"hair": ("black", "red", "gray"), "glasses": ("no", "yes"), "mouth": ("flat", "smile")}

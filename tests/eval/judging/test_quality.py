@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from eval.commands.judges import judges as command
 from eval.errors import UsageError
-from eval.judging.cells import round_to_8_bit
 from eval.judging.quality import _verification, broken_promises, measure_judges
+from eval.pixels import round_to_8_bit
 from reports.studies.judges import identity_table, readers_table
 
 

@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from eval.errors import UsageError
-from eval.prompts import Prompt
+from eval.prompts import Prompt, check_prompts
 from eval.runs.plan import (
     Arguments,
     Chunk,
     Strength,
     cell_count,
-    check_prompts,
     chunks,
     estimated_s,
     file_name,

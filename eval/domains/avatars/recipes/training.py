@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from eval.domains.avatars.datasets import cache_folder
+from eval.folders import cache_folder
 
 SAVE_EVERY_S = 120.0
 Report = Callable[[str, int, int, dict[str, float]], None]  # network, steps done, steps in all, recent losses

@@ -1,0 +1,23 @@
+"""Pictures of 8 bits: what a judge sees and what a run stores, so that both are the same picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Float [N, 3, H, W] -> uint8 [N, H, W, 3], clipped to [-1, 1] and rounded."""
+    levels = _levels(images).to(torch.uint8)
+    pictures: np.ndarray = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return pictures
+
+
+def round_to_8_bit(images: Tensor) -> Tensor:
+    """Float [N, 3, H, W] -> float32 in [-1, 1] that holds 256 different values."""
+    return _levels(images) / 127.5 - 1
+
+
+def _levels(images: Tensor) -> Tensor:
+    return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round()
