@@ -6,7 +6,7 @@ the reconstruction, which is the edit of strength 0, so that the inversion's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
-from eval.judging.recipes import column_names
 from eval.judging.source_checks import check_distinct, check_reading
 from eval.metrics.attributes import AttributeChange, attribute_change
-from eval.metrics.clip_score import PromptFeatures, clip_score, directional_similarity
+from eval.metrics.book import cell_metrics
+from eval.metrics.clip_score import PromptFeatures
 from eval.metrics.counterfactual import psnr, ssim
-from eval.metrics.identity import identity_similarity
-from eval.metrics.locality import outside_l1, outside_psnr
+from eval.metrics.judged import ClipView, JudgedChunk
 from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 
@@ -184,10 +183,9 @@ def judge_edits(
     change = _change(
         domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
     )
-    columns = _attribute_columns(domain, change) | _clip_columns(sources, answers, rows, clips)
-    columns |= _identity_columns(sources, answers, rows, identity)
-    columns |= _picture_columns(sources, answers, rows, edits)
-    lists = {name: _numbers(columns[name]) for name in column_names(domain)}
+    chunk = _judged(sources, answers, rows, (edits, change, identity, clips))
+    columns = _columns(chunk, domain.factors)
+    lists = {name: _numbers(values) for name, values in columns.items()}
     rows_out = [
         {"prompt": prompt.name, "image": name, **{column: values[i] for column, values in lists.items()}}
         for i, name in enumerate(names)
@@ -250,49 +248,38 @@ def _change(
     return attribute_change(before, after, sigma, torch.as_tensor(np.asarray(visible, dtype=bool)), (factor, value))
 
 
-def _attribute_columns(domain: Domain, change: AttributeChange) -> dict[str, Tensor]:
-    columns = {name: getattr(change, name) for name in ("eligible", "success", "target_effect", "ad_mean", "ad_max")}
-    columns["kept"] = change.kept_share
-    columns |= {f"kept.{factor}": change.kept[:, i] for i, factor in enumerate(domain.factors)}
-    return columns | {f"effect.{factor}": change.effects[:, i] for i, factor in enumerate(domain.factors)}
+def _judged(
+    sources: JudgedSources,
+    answers: Answers,
+    rows: slice,
+    seen: tuple[Tensor, AttributeChange, Tensor, Mapping[str, Tensor]],
+) -> JudgedChunk:
+    """All that metrics are computed from; ``seen`` are the edits and what the judges made of them."""
+    edits, change, identity, clips = seen
+    return JudgedChunk(
+        originals=sources.originals[rows],
+        reconstructions=sources.reconstructions[rows],
+        edits=edits,
+        counterfactuals=None if answers.images is None else answers.images[rows],
+        region=torch.from_numpy(answers.region),
+        attributes=change,
+        identity_originals=sources.identity[rows],
+        identity_edits=identity,
+        identity_counterfactuals=None if answers.identity is None else answers.identity[rows],
+        editing_clip=ClipView(sources.clip_editing[rows], clips["editing"], answers.text_editing),
+        judge_clip=ClipView(sources.clip_judge[rows], clips["judge"], answers.text_judge),
+        inversion_psnr_db=sources.inversion_psnr_db[rows],
+        inversion_ssim=sources.inversion_ssim[rows],
+    )
 
 
-def _clip_columns(
-    sources: JudgedSources, answers: Answers, rows: slice, clips: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    columns = {}
-    for name, before, text in (
-        ("editing", sources.clip_editing, answers.text_editing),
-        ("judge", sources.clip_judge, answers.text_judge),
-    ):
-        columns[f"clip_score_{name}"] = clip_score(clips[name], text.target)
-        columns[f"directional_{name}"] = directional_similarity(before[rows], clips[name], text.delta)
+def _columns(chunk: JudgedChunk, factors: Iterable[str]) -> dict[str, Tensor]:
+    """Every metric of the book: column -> bool or float [n]."""
+    columns: dict[str, Tensor] = {}
+    for record in cell_metrics():
+        values, names = record.values(chunk), record.columns(factors)
+        columns |= zip(names, values.unbind(1), strict=True) if record.per_factor else {names[0]: values}
     return columns
-
-
-def _identity_columns(sources: JudgedSources, answers: Answers, rows: slice, identity: Tensor) -> dict[str, Tensor]:
-    exact = answers.identity
-    return {
-        "identity": identity_similarity(sources.identity[rows], identity),
-        "counterfactual_identity": _none(identity) if exact is None else identity_similarity(exact[rows], identity),
-    }
-
-
-def _picture_columns(sources: JudgedSources, answers: Answers, rows: slice, edits: Tensor) -> dict[str, Tensor]:
-    before, exact, region = sources.reconstructions[rows], answers.images, torch.from_numpy(answers.region)
-    return {
-        "counterfactual_psnr_db": _none(edits) if exact is None else psnr(edits, exact[rows]),
-        "counterfactual_ssim": _none(edits) if exact is None else ssim(edits, exact[rows]),
-        "inversion_psnr_db": sources.inversion_psnr_db[rows],
-        "inversion_ssim": sources.inversion_ssim[rows],
-        "outside_psnr_db": outside_psnr(before, edits, region),
-        "outside_l1": outside_l1(before, edits, region),
-        "edit_l1": (edits - before).abs().mean((1, 2, 3)),
-    }
-
-
-def _none(like: Tensor) -> Tensor:
-    return torch.full((len(like),), torch.nan)
 
 
 def _numbers(column: Tensor) -> list[bool] | list[float]:

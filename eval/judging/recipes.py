@@ -1,25 +1,13 @@
-"""Which numbers a cell has, and how each came to be."""
+"""How each number of a run came to be."""
 
 from __future__ import annotations
 
 import hashlib
 
 from eval.domains.base import Domain
+from eval.metrics.book import CELL, SET, Metric, metrics
 
-_FRECHET = "float64,unbiased-covariance"
-_KERNEL = "float64,{},unbiased,different-persons,8-bit"
-
-
-def column_names(domain: Domain) -> tuple[str, ...]:
-    """The numbers of a cell, in the order of the stored table."""
-    return (
-        *("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept"),
-        *(f"kept.{factor}" for factor in domain.factors),
-        *(f"effect.{factor}" for factor in domain.factors),
-        *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
-        *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
-        *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1"),
-    )
+FEATURES = "frechet-features"
 
 
 def recipes(domain: Domain) -> dict[str, str]:
@@ -27,43 +15,27 @@ def recipes(domain: Domain) -> dict[str, str]:
 
     Values of different recipes must not share a column.
     """
-    kinds = {
-        "attribute-judge": (
-            "one-vs-rest-log-odds",
-            ("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept"),
-        ),
-        "identity": ("cosine", ("identity", "counterfactual_identity")),
-        "editing-clip": ("bicubic-antialias,79-templates", ("clip_score_editing", "directional_editing")),
-        "judge-clip": ("bicubic-antialias,79-templates", ("clip_score_judge", "directional_judge")),
-        "frechet-features": (_FRECHET, (domain.judges.frechet_name,)),
-        "": (
-            "range-2,gaussian-11-1.5,visible-pixels",
-            tuple(name for name in column_names(domain) if name.endswith(("_db", "_l1"))),
-        ),
-        # Until its pictures were mapped to [0, 1], SSIM was "range-2,gaussian-11-1.5,visible-pixels,8-bit".
-        "ssim": ("range-0-to-1,gaussian-11-1.5", ("counterfactual_ssim", "inversion_ssim")),
-    }
-    found = {
-        metric: f"{domain.judges.protocols.get(network, protocol)},8-bit{_network_id(domain, network)}"
-        for network, (protocol, metrics) in kinds.items()
-        for metric in metrics
-    }
-    return found | _kernel_recipes(domain)
-
-
-def _kernel_recipes(domain: Domain) -> dict[str, str]:
-    """Of KID, on pictures prepared as for the Fréchet distance, and of CMMD, on the judge CLIP's features."""
-    prepared = domain.judges.protocols.get("frechet-features", _FRECHET).removesuffix(_FRECHET)
-    cubic, gaussian = _KERNEL.format("cubic-kernel"), _KERNEL.format("gaussian-kernel-10,times-1000")
+    records = [record for record in metrics().values() if record.kind in (CELL, SET) and record.recipe]
+    names = {"frechet": domain.judges.frechet_name}
     return {
-        "kid": f"{prepared}{cubic}{_network_id(domain, 'frechet-features')}",
-        "cmmd": f"bicubic-antialias,{gaussian}{_network_id(domain, 'judge-clip')}",
+        names.get(record.name, record.name): f"{_protocol(domain, record)},8-bit{_network_id(domain, record.judge)}"
+        for record in records
     }
+
+
+def _protocol(domain: Domain, record: Metric) -> str:
+    """The record's own recipe, or what the domain says of the network: for KID, how it prepares the pictures."""
+    protocols = domain.judges.protocols
+    if record.kind == CELL or record.name == "frechet":
+        return protocols.get(record.judge, record.recipe)
+    own = metrics()["frechet"].recipe
+    prepared = protocols.get(FEATURES, own).removesuffix(own) if record.judge == FEATURES else ""
+    return f"{prepared}{record.recipe}"
 
 
 def _network_id(domain: Domain, network: str) -> str:
     """``@name:digits``; of a domain that names its networks otherwise, the digits of all its judges together."""
-    if network in ("", "ssim"):
+    if not network:
         return ""
     known = {**domain.fingerprints, **domain.judges.fingerprints}
     every = "".join(domain.judges.fingerprints[name] for name in sorted(domain.judges.fingerprints))

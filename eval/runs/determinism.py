@@ -24,7 +24,7 @@ from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
-from eval.judging.recipes import column_names
+from eval.metrics.book import column_names
 from eval.pixels import to_uint8
 from eval.runs.calibration import usable
 from eval.runs.manifest import DETERMINISM
@@ -147,7 +147,10 @@ class Probe:
         return Pass(
             Latents.cat([part.latents for part in parts]),
             torch.cat([part.images for part in parts]),
-            {name: np.concatenate([part.numbers[name] for part in parts]) for name in column_names(self.domain)},
+            {
+                name: np.concatenate([part.numbers[name] for part in parts])
+                for name in column_names(self.domain.factors)
+            },
         )
 
     def _part(self, editor: TimedEditor, rows: slice) -> Pass:
@@ -156,7 +159,9 @@ class Probe:
         with torch.inference_mode():
             images = self.domain.editing.images(edited)
             cells, _ = judge_edits(self.domain, self._judged, self._answers, self.prompt, rows, images)
-        numbers = {name: np.array([cell[name] for cell in cells], dtype=float) for name in column_names(self.domain)}
+        numbers = {
+            name: np.array([cell[name] for cell in cells], dtype=float) for name in column_names(self.domain.factors)
+        }
         return Pass(edited, images.float().clamp(-1, 1).cpu(), numbers)
 
 

@@ -19,7 +19,8 @@ from eval.judging.cells import (
     judge_edits,
     judge_sources,
 )
-from eval.judging.recipes import column_names, recipes
+from eval.judging.recipes import recipes
+from eval.metrics.book import column_names
 from eval.metrics.counterfactual import PSNR_CEILING_DB
 from eval.pixels import round_to_8_bit, to_uint8
 from eval.prompts import Prompt
@@ -171,7 +172,7 @@ def test_columns_are_those_of_the_store(domain, judged):
         *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
         *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1"),
     ]
-    assert tuple(rows[0])[2:] == column_names(domain)
+    assert tuple(rows[0])[2:] == column_names(domain.factors)
     assert {type(value) for value in rows[0].values()} == {str, bool, float}
     assert [row["image"] for row in rows] == ["test-2", "test-3", "test-4", "test-5"]
     assert {name: (array.shape, array.dtype.name) for name, array in features.items()} == {
@@ -301,7 +302,9 @@ def test_recipes_name_network_and_weights(domain):
     assert ids["kid"].startswith("float64,cubic-kernel,unbiased,different-persons,8-bit@frechet-features:")
     assert ids["cmmd"].startswith("bicubic-antialias,float64,gaussian-kernel-10,times-1000,unbiased,different-persons")
     assert ids["cmmd"].endswith(",8-bit@judge-clip:cccccccccccc")
-    assert set(column_names(domain)) - set(ids) == {f"{kind}.{name}" for kind in ("kept", "effect") for name in FACTORS}
+    assert set(column_names(domain.factors)) - set(ids) == {
+        f"{kind}.{name}" for kind in ("kept", "effect") for name in FACTORS
+    }
     assert "fd_linear" in ids
     assert ids["clip_score_judge"].endswith("@judge-clip:cccccccccccc")
     assert ids["clip_score_editing"].endswith("@editing-clip:eeeeeeeeeeee")

@@ -4,7 +4,7 @@ import math
 import pandas
 import pytest
 
-from eval.metrics.info import metric_info
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run
 from reports.export.cells import KEYS, describe, export_files, long_cells, recipes, wide_cells
 
@@ -76,10 +76,8 @@ def test_the_schema_describes_every_column(small_run, tmp_path):
 def test_units_and_directions_are_those_of_the_metrics(small_run):
     metrics = [column for column in wide_cells(Run(small_run)).columns if column not in KEYS]
     for column in metrics:
-        assert (describe(column).unit, describe(column).more_is_better) == (
-            metric_info(column).unit,
-            metric_info(column).higher_is_better,
-        ), column
+        direction = {True: 1, False: -1, None: 0}[describe(column).more_is_better]
+        assert (describe(column).unit, direction) == (metric_of(column).unit, metric_of(column).sign), column
 
 
 def test_single_factors_have_the_recipe_of_their_family(small_run):

@@ -1,0 +1,62 @@
+"""What the judges saw of one chunk: everything that a metric of a cell may be computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eval.metrics.attributes import AttributeChange
+    from eval.metrics.clip_score import PromptFeatures
+
+
+@dataclass(frozen=True)
+class ClipView:
+    """The pictures of a chunk and its prompt as one CLIP sees them.
+
+    Attributes:
+        before: unit features [n, E] of the reconstructions.
+        after: unit features [n, E] of the edits.
+        text: the prompt's texts.
+    """
+
+    before: Tensor
+    after: Tensor
+    text: PromptFeatures
+
+
+@dataclass(frozen=True)
+class JudgedChunk:
+    """The n cells of one chunk. All tensors are float32 on the CPU unless it is said otherwise.
+
+    Attributes:
+        originals: [n, 3, H, W] in [-1, 1], of 8-bit values, like all pictures here.
+        reconstructions: the same through encoder and generator: the edit of strength 0.
+        edits: what the editor made.
+        counterfactuals: the exact right answers; None where the domain knows none.
+        region: bool [H, W], the pixels that the prompt may change.
+        attributes: what the attribute judge saw change from reconstruction to edit.
+        identity_originals: unit embeddings [n, E] by the identity judge.
+        identity_edits: likewise.
+        identity_counterfactuals: likewise; None where there are no counterfactuals.
+        editing_clip: the CLIP that editors use.
+        judge_clip: the judge CLIP.
+        inversion_psnr_db: [n], reconstruction against original.
+        inversion_ssim: [n], likewise.
+    """
+
+    originals: Tensor
+    reconstructions: Tensor
+    edits: Tensor
+    counterfactuals: Tensor | None
+    region: Tensor
+    attributes: AttributeChange
+    identity_originals: Tensor
+    identity_edits: Tensor
+    identity_counterfactuals: Tensor | None
+    editing_clip: ClipView
+    judge_clip: ClipView
+    inversion_psnr_db: Tensor
+    inversion_ssim: Tensor

@@ -1,0 +1,74 @@
+"""The records that everything reads, and the table of the documentation that is written from them."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.metrics.book import ALL, CELL, ELIGIBLE, GROUPS, column_names, grouped, metric_of, metrics
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def test_distances_fall_and_similarities_rise():
+    assert {name for name, record in metrics().items() if record.arrow == "↓"} == {
+        *("ad_mean", "ad_max", "outside_l1", "error", "edit_error", "frechet", "kid", "cmmd"),
+        *("prepare_s", "fit_s", "edit_s", "peak_memory_mib"),
+    }
+    assert metric_of("counterfactual_ssim").arrow == "↑"
+
+
+def test_the_effect_is_matched_not_maximised():
+    effect = metric_of("target_effect")
+    assert (effect.direction, effect.arrow, effect.sign, effect.title) == ("matched", "", 0, "target effect (σ)")
+
+
+def test_units_in_names_are_units():
+    for name, record in metrics().items():
+        assert (record.unit == "dB") == name.endswith("_db")
+        assert record.bounds[0] < record.bounds[1]
+        assert record.meaning.endswith(".") and record.formula and record.heading
+
+
+def test_columns_of_factors():
+    assert (metric_of("effect.top").unit, metric_of("effect.top").sign) == ("σ", 0)
+    assert metric_of("kept.hair_color").formula == "1 if the judge reads hair color as before the edit, else 0"
+    assert metric_of("kept.top").is_share and metric_of("kept.top").heading == "preservation of top"
+    for name in ("beauty", "beauty.top"):
+        with pytest.raises(KeyError):
+            metric_of(name)
+
+
+def test_the_columns_of_a_chunk_keep_their_order():
+    assert column_names(["hair", "mouth"]) == (
+        *("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept", "kept.hair", "kept.mouth"),
+        *("effect.hair", "effect.mouth", "identity", "clip_score_editing", "clip_score_judge"),
+        *("directional_editing", "directional_judge", "counterfactual_psnr_db", "counterfactual_ssim"),
+        *("counterfactual_identity", "inversion_psnr_db", "inversion_ssim"),
+        *("outside_psnr_db", "outside_l1", "edit_l1"),
+    )
+
+
+def test_what_the_attribute_judge_sees_is_over_eligible_cells():
+    for name, record in metrics().items():
+        if record.kind == CELL and name != "eligible":
+            assert record.population == (ELIGIBLE if record.judge == "attribute-judge" else ALL), name
+    assert [record.name for record in grouped(GROUPS[0])] == ["success", "target_effect", "ad_mean", "ad_max", "kept"]
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(ValueError, match="The direction of the metric identity must be one of 'more', .* Got 'up'"):
+        replace(metric_of("identity"), direction="up")
+
+
+def test_the_table_of_the_documentation_is_current():
+    spec = importlib.util.spec_from_file_location("metrics_table", DOCS / "metrics_table.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    assert page == script.page_with_table(page), "write it anew with `python docs/metrics_table.py`"
+    headings = {
+        line.removeprefix("## ").split(" (")[0].split(":")[0] for line in page.splitlines() if line[:3] == "## "
+    }
+    assert {record.section for record in metrics().values()} <= headings
