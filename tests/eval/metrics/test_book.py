@@ -58,7 +58,7 @@ def test_what_the_attribute_judge_sees_is_over_eligible_cells():
 
 
 def test_an_unknown_direction_is_refused():
-    with pytest.raises(ValueError, match="The direction of the metric identity must be one of 'more', .* Got 'up'"):
+    with pytest.raises(ValueError, match=r"The direction of the metric identity must be one of 'more', .* Got 'up'"):
         replace(metric_of("identity"), direction="up")
 
 
@@ -68,7 +68,5 @@ def test_the_table_of_the_documentation_is_current():
     spec.loader.exec_module(script)
     page = (DOCS / "metrics.md").read_text(encoding="utf-8")
     assert page == script.page_with_table(page), "write it anew with `python docs/metrics_table.py`"
-    headings = {
-        line.removeprefix("## ").split(" (")[0].split(":")[0] for line in page.splitlines() if line[:3] == "## "
-    }
+    headings = {line[3:].split(" (")[0].split(":")[0] for line in page.splitlines() if line[:3] == "## "}
     assert {record.section for record in metrics().values()} <= headings
