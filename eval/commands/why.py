@@ -18,12 +18,12 @@ LONGEST = 200  # columns of a line on a terminal that does not say how wide it i
 @click.argument("value", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Everything, for machines.")
 def why(run: Path, value: str | None, as_json: bool) -> int:
-    """Say how a number of the run folder RUN came to be, and compute it again from the chunk files.
+    """Say how a number of the run folder RUN came to be, and compare it with the same number made of the cells now.
 
     VALUE is a number of a table, as main:deltaedit:calibrated:success or main.success[deltaedit,calibrated], or of a
-    cell, as deltaedit/glasses/test-0003/identity. Without it, what can be asked for.
+    cell, as deltaedit/glasses/test-0003/identity. Without it, what there is.
 
-    The exit code is 1 where the table has another number than the files.
+    The exit code is 1 where the table has another number than the cells.
     """
     try:
         if value is None:
@@ -41,23 +41,21 @@ def why(run: Path, value: str | None, as_json: bool) -> int:
     return 1 if found["recomputed"]["agrees"] is False else 0
 
 
-def explained(run: Path, value: str) -> dict[str, Any]:
+def explained(folder: Path, value: str) -> dict[str, Any]:
     """How a value came to be, as plain data.
 
     Raises:
-        ValueError: RUN is no run, or nothing or several numbers fit VALUE.
+        ValueError: the folder is no run, or nothing or several numbers fit the value.
     """
-    from eval import statistics
     from eval.runs.reader import Run
     from reports.why.cell import explain_cell, find_cell
     from reports.why.explain import explain
-    from reports.why.files import Files
     from reports.why.value import find_value
 
-    Run(run)  # refuses what is no run, or of a newer schema
+    run = Run(folder)  # refuses what is no run, or of a newer schema
     if "/" in value:
         return explain_cell(run, find_cell(run, value))
-    return explain(Files(run), find_value(run, value), statistics)
+    return explain(run, find_value(folder, value))
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -78,9 +78,14 @@ def _printed(run: Run, cells: DataFrame, editor: str, strength: str) -> tuple[st
 
 def counterfactual_values(run: Run, cells: DataFrame) -> dict[str, Interval]:
     """Mean and interval of every measure of the table; errors in thousandths of the squared pixel range."""
-    total, inversion = (_squared_error(cells, name) for name in ("counterfactual_psnr_db", "inversion_psnr_db"))
-    split = cells.assign(error=total, inversion_error=inversion, edit_error=total - inversion)
+    split = split_errors(cells)
     return {name: mean_of(run, split, name) for name, _, _ in MEASURES}
+
+
+def split_errors(cells: DataFrame) -> DataFrame:
+    """The cells with ``error``, its part ``inversion_error`` and the rest, ``edit_error``."""
+    total, inversion = (_squared_error(cells, name) for name in ("counterfactual_psnr_db", "inversion_psnr_db"))
+    return cells.assign(error=total, inversion_error=inversion, edit_error=total - inversion)
 
 
 def _squared_error(cells: DataFrame, column: str) -> np.ndarray:

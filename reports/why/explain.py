@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
 from reports.studies.determinism import read_determinism
-from reports.tables.matched import Statistics
-from reports.why.again import (
-    Question,
-    agrees,
-    used_chunks,
-    value_again,
-)
+from reports.tables.frechet import common_cells
 from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
-from reports.why.files import Files, Info
-from reports.why.selection import cells_of, chunks_of, numbers_of
-from reports.why.value import Asked
+from reports.why.rebuilt import Tables, agrees
+from reports.why.selection import INVERSION, counted_cells, finished_cells, numbers_of
+from reports.why.value import Number
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,104 +22,101 @@ if TYPE_CHECKING:
 LARGEST = 5  # contributions that are listed
 
 
-def explain(files: Files, asked: Asked, statistics: Statistics | None = None) -> dict[str, Any]:
+def explain(run: Run, number: Number, tables: Tables | None = None) -> dict[str, Any]:
     """How a value came to be.
 
     Args:
-        files: of the run.
-        asked: which value.
-        statistics: ``eval.statistics``; without it intervals and groups at equal effect are not computed again.
+        run: opened.
+        number: which value.
+        tables: of the run, where several values are looked up.
 
     Returns:
         JSON values under ``value``, ``formula``, ``recipe``, ``cells``, ``networks``, ``editor``, ``strengths``,
         ``seeds``, ``costs``, ``determinism``, ``code``, ``files`` and ``recomputed``.
     """
-    column = column_of(asked.table, asked.column, str(files.manifest.get("frechet_name", "")))
+    column = column_of(number.table, number.column, str(run.manifest.get("frechet_name", "")))
     if column is None:
-        raise ValueError(f"The column {asked.column} of the table {asked.table} has no explanation.")
-    stem = asked.column.removesuffix(f"_{column.bound}") if column.bound else asked.column
-    question = Question(files, asked.table, asked.row, stem, column, statistics)
-    metrics = recipes_of(asked, column, files.manifest)
+        raise ValueError(f"The column {number.column} of the table {number.table} has no explanation.")
+    stem = number.column.removesuffix(f"_{column.bound}") if column.bound else number.column
+    cells = finished_cells(run, number.table, number.row)
+    metrics = recipes_of(number, column, run.manifest)
     return {
-        "value": _value(asked, stem),
+        "value": _value(number, stem),
         "formula": {"text": column.formula, "source": column.source, "interval": column.interval},
-        "recipe": {metric: files.manifest.get("recipes", {}).get(metric, "") for metric in metrics},
-        "cells": _cells(question),
-        "networks": networks(files.manifest, metrics),
-        "editor": editor(files.manifest, asked.row["editor"]),
-        "strengths": strengths(files, chunks_of(files, asked.table, asked.row)),
-        "seeds": _seeds(files, column),
-        "costs": costs(files, asked.row["editor"]),
-        "determinism": determinism(files, asked.row["editor"]),
-        "code": code(files.manifest),
-        "files": _read_files(question),
-        "recomputed": _recomputed(question, asked),
+        "recipe": {metric: run.manifest.get("recipes", {}).get(metric, "") for metric in metrics},
+        "cells": _cells(run, number, stem, column, cells),
+        "networks": networks(run.manifest, metrics),
+        "editor": editor(run.manifest, number.row["editor"]),
+        "strengths": strengths(run, cells),
+        "seeds": _seeds(run, column),
+        "costs": costs(run, number.row["editor"]),
+        "determinism": determinism(run, number.row["editor"]),
+        "code": code(run.manifest),
+        "files": _read_files(run, number, column, cells),
+        "recomputed": _recomputed(tables or Tables(run), number, column),
     }
 
 
-def recipes_of(asked: Asked, column: Column, manifest: dict[str, Any]) -> tuple[str, ...]:
+def recipes_of(number: Number, column: Column, manifest: dict[str, Any]) -> tuple[str, ...]:
     """The metrics whose recipes the value has, by the manifest's names; of the curves only that of its axis."""
-    if asked.table == "pareto" and column.measure == "axis":
-        return ("counterfactual_psnr_db",) if asked.row["axis"] == "error" else (asked.row["axis"],)
+    if number.table == "pareto" and column.measure == "axis":
+        return ("counterfactual_psnr_db",) if number.row["axis"] == "error" else (number.row["axis"],)
     return manifest_names(column, manifest)
 
 
-def _value(asked: Asked, stem: str) -> dict[str, Any]:
-    bounds = {end: asked.row.get(f"{stem}_{end}", "") for end in ("low", "high")}
-    text = asked.row[asked.column]
+def _value(number: Number, stem: str) -> dict[str, Any]:
+    bounds = {end: number.row.get(f"{stem}_{end}", "") for end in ("low", "high")}
+    text = number.row[number.column]
     labels = {
-        name: value for name, value in asked.row.items() if value and name in ("editor", "kind", "prompt", "goal")
+        name: value for name, value in number.row.items() if value and name in ("editor", "kind", "prompt", "goal")
     }
-    return {"name": asked.name, "table": asked.table, "column": asked.column, "row": labels, "text": text, **bounds}
+    return {"name": number.name, "table": number.table, "column": number.column, "row": labels, "text": text, **bounds}
 
 
-def _cells(asked: Question) -> dict[str, Any]:
+def _cells(run: Run, number: Number, stem: str, column: Column, cells: DataFrame) -> dict[str, Any]:
     """How many cells count, which do not and why, and which weigh most."""
-    every, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
-    found: dict[str, Any] = {"over": asked.column.over, "finished": len(every)}
-    failed = [record["id"] for record in asked.files.every_json("chunks/*.error.json") if _concerns(asked, record)]
-    found["failed_chunks"] = failed
-    if not asked.column.over:
+    failed = [record["id"] for record in run.failures if _concerns(number, record)]
+    found: dict[str, Any] = {"over": column.over, "finished": len(cells), "failed_chunks": failed}
+    if not column.over:
         return found
-    if asked.column.kind == FRECHET or asked.column.over.endswith("pooled over prompts"):
-        from reports.why.frechet_again import common_cells
-
-        return found | {"counted": len(common_cells(asked.files))}
-    found |= {"counted": len(cells), "excluded": _excluded(asked, every, cells)}
-    if len(cells) and asked.column.measure:
-        found |= _weights(cells, numbers_of(asked.table, asked.row, asked.stem, asked.column, cells))
+    if column.kind == FRECHET or column.over.endswith("pooled over prompts"):
+        return found | {"counted": len(common_cells(run))}
+    counted = counted_cells(run, number.table, number.row, column, cells)
+    found |= {"counted": len(counted), "excluded": _excluded(run, number, cells, counted)}
+    if len(counted) and column.measure:
+        found |= _weights(counted, numbers_of(number.table, number.row, stem, column, counted))
     return found
 
 
-def _concerns(asked: Question, record: dict[str, Any]) -> bool:
+def _concerns(number: Number, record: dict[str, Any]) -> bool:
     """Whether a failed chunk would be part of the row."""
-    same = record["editor"] == asked.row["editor"] and asked.row.get("kind", record.get("kind")) == record.get("kind")
-    return same and asked.row.get("prompt", record["prompt"]) == record["prompt"]
+    same = record["editor"] == number.row["editor"] and number.row.get("kind", record.get("kind")) == record.get("kind")
+    return same and number.row.get("prompt", record["prompt"]) == record["prompt"]
 
 
-def _excluded(asked: Question, every: DataFrame, cells: DataFrame) -> dict[str, int]:
+def _excluded(run: Run, number: Number, cells: DataFrame, counted: DataFrame) -> dict[str, int]:
     """Reason -> number of cells that do not count."""
-    left = every.loc[~every.index.isin(cells.index), ["eligible", "prompt", "source"]] if len(every) else every
-    if asked.table == "main" and asked.row["editor"] == "inversion":
+    left = cells[~cells.index.isin(counted.index)]
+    if number.table == "main" and number.row["editor"] == INVERSION:
         return {"the same image under another editor, prompt or strength": len(left)}
     reasons: dict[str, int] = {}
-    for row in left.itertuples():
-        reason = "another prompt" if bool(row.eligible) else _why_not(asked.files, str(row.prompt), int(row.source))
+    for cell in left.itertuples():
+        reason = "another prompt" if bool(cell.eligible) else _why_not(run, str(cell.prompt), int(cell.source))
         reasons[reason] = reasons.get(reason, 0) + 1
     return dict(sorted(reasons.items()))
 
 
-def _why_not(files: Files, prompt: str, source: int) -> str:
+def _why_not(run: Run, prompt: str, source: int) -> str:
     """Why a cell is not eligible, from the judge's logits of the reconstruction and what can be seen."""
-    about = next(entry for entry in files.prompts if entry["name"] == prompt)
-    factors = files.factors
-    order = list(factors)
-    visible = files.array(f"references/{prompt}.npz", "visible")
-    if visible.size and not visible[source, order.index(about["attribute"])]:
+    about = next(entry for entry in run.prompts if entry["name"] == prompt)
+    order = list(run.factors)
+    visible = run.reference(prompt, "visible")
+    if visible is not None and visible.size and not visible[source, order.index(about["attribute"])]:
         return "the target factor cannot be seen"
-    first = sum(len(factors[name]) for name in order[: order.index(about["attribute"])])
-    logits = files.array("sources.npz", "logits")[source, first : first + len(factors[about["attribute"]])]
-    if factors[about["attribute"]][int(logits.argmax())] == about["value"]:
+    first = sum(len(run.factors[name]) for name in order[: order.index(about["attribute"])])
+    values = run.factors[about["attribute"]]
+    logits = run.sources("logits")[source, first : first + len(values)]
+    if values[int(logits.argmax())] == about["value"]:
         return "the judge reads the value on the reconstruction already"
     return "marked as not eligible"
 
@@ -134,16 +127,16 @@ def _weights(cells: DataFrame, numbers: np.ndarray) -> dict[str, Any]:
     without = {"without_number": int((~there).sum())}
     if not there.any():
         return without
-    kept, (prompts, images) = numbers[there], (cells[name].to_numpy()[there] for name in ("prompt", "image"))
+    known, (prompts, images) = numbers[there], (cells[name].to_numpy()[there] for name in ("prompt", "image"))
     with np.errstate(invalid="ignore"):  # the PSNR of an untouched image is infinite
-        pulls = (kept - kept.mean()) / len(kept)
+        pulls = (known - known.mean()) / len(known)
     by_prompt = []
     for name in dict.fromkeys(prompts):
         mine = prompts == name
-        by_prompt.append((str(name), int(mine.sum()), float(kept[mine].mean()), float(np.nansum(pulls[mine]))))
+        by_prompt.append((str(name), int(mine.sum()), float(known[mine].mean()), float(np.nansum(pulls[mine]))))
     return without | {
         "largest": [
-            {"prompt": prompts[i], "image": images[i], "number": float(kept[i]), "pull": float(pulls[i])}
+            {"prompt": prompts[i], "image": images[i], "number": float(known[i]), "pull": float(pulls[i])}
             for i in _largest(pulls)
         ],
         "prompts": [
@@ -178,40 +171,36 @@ def editor(manifest: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 HOW = {
-    "default": "the published strength, 1.0 by contract of every editor",
+    "default": "the published strength, 1.0 for every editor",
     "given": "given with --strengths",
     "calibrated": "largest harmonic mean of success and kept on the calibration images",
     "matched": "mean effect on the calibration images nearest to the goal",
-    ORACLE: "none: the exact answer through the inversion",
+    ORACLE: "none: the counterfactual through the inversion",
 }
 
 
-def strengths(files: Files, infos: list[Info]) -> dict[str, Any]:
-    """How the strengths were chosen, and that of every prompt."""
-    kinds = list(dict.fromkeys(info["kind"] for info in infos))
+def strengths(run: Run, cells: DataFrame) -> dict[str, Any]:
+    """How the strengths of some cells were chosen, and that of every prompt."""
+    kinds = [str(kind) for kind in cells["kind"].unique()]
     if len(kinds) != 1:
         return {"how": {kind: HOW.get(kind, "") for kind in kinds}, "by_prompt": {}}
-    order = [prompt["name"] for prompt in files.prompts]
-    chosen = {info["prompt"]: info["strength"] for info in infos}
-    return {
-        "how": {kinds[0]: HOW.get(kinds[0], "")},
-        "by_prompt": {name: chosen[name] for name in order if name in chosen},
-    }
+    chosen = dict(zip(cells["prompt"], cells["strength"].astype(float), strict=True))
+    order = [prompt["name"] for prompt in run.prompts if prompt["name"] in chosen]
+    return {"how": {kinds[0]: HOW.get(kinds[0], "")}, "by_prompt": {name: chosen[name] for name in order}}
 
 
-def _seeds(files: Files, column: Column) -> dict[str, Any]:
-    seeds: dict[str, Any] = {"editors": files.manifest.get("arguments", {}).get("seed")}
+def _seeds(run: Run, column: Column) -> dict[str, Any]:
+    seeds: dict[str, Any] = {"editors": run.manifest.get("arguments", {}).get("seed")}
     if column.interval:
         seeds |= {"bootstrap": SEED, "draws": DRAWS.get(column.interval)}
     return seeds
 
 
-def costs(files: Files, label: str) -> dict[str, Any]:
+def costs(run: Run, label: str) -> dict[str, Any]:
     """What preparing and fitting cost, on what, and the artefacts that were loaded."""
-    found = [record for record in files.costs if record["editor"] == label]
-    if not found:
+    record = run.costs.get(label)
+    if record is None:
         return {}
-    record = found[-1]
     fits = [seconds for seconds in record.get("fit_s", {}).values() if seconds is not None]
     return {
         "set_up_s": record.get("prepare_s"),
@@ -221,9 +210,9 @@ def costs(files: Files, label: str) -> dict[str, Any]:
     }
 
 
-def determinism(files: Files, label: str) -> str:
+def determinism(run: Run, label: str) -> str:
     """The verdict on an editor, if it was checked."""
-    found = read_determinism(Run(files.folder))
+    found = read_determinism(run)
     entry = None if found is None else found["editors"].get(label)
     return "not checked" if entry is None else str(entry["verdict"])
 
@@ -239,30 +228,28 @@ def code(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_files(asked: Question) -> list[str]:
+def _read_files(run: Run, number: Number, column: Column, cells: DataFrame) -> list[str]:
     """The files that the value was read from."""
-    if asked.table == "strengths":
-        every = [(record, path) for record, path in _calibration_files(asked.files)]
-        wanted = (asked.row["editor"], asked.row["prompt"])
-        return [path for record, path in every if (record["editor"], record["prompt"]) == wanted]
-    if asked.table == "runtime":
-        return [f"chunks/{name}.json" for name in used_chunks(asked)]
-    ending = "npz" if asked.column.kind == FRECHET else "parquet"
-    return [f"chunks/{name}.{ending}" for name in used_chunks(asked)]
+    if number.table == "strengths":
+        return [f"strengths/{path.name}" for path in _sweep_files(run, number.row["editor"], number.row["prompt"])]
+    ending = "json" if number.table == "runtime" else "npz" if column.kind == FRECHET else "parquet"
+    return [f"chunks/{chunk}.{ending}" for chunk in cells["chunk"].unique()] if len(cells) else []
 
 
-def _calibration_files(files: Files) -> list[tuple[dict[str, Any], str]]:
-    paths = sorted(files.folder.glob("strengths/*.json"))
-    return list(zip(files.calibrations, (f"strengths/{path.name}" for path in paths), strict=True))
+def _sweep_files(run: Run, editor: str, prompt: str) -> list[Path]:
+    """The files of one sweep, whatever they are called."""
+    sweeps = {path: json.loads(path.read_text(encoding="utf-8")) for path in (run.folder / "strengths").glob("*.json")}
+    return sorted(path for path, sweep in sweeps.items() if (sweep["editor"], sweep["prompt"]) == (editor, prompt))
 
 
-def _recomputed(question: Question, asked: Asked) -> dict[str, Any]:
-    """The value a second time, and whether the table has the same."""
-    if question.column.kind == LABEL and question.table != "runtime":
+def _recomputed(tables: Tables, number: Number, column: Column) -> dict[str, Any]:
+    """The value of the table made now, and whether the csv has the same."""
+    if column.kind == LABEL and number.table != "runtime":
         return {"value": None, "how": "a label", "agrees": None, "difference": None}
-    again = value_again(question)
-    if not again.how:
-        return {"value": None, "how": "not computed again", "agrees": None, "difference": None}
-    same, difference = agrees(asked.row[asked.column], again.value, again.tolerance)
+    made = tables.value(number)
+    if not made.found:
+        return {"value": None, "how": "the table made now lacks this row", "agrees": False, "difference": None}
+    same, difference = agrees(number.row[number.column], made.value)
     known = None if difference != difference else difference
-    return {"value": again.value, "how": again.how, "agrees": same, "difference": known}
+    how = "the table made now, by the function that writes it"
+    return {"value": made.value, "how": how, "agrees": same, "difference": known}

@@ -1,4 +1,4 @@
-"""Which chunks and cells a row of a table is made of, found from the row's labels and the files alone."""
+"""Which cells a row of a table is made of, and the number that each of them adds."""
 
 from __future__ import annotations
 
@@ -7,94 +7,75 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.runs.reader import ORACLE, Run
+from reports.equal_effect.curves import pareto
+from reports.equal_effect.prompts import ATTAINED_SHARE, ROUNDING, Matched
 from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
+from reports.tables.counterfactual import split_errors
+from reports.tables.frechet import EXACT, INVERSION
 from reports.why.columns import ELIGIBLE, Column
-from reports.why.files import ORACLE, Files, Info
-from reports.why.goals import compared_prompts, curve_goals, curve_prompts
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 Row = Mapping[str, str]  # of a csv
-EXACT, INVERSION, REFERENCE = "exact answer", "inversion", "reference"
+REFERENCE = "reference"  # kind of rows that are no editor's
 SINGLE_STRENGTH = ("default", "given")  # kinds of which every strength has its own row
+ALL_PROMPTS = "eligible cells of all prompts"
 
 
-def chunks_of(files: Files, table: str, row: Row) -> list[Info]:
-    """The finished chunks that a row rests on, the oracle's only where the row is the oracle."""
-    edits = [info for info in files.infos if info["kind"] != ORACLE]
+def finished_cells(run: Run, table: str, row: Row) -> DataFrame:
+    """The finished cells that a row rests on, columns like ``Run.rows``; the oracle's only where the row is it."""
     editor = row["editor"]
     if table == "strengths" or (table == "main" and editor == EXACT):
-        return []
+        return run.rows.iloc[:0]
     if editor == ORACLE:
-        return [info for info in files.infos if info["kind"] == ORACLE]
+        return run.oracle
     if editor == INVERSION and row.get("kind") == REFERENCE:
-        return edits
-    mine = [info for info in edits if info["editor"] == editor]
+        return run.rows
+    mine = run.rows[run.rows["editor"] == editor]
     if table in ("runtime", "determinism"):
         return mine
-    if table == "pareto":
-        goals = [float(row["goal"])] if row["goal"] else curve_goals(files)[-1:]
-        return [info for info in mine if info["kind"] == "matched" and info.get("effect_goal") in goals]
-    if table == "matched":
-        return [info for info in mine if info["kind"] == "matched" and info.get("effect_goal") == float(row["goal"])]
-    return [info for info in mine if _is_setting(info, row)]
+    if table in ("pareto", "matched"):
+        goals = [float(row["goal"])] if row["goal"] else list(_curve(run)[0][-1:])
+        return mine[(mine["kind"] == "matched") & mine["effect_goal"].isin(goals)]
+    return mine[_of_setting(mine, row)]
 
 
-def _is_setting(info: Info, row: Row) -> bool:
-    """Whether a chunk has the kind, the strength and the prompt that a row names."""
-    if info["kind"] != row["kind"] or ("prompt" in row and info["prompt"] != row["prompt"]):
-        return False
-    if info["kind"] not in SINGLE_STRENGTH:
-        return True
-    return f"{info['strength']:g}" == f"{float(row['strength']):g}"
+def _of_setting(cells: DataFrame, row: Row) -> Series:
+    """Which cells have the kind, the prompt and the strength that a row names: bool [n]."""
+    chosen = cells["kind"] == row["kind"]
+    if "prompt" in row:
+        chosen &= cells["prompt"] == row["prompt"]
+    if row["kind"] in SINGLE_STRENGTH:
+        chosen &= cells["strength"].map("{:g}".format) == f"{float(row['strength']):g}"
+    return chosen
 
 
-def cells_of(files: Files, table: str, row: Row, column: Column) -> tuple[DataFrame, DataFrame]:
-    """The cells of these chunks, and those among them that the column is over."""
-    cells = files.cells(chunks_of(files, table, row))
+def _curve(run: Run) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Goals and prompts of the curves of the table ``pareto``."""
+    found = pareto(Matched(run))
+    return ((), ()) if found is None else (found.goals, found.prompts)
+
+
+def counted_cells(run: Run, table: str, row: Row, column: Column, cells: DataFrame) -> DataFrame:
+    """Those of the finished cells that a column is over."""
     if not len(cells):
-        return cells, cells
-    return cells, cells[_counts(files, table, row, column, cells)]
-
-
-def _counts(files: Files, table: str, row: Row, column: Column, cells: DataFrame) -> np.ndarray:
-    """Which cells count: bool [n]."""
-    prompts = cells["prompt"].to_numpy()
-    counted: np.ndarray = np.ones(len(cells), dtype=bool)
+        return cells
     if table == "main" and row["editor"] == INVERSION:
-        counted = ~cells["source"].duplicated().to_numpy(dtype=bool)
-    elif column.over == ELIGIBLE or table in ("matched", "pareto"):
-        counted = cells["eligible"].to_numpy(dtype=bool).copy()
+        return cells[~cells["source"].duplicated()]
+    if column.over == ELIGIBLE or table in ("matched", "pareto"):
+        cells = cells[cells["eligible"].astype(bool)]
     if table == "attributes":
-        asked = [prompt["name"] for prompt in files.prompts if prompt["attribute"] == row["target"]]
-        counted &= np.isin(prompts, asked)
-    if table == "matched" and column.over != "eligible cells of all prompts":
-        counted &= np.isin(prompts, compared_prompts(files, float(row["goal"])))
+        wanted = [prompt["name"] for prompt in run.prompts if prompt["attribute"] == row["target"]]
+        return cells[cells["prompt"].isin(wanted)]
     if table == "pareto":
-        counted &= np.isin(prompts, curve_prompts(files))
-    return counted
-
-
-def numbers_of(table: str, row: Row, stem: str, column: Column, cells: DataFrame) -> np.ndarray:
-    """The number that each of the cells adds: float64 [n], NaN where it has none."""
-    name = column.measure
-    if table == "attributes":
-        others = OTHERS.get((row["attribute"], stem))
-        own = _column(cells, others or f"{name}{row['attribute']}")
-        return 1 - own if stem == "flip_rate" else own
-    if table == "main" and row["editor"] == INVERSION:
-        name = name.replace("counterfactual", "inversion")
-    if stem == "reach_edits":
-        return (_column(cells, "target_effect") >= float(row["goal"]) / 2 - 1e-9).astype(float)
-    if name == "axis":
-        name = row["axis"]
-    if name in ("error", "inversion_error"):
-        return 1000 * 10 ** (-_column(cells, PSNR[name]) / 10)
-    if name == "edit_error":
-        total, inversion = (1000 * 10 ** (-_column(cells, PSNR[part]) / 10) for part in ("error", "inversion_error"))
-        return np.asarray(total - inversion)
-    return _column(cells, name)
+        return cells[cells["prompt"].isin(_curve(run)[1])]
+    if table == "matched" and column.over != ALL_PROMPTS:
+        levels = Matched(run).levels
+        prompts = next((level.prompts for level in levels if level.goal == float(row["goal"])), ())
+        return cells[cells["prompt"].isin(prompts)]
+    return cells
 
 
 # Rows of the table of attributes that are over all other attributes: the column of the cells that each number is of.
@@ -103,7 +84,20 @@ OTHERS = {
     (OTHERS_MEAN, "effect"): "ad_mean",
     (OTHERS_LARGEST, "effect"): "ad_max",
 }
-PSNR = {"error": "counterfactual_psnr_db", "inversion_error": "inversion_psnr_db"}
+
+
+def numbers_of(table: str, row: Row, stem: str, column: Column, cells: DataFrame) -> np.ndarray:
+    """The number that each of the cells adds: float64 [n], NaN where it has none."""
+    name = column.measure
+    if table == "attributes":
+        own = _column(cells, OTHERS.get((row["attribute"], stem), f"{name}{row['attribute']}"))
+        return 1 - own if stem == "flip_rate" else own
+    if stem == "reach_edits":
+        least = ATTAINED_SHARE * float(row["goal"]) - ROUNDING
+        return (_column(cells, "target_effect") >= least).astype(float)
+    if table == "main" and row["editor"] == INVERSION:
+        name = name.replace("counterfactual", "inversion")
+    return _column(split_errors(cells), row["axis"] if name == "axis" else name)
 
 
 def _column(cells: DataFrame, name: str) -> np.ndarray:

@@ -30,7 +30,7 @@ def lines_of(found: Mapping[str, Any]) -> list[str]:
     lines += _entry("Repeats", found["determinism"])
     lines += _entry("Code", *_code(found["code"]))
     lines += _entry("Read from", *_files(found["files"]))
-    return [*lines, "", *_entry("Again", _again(found["recomputed"]))]
+    return [*lines, "", *_entry("Check", _check(found["recomputed"]))]
 
 
 def _entry(heading: str, *texts: str) -> list[str]:
@@ -115,11 +115,11 @@ def _short(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _again(again: Mapping[str, Any]) -> str:
-    if again["agrees"] is None:
-        return str(again["how"])
-    value = "blank" if again["value"] is None else again["value"]
-    if not again["agrees"]:
-        return f"{value} ({again['how']}): DIFFERS from the table; write it anew with `deltabench report`"
-    difference = f", difference {again['difference']:.2g}" if again["difference"] else ""
-    return f"{value} ({again['how']}): agrees{difference}"
+def _check(made: Mapping[str, Any]) -> str:
+    if made["agrees"] is None:
+        return str(made["how"])
+    value = "blank" if made["value"] is None else made["value"]
+    if not made["agrees"]:
+        return f"{value} ({made['how']}): DIFFERS from the table; write it anew with `deltabench report`"
+    difference = f", difference {made['difference']:.2g}" if made["difference"] else ""
+    return f"{value} ({made['how']}): agrees{difference}"

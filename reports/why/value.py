@@ -26,13 +26,14 @@ KEYS = {
     "matched": ("goal", "editor"),
     "pareto": ("axis", "editor", "goal"),
     "frechet": ("editor", "kind", "strength"),
+    "originals": ("editor", "kind", "strength"),
     "frechet_sizes": ("editor", "kind", "strength", "n"),
     "determinism": ("editor",),
 }
 SHOWN = 12  # candidates in one message
 
 
-class Asked(NamedTuple):
+class Number(NamedTuple):
     """One number of a table.
 
     Attributes:
@@ -47,11 +48,11 @@ class Asked(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How to ask for it."""
+        """How to write it."""
         return written(self.table, self.row, self.column)
 
 
-def find_value(folder: Path, text: str) -> Asked:
+def find_value(folder: Path, text: str) -> Number:
     """The number that a text names.
 
     Args:
@@ -133,18 +134,18 @@ def _split(text: str, mark: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _readings(table: str, rows: Rows, columns: Sequence[str], words: Sequence[str]) -> Iterable[Asked]:
+def _readings(table: str, rows: Rows, columns: Sequence[str], words: Sequence[str]) -> Iterable[Number]:
     """Every number that the words fit: one of them is a column, the others are labels of a row.
 
     A word may be both (``identity`` is an editor and a column), so every word is tried, the last one first; the first
     reading that leaves one row counts.
     """
-    several: list[Asked] = []
+    several: list[Number] = []
     for place in reversed(range(len(words))):
         if words[place] not in columns:
             continue
         others = [word for number, word in enumerate(words) if number != place]
-        found = [Asked(table, row, words[place]) for row in rows if _fits(table, row, others)]
+        found = [Number(table, row, words[place]) for row in rows if _fits(table, row, others)]
         if len(found) == 1:
             return found
         several = several or found
@@ -173,10 +174,10 @@ def _equal(word: str, label: str) -> bool:
         return False
 
 
-def _complaint(table: str, rows: Rows, columns: Sequence[str], words: Sequence[str], found: Sequence[Asked]) -> str:
+def _complaint(table: str, rows: Rows, columns: Sequence[str], words: Sequence[str], found: Sequence[Number]) -> str:
     """One sentence about words that fit no number, or several."""
     if found:
-        names = [asked.name for asked in found]
+        names = [number.name for number in found]
         return f"{':'.join([table, *words])} fits {len(names)} values: {listed(names)}; add what tells them apart."
     labels = list(dict.fromkeys(_short(row[key]) for row in rows for key in KEYS[table] if row[key]))
     strange = [w for w in words if w not in columns and not any(_fits(table, row, [w]) for row in rows)]
@@ -238,7 +239,7 @@ def _example(folder: Path) -> str:
 
 
 def overview(folder: Path) -> list[tuple[str, str, list[str]]]:
-    """What can be asked for: table, an example, its columns."""
+    """What can be looked up: table, an example, its columns."""
     found = []
     for table in tables_of(folder):
         rows = read_table(folder, table)

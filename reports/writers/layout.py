@@ -95,7 +95,7 @@ class Table:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(self.columns)
-        writer.writerows([_exact(row.get(column)) for column in self.columns] for row in self.data)
+        writer.writerows([csv_text(row.get(column)) for column in self.columns] for row in self.data)
         return out.getvalue()
 
     def markdown(self) -> str:
@@ -170,7 +170,8 @@ def number(value: float | None, digits: int) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def _exact(value: Value) -> str:
+def csv_text(value: Value) -> str:
+    """A value as the csv has it: every digit of a number, blank for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(float(value)) if isinstance(value, float) else str(value)

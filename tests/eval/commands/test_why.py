@@ -81,20 +81,20 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.folder
 
 
-def asked(run: Path, value: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def told(run: Path, value: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert main(["why", str(run), value, "--json"]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
 @pytest.mark.parametrize("table", ["main", "prompts"])
-def test_every_column_is_explained_and_found_again(
+def test_every_column_is_explained_and_recomputed(
     tiny_run: Path, table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = read_table(tiny_run, table)
     for number, column in enumerate(name for name in rows[0] if name not in KEYS[table]):
         entry = rows[number % len(rows)]  # every row and every column, not every pair: tests/reports/why has those
-        found = asked(tiny_run, written(table, entry, column), capsys)
+        found = told(tiny_run, written(table, entry, column), capsys)
         described = column_of(table, column, "fd_tiny")
         assert described is not None
         assert found["value"]["text"] == entry[column]
@@ -104,7 +104,7 @@ def test_every_column_is_explained_and_found_again(
 
 
 def test_everything_is_told(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = asked(tiny_run, "main:wave[gain=0.1]:calibrated:success", capsys)
+    found = told(tiny_run, "main:wave[gain=0.1]:calibrated:success", capsys)
     cells = pd.concat([pd.read_parquet(path) for path in (tiny_run / "chunks").glob("*.parquet")])
     mine = cells[(cells["editor"] == "wave[gain=0.1]") & (cells["kind"] == "calibrated")]
     assert found["cells"]["finished"] == len(mine) == 14
@@ -136,7 +136,7 @@ def test_the_text_has_the_verdict_and_long_lists_cut_short(tiny_run: Path, capsy
     text = capsys.readouterr().out
     assert text.startswith("main:wave:default:1:kept = ")
     assert "Formula    mean over eligible cells of: share of the other visible factors" in text
-    assert text.rstrip().splitlines()[-1].startswith("Again ")
+    assert text.rstrip().splitlines()[-1].startswith("Check ")
     assert "agrees" in text
 
 
@@ -144,7 +144,7 @@ def test_a_cell(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = next((tiny_run / "chunks").glob("wave--glasses--default-1--00004.parquet"))
     cell = pd.read_parquet(path).iloc[1]
     for column in ("identity", "success", "kept", "counterfactual_identity", "counterfactual_psnr_db", "edit_l1"):
-        found = asked(tiny_run, f"wave/glasses/default/{cell['image']}/{column}", capsys)
+        found = told(tiny_run, f"wave/glasses/default/{cell['image']}/{column}", capsys)
         text = found["value"]["text"]
         assert float(text == "True" if text in ("True", "False") else text) == pytest.approx(float(cell[column]))
         assert found["recomputed"]["agrees"], (column, found["recomputed"], cell[column])

@@ -4,11 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eval.runs.reader import Run
 from reports.why.cell import explain_cell, find_cell
+from tests.reports.why.second.cells import second_cell_value
+from tests.reports.why.second.files import Files
 
 
-def asked(folder, text):
-    return explain_cell(folder, find_cell(folder, text))
+def explained(folder, text):
+    """What `why` says of a cell's number, which is what a second implementation gives, too."""
+    run = Run(folder)
+    cell = find_cell(run, text)
+    found = explain_cell(run, cell)
+    files = Files(folder)
+    info = next(info for info in files.infos if info["id"] == cell.row["chunk"])
+    second, how = second_cell_value(files, info, cell.row, cell.column)
+    value = found["recomputed"]["value"]
+    assert (value is None) == (not how)
+    assert value == second if second is None else value == pytest.approx(second, rel=1e-6, abs=1e-6)
+    return found
 
 
 @pytest.fixture
@@ -22,9 +35,9 @@ def test_a_cell_is_found_by_its_labels_in_any_order(folder):
         "deltaedit/glasses/test-0003/default/1/identity",
         "deltaedit/glasses/test-0003/identity/default",
     ):
-        assert find_cell(folder, text).name == "deltaedit/glasses/default/1/test-0003/identity"
+        assert find_cell(Run(folder), text).name == "deltaedit/glasses/default/1/test-0003/identity"
     cells = pd.read_parquet(folder / "chunks" / "deltaedit--glasses--default-1--00000.parquet").set_index("image")
-    found = asked(folder, "deltaedit/glasses/default/test-0003/identity")
+    found = explained(folder, "deltaedit/glasses/default/test-0003/identity")
     assert float(found["value"]["text"]) == cells.loc["test-0003", "identity"]
     assert found["files"] == ["chunks/deltaedit--glasses--default-1--00000.parquet"]
 
@@ -42,7 +55,7 @@ def test_a_cell_is_found_by_its_labels_in_any_order(folder):
 )
 def test_what_does_not_fit_is_one_sentence(folder, text, said):
     with pytest.raises(ValueError, match=said) as caught:
-        find_cell(folder, text)
+        find_cell(Run(folder), text)
     assert "\n" not in str(caught.value)
 
 
@@ -58,11 +71,11 @@ def test_identity_is_the_cosine_of_the_stored_embeddings(folder):
     np.savez(folder / "sources.npz", **sources)
     rows = folder / "chunks" / f"{chunk}.parquet"
     pd.read_parquet(rows).assign(identity=0.6).to_parquet(rows)
-    found = asked(folder, "deltaedit/glasses/default/test-0010/identity")["recomputed"]
+    found = explained(folder, "deltaedit/glasses/default/test-0010/identity")["recomputed"]
     assert found["value"] == pytest.approx(0.6)
     assert found["agrees"]
     pd.read_parquet(rows).assign(identity=0.61).to_parquet(rows)
-    assert asked(folder, "deltaedit/glasses/default/test-0010/identity")["recomputed"]["agrees"] is False
+    assert explained(folder, "deltaedit/glasses/default/test-0010/identity")["recomputed"]["agrees"] is False
 
 
 def test_what_the_judge_reads_is_found_in_the_logits(folder):
@@ -72,11 +85,11 @@ def test_what_the_judge_reads_is_found_in_the_logits(folder):
     arrays["logits"][1] = 0
     arrays["logits"][1, 10:12] = [-1, 2]  # none, glasses
     np.savez(folder / "chunks" / f"{chunk}.npz", **arrays)
-    found = asked(folder, "deltaedit/glasses/default/test-0001/success")["recomputed"]
+    found = explained(folder, "deltaedit/glasses/default/test-0001/success")["recomputed"]
     assert found["value"] is True
     arrays["logits"][1, 10:12] = [2, -1]
     np.savez(folder / "chunks" / f"{chunk}.npz", **arrays)
-    assert asked(folder, "deltaedit/glasses/default/test-0001/success")["recomputed"]["value"] is False
+    assert explained(folder, "deltaedit/glasses/default/test-0001/success")["recomputed"]["value"] is False
 
 
 def test_a_psnr_is_found_in_the_stored_pictures(folder):
@@ -86,12 +99,12 @@ def test_a_psnr_is_found_in_the_stored_pictures(folder):
     arrays["images"][0] = answers[0]
     arrays["images"][0, 0, 0, 0] = answers[0, 0, 0, 0] ^ 32
     np.savez(path, **arrays)
-    found = asked(folder, "deltaedit/glasses/default/test-0000/counterfactual_psnr_db")["recomputed"]
+    found = explained(folder, "deltaedit/glasses/default/test-0000/counterfactual_psnr_db")["recomputed"]
     error = (32 / 127.5) ** 2 / (64 * 64 * 3)
     assert found["value"] == pytest.approx(10 * np.log10(4 / error))
 
 
-def test_what_the_folder_does_not_keep_is_not_computed_again(folder):
-    found = asked(folder, "deltaedit/glasses/default/test-0000/clip_score_judge")["recomputed"]
+def test_what_the_folder_does_not_keep_is_not_computed(folder):
+    found = explained(folder, "deltaedit/glasses/default/test-0000/clip_score_judge")["recomputed"]
     assert found["agrees"] is None
     assert "it takes the network" in found["how"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from reports.why.files import ORACLE, Files
-from reports.why.goals import CONTROLS
+from tests.reports.why.second.files import ORACLE, Files
+from tests.reports.why.second.goals import CONTROLS
 
 Found = float | str | None
 
 
-def cost_again(files: Files, editor: str, column: str) -> tuple[Found, str]:
+def second_cost(files: Files, editor: str, column: str) -> tuple[Found, str]:
     """The value of a column of the table ``runtime`` and how it was found."""
     record = _record(files, editor)
     if column in ("set_up_s", "set_up_here_s"):

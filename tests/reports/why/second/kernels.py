@@ -9,7 +9,7 @@ import numpy as np
 HOW = "the kernel's mean over pairs of different persons, person by person, by plain NumPy"
 
 
-def kid_again(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+def second_kid(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
     """Squared maximum mean discrepancy with the kernel (x·y / D + 1)³ over pairs of different persons.
 
     Args:
@@ -17,18 +17,18 @@ def kid_again(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) ->
         answers: [N, D], row i of the same cell.
         persons: the source image of each row.
 
-    >>> round(kid_again(np.array([[0.0], [1.0]]), np.array([[0.0], [2.0]]), [0, 1]), 6)  # 1 + 1 - 2 · 1
+    >>> round(second_kid(np.array([[0.0], [1.0]]), np.array([[0.0], [2.0]]), [0, 1]), 6)  # 1 + 1 - 2 · 1
     0.0
-    >>> round(kid_again(np.array([[1.0], [1.0]]), np.array([[2.0], [2.0]]), [0, 1]), 6)  # 8 + 125 - 2 · 27
+    >>> round(second_kid(np.array([[1.0], [1.0]]), np.array([[2.0], [2.0]]), [0, 1]), 6)  # 8 + 125 - 2 · 27
     79.0
     """
     return _discrepancy(edits, answers, persons, lambda x, y: (y @ x / len(x) + 1) ** 3)
 
 
-def cmmd_again(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+def second_cmmd(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
     """1000 times that with the kernel exp(-|x - y|² / 200) on unit features.
 
-    >>> round(cmmd_again(np.array([[1.0, 0], [1, 0]]), np.array([[0.0, 1], [0, 1]]), [0, 1]), 3)  # 2000(1 - exp(-.01))
+    >>> round(second_cmmd(np.array([[1.0, 0], [1, 0]]), np.array([[0.0, 1], [0, 1]]), [0, 1]), 3)  # 2000(1 - exp(-.01))
     19.9
     """
 

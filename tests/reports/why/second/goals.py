@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.why.files import Files
+from tests.reports.why.second.files import Files
 
 CONTROLS = ("identity", "random-direction")
 SHARE = 0.25  # of the prompts that a compared editor meets at least

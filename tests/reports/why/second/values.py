@@ -1,21 +1,22 @@
-"""Every value of the described tables, computed a second time from the files by other code than the tables'."""
+"""Every value of the described tables, computed from the files by other code than the tables'."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
 from reports.tables.matched import Statistics, find_groups
-from reports.why import goals
-from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, SEED, Column
-from reports.why.costs_again import cost_again
-from reports.why.files import Files
-from reports.why.frechet_again import frechet_again
-from reports.why.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, chunks_of, numbers_of
+from tests.reports.why.second import goals
+from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, LABEL, SEED, Column, column_of
+from reports.why.value import Number
+from tests.reports.why.second.costs import second_cost
+from tests.reports.why.second.files import Files
+from tests.reports.why.second.distances import second_distance
+from tests.reports.why.second.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, numbers_of
 from reports.writers.layout import NOT_AVAILABLE, Value
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MOST_AT_ONCE = 1_000_000  # drawn cells that the bootstrap holds: 24 MB
 SINGLE_PRECISION = 1e-6  # the table's own sums are partly float32, or its formula is another one
 
 
-class Again(NamedTuple):
+class Second(NamedTuple):
     """A value found a second time.
 
     Attributes:
@@ -62,7 +63,7 @@ class Question(NamedTuple):
     statistics: Statistics | None
 
 
-def value_again(asked: Question) -> Again:
+def second_value(asked: Question) -> Second:
     """Compute the value from the files.
 
     Returns:
@@ -72,32 +73,32 @@ def value_again(asked: Question) -> Again:
     if asked.table == "strengths":
         return _strengths(asked)
     if asked.table == "runtime":
-        return Again(*cost_again(asked.files, asked.row["editor"], asked.stem))
+        return Second(*second_cost(asked.files, asked.row["editor"], asked.stem))
     if asked.column.kind == FRECHET or asked.column.over.endswith("pooled over prompts"):
         if asked.column.bound:
-            return Again(None, "")
-        return Again(*frechet_again(asked.files, asked.row, asked.stem), SINGLE_PRECISION)
+            return Second(None, "")
+        return Second(*second_distance(asked.files, asked.row, asked.stem), SINGLE_PRECISION)
     if special is not None:
         return special(asked)
     if asked.stem.endswith("_group"):
         return _group(asked)
     if not asked.column.measure:
-        return Again(None, "")
+        return Second(None, "")
     return _mean(asked)
 
 
-def _mean(asked: Question) -> Again:
+def _mean(asked: Question) -> Second:
     if asked.table == "main" and asked.row["editor"] == EXACT:
         return _exact(asked)
     if asked.table == "main" and asked.row["editor"] == INVERSION and asked.stem not in INVERTED:
-        return Again(None, "the row has no such number")
+        return Second(None, "the row has no such number")
     if asked.table == "matched" and asked.row["role"] in ("overshoots", "out of reach") and asked.stem != "reach_edits":
-        return Again(None, "the editor is not compared at this goal")
+        return Second(None, "the editor is not compared at this goal")
     if asked.table == "matched" and asked.row["editor"] == ORACLE and asked.stem == "reach_edits":
-        return Again(None, "the oracle is asked for no effect")
+        return Second(None, "the oracle is asked for no effect")
     _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
     if not len(cells):
-        return Again(None, "no cell counts")
+        return Second(None, "no cell counts")
     if asked.column.bound and asked.column.interval == BY_POPULATION and asked.row.get("population"):
         return _population_bound(asked, cells)
     numbers = numbers_of(asked.table, asked.row, asked.stem, asked.column, cells)
@@ -107,21 +108,21 @@ def _mean(asked: Question) -> Again:
 INVERTED = ("counterfactual_psnr_db", "counterfactual_ssim")  # columns of the main table that row inversion has
 
 
-def _of_numbers(asked: Question, numbers: np.ndarray, sources: np.ndarray, how: str) -> Again:
+def _of_numbers(asked: Question, numbers: np.ndarray, sources: np.ndarray, how: str) -> Second:
     """Their mean, or a bound of its interval."""
     import pandas
 
     there = ~np.isnan(numbers)
     numbers, sources = numbers[there], sources[there]
     if not len(numbers):
-        return Again(None, "no cell has a number")
+        return Second(None, "no cell has a number")
     if not asked.column.bound:
-        return Again(float(pandas.Series(numbers).mean()), how)
+        return Second(float(pandas.Series(numbers).mean()), how)
     if len(set(sources.tolist())) < 2:
-        return Again(NOT_AVAILABLE, "fewer than two images")
+        return Second(NOT_AVAILABLE, "fewer than two images")
     share = 2.5 if asked.column.bound == "low" else 97.5
     means = _bootstrap(numbers, sources, len(asked.files.names), DRAWS[asked.column.interval])
-    return Again(float(np.percentile(means, share, method="inverted_cdf")), BOOTSTRAP)
+    return Second(float(np.percentile(means, share, method="inverted_cdf")), BOOTSTRAP)
 
 
 def _bootstrap(numbers: np.ndarray, sources: np.ndarray, images: int, draws: int) -> np.ndarray:
@@ -136,10 +137,10 @@ def _bootstrap(numbers: np.ndarray, sources: np.ndarray, images: int, draws: int
     return np.concatenate(means)
 
 
-def _population_bound(asked: Question, cells: DataFrame) -> Again:
+def _population_bound(asked: Question, cells: DataFrame) -> Second:
     """A bound for the population of the row: the bootstrap of ``eval.statistics`` on the cells read plainly."""
     if asked.statistics is None:
-        return Again(None, "")
+        return Second(None, "")
     population = asked.row["population"]
     found = asked.statistics.summarise(
         cells.assign(editor=asked.row["editor"]), [asked.stem], population=population, by=("editor",)
@@ -147,19 +148,19 @@ def _population_bound(asked: Question, cells: DataFrame) -> Again:
     value = float(found[asked.column.bound].iloc[0])
     other = float(found["high" if asked.column.bound == "low" else "low"].iloc[0])
     known = not math.isnan(value) and not math.isnan(other)
-    return Again(value if known else NOT_AVAILABLE, "the bootstrap of the statistics on the cells read plainly")
+    return Second(value if known else NOT_AVAILABLE, "the bootstrap of the statistics on the cells read plainly")
 
 
-def _exact(asked: Question) -> Again:
+def _exact(asked: Question) -> Second:
     """The exact answers' identity to the originals."""
     if asked.stem != "identity":
-        return Again(None, "the row has no such number")
+        return Second(None, "the row has no such number")
     originals = asked.files.array("sources.npz", "identity").astype(np.float64)
     cosines, sources = [], []
     for prompt in asked.files.prompts:
         answers = asked.files.array(f"references/{prompt['name']}.npz", "identity").astype(np.float64)
         if not answers.size:
-            return Again(None, "the domain knows no exact answers")
+            return Second(None, "the domain knows no exact answers")
         for number, (one, other) in enumerate(zip(originals, answers, strict=True)):
             cosines.append(float(one @ other / math.sqrt((one @ one) * (other @ other))))
             sources.append(number)
@@ -167,44 +168,44 @@ def _exact(asked: Question) -> Again:
     return found._replace(tolerance=SINGLE_PRECISION)
 
 
-def _count(asked: Question) -> Again:
+def _count(asked: Question) -> Second:
     every, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
     if asked.row.get("kind") == REFERENCE and asked.row["editor"] != ORACLE:
-        return Again(None, "the row is no editor")
+        return Second(None, "the row is no editor")
     if asked.table == "matched" and asked.row["role"] in ("overshoots", "out of reach"):
-        return Again(None, "the editor is not compared at this goal")
+        return Second(None, "the editor is not compared at this goal")
     if asked.table == "matched" and not len(cells):
-        return Again(None, "no cell counts")
-    return Again(len(cells) if asked.stem == "eligible" or asked.table == "matched" else len(every), "counted")
+        return Second(None, "no cell counts")
+    return Second(len(cells) if asked.stem == "eligible" or asked.table == "matched" else len(every), "counted")
 
 
-def _prompts(asked: Question) -> Again:
+def _prompts(asked: Question) -> Second:
     if asked.table == "pareto":
-        return Again(len(goals.curve_prompts(asked.files)), "counted")
+        return Second(len(goals.curve_prompts(asked.files)), "counted")
     if asked.row.get("kind") == REFERENCE:
-        return Again(None, "the row is no editor")
-    return Again(len(asked.files.prompts), "counted")
+        return Second(None, "the row is no editor")
+    return Second(len(asked.files.prompts), "counted")
 
 
-def _at_bar(asked: Question) -> Again:
+def _at_bar(asked: Question) -> Second:
     """Prompts whose success and kept reach the bars."""
     if asked.row.get("kind") == REFERENCE:
-        return Again(None, "the row is no editor")
+        return Second(None, "the row is no editor")
     _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
     means = cells.groupby("prompt")[["success", "kept"]].mean() if len(cells) else cells
     reach = (means["success"] >= 0.8 - 1e-9) & (means["kept"] >= 0.9 - 1e-9) if len(means) else np.array([])
     if asked.table == "main":
-        return Again(int(reach.sum()), "counted from plain means")
-    return Again(bool(reach.all()) if len(means) and means.notna().all(axis=None) else None, "compared plain means")
+        return Second(int(reach.sum()), "counted from plain means")
+    return Second(bool(reach.all()) if len(means) and means.notna().all(axis=None) else None, "compared plain means")
 
 
-def _at_ceiling(asked: Question) -> Again:
+def _at_ceiling(asked: Question) -> Second:
     oracle = [info for info in asked.files.infos if info["kind"] == ORACLE]
     if not oracle or asked.row["editor"] == ORACLE or asked.row.get("role") in ("overshoots", "out of reach"):
-        return Again(None, "there is no oracle to compare with" if not oracle else "the row is not compared with it")
+        return Second(None, "there is no oracle to compare with" if not oracle else "the row is not compared with it")
     _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
     if asked.table == "matched" and not len(cells):
-        return Again(None, "no cell counts")
+        return Second(None, "no cell counts")
     other = asked.files.cells(oracle)
     if asked.table == "matched":
         other = other[other["eligible"].to_numpy(dtype=bool)]
@@ -212,49 +213,49 @@ def _at_ceiling(asked: Question) -> Again:
     keys = ["prompt", "image"]
     both = cells[keys + columns].merge(other[keys + columns], on=keys, suffixes=("", "_oracle"))
     above = [both[name].mean() >= both[f"{name}_oracle"].mean() - 1e-9 for name in columns]
-    return Again(bool(len(both)) and all(above), "compared plain means")
+    return Second(bool(len(both)) and all(above), "compared plain means")
 
 
-def _told(asked: Question) -> Again:
+def _told(asked: Question) -> Second:
     value = asked.files.manifest.get(asked.stem)
-    return Again(None if value is None else float(value), "read from the manifest")
+    return Second(None if value is None else float(value), "read from the manifest")
 
 
-def _role(asked: Question) -> Again:
+def _role(asked: Question) -> Second:
     if asked.row["editor"] == ORACLE:
-        return Again(ORACLE, "its own row")
-    return Again(goals.role(asked.files, asked.row["editor"], float(asked.row["goal"])), "found from strengths/")
+        return Second(ORACLE, "its own row")
+    return Second(goals.role(asked.files, asked.row["editor"], float(asked.row["goal"])), "found from strengths/")
 
 
-def _reach_counts(asked: Question) -> Again:
+def _reach_counts(asked: Question) -> Second:
     """The counts of prompts in the table ``matched``."""
     editor, goal = asked.row["editor"], float(asked.row["goal"])
     if asked.stem == "prompts_compared":
-        return Again(len(goals.compared_prompts(asked.files, goal)), "counted from strengths/")
+        return Second(len(goals.compared_prompts(asked.files, goal)), "counted from strengths/")
     if editor == ORACLE:
-        return Again(None, "the oracle is asked for no effect")
+        return Second(None, "the oracle is asked for no effect")
     names = goals.met(asked.files, editor, goal) if asked.stem == "prompts_met" else None
     names = goals.reached(asked.files, editor, goal) if names is None else names
     share = len(asked.files.prompts) if asked.stem == "reach_prompts" else None
-    return Again(len(names) if share is None else len(names) / share, "counted from strengths/")
+    return Second(len(names) if share is None else len(names) / share, "counted from strengths/")
 
 
-def _group(asked: Question) -> Again:
+def _group(asked: Question) -> Second:
     """Letters: the report's own comparison once more, as there is no second one."""
     from reports.equal_effect.prompts import Matched
 
     if asked.statistics is None:
-        return Again(None, "")
+        return Second(None, "")
     if asked.files.letters is None:
         asked.files.letters = find_groups(Matched(Run(asked.files.folder)), asked.statistics).letters
     letters = asked.files.letters.get((float(asked.row["goal"]), asked.column.measure), {})
-    return Again(letters.get(asked.row["editor"]), "the report's own comparison once more")
+    return Second(letters.get(asked.row["editor"]), "the report's own comparison once more")
 
 
-def _area(asked: Question) -> Again:
+def _area(asked: Question) -> Second:
     """The trapezoid rule over the means of the cells that all goals have."""
     if not asked.row["goal"] or len(goals.curve_goals(asked.files)) < 2:
-        return Again(None, "a single point has no area")
+        return Second(None, "a single point has no area")
     tables = []
     for goal in goals.curve_goals(asked.files):
         row = {**asked.row, "goal": f"{goal}"}
@@ -270,18 +271,18 @@ def _area(asked: Question) -> Again:
     return _of_numbers(asked, areas, sources, "the trapezoid rule cell by cell, and a plain mean")
 
 
-def _strengths(asked: Question) -> Again:
+def _strengths(asked: Question) -> Second:
     """The sweep's numbers as the file of the calibration has them."""
     row = asked.row
     found = [c for c in asked.files.calibrations if (c["editor"], c["prompt"]) == (row["editor"], row["prompt"])]
     points = [p for p in found[0]["sweep"] if p["strength"] == float(row["strength"])] if found else []
     if not points:
-        return Again(None, "")
+        return Second(None, "")
     if asked.stem == "harmonic_mean":
-        return Again(_harmonic(points[0]["success"], points[0]["kept"]), "from success and kept of strengths/")
+        return Second(_harmonic(points[0]["success"], points[0]["kept"]), "from success and kept of strengths/")
     if asked.stem == "chosen":
-        return Again(found[0]["chosen"] == float(row["strength"]), "read from strengths/")
-    return Again(points[0].get(asked.stem), "read from strengths/; the calibration's cells are not kept")
+        return Second(found[0]["chosen"] == float(row["strength"]), "read from strengths/")
+    return Second(points[0].get(asked.stem), "read from strengths/; the calibration's cells are not kept")
 
 
 def _harmonic(a: float | None, b: float | None) -> float | None:
@@ -290,7 +291,7 @@ def _harmonic(a: float | None, b: float | None) -> float | None:
     return 2 / (1 / a + 1 / b) if a and b else 0.0
 
 
-_SPECIAL: dict[tuple[str, str], Callable[[Question], Again]] = {
+_SPECIAL: dict[tuple[str, str], Callable[[Question], Second]] = {
     ("", "cells"): _count,
     ("", "eligible"): _count,
     ("", "prompts"): _prompts,
@@ -308,21 +309,33 @@ _SPECIAL: dict[tuple[str, str], Callable[[Question], Again]] = {
 }
 
 
-def used_chunks(asked: Question) -> list[str]:
-    """Ids of the chunks that the value rests on."""
-    return [str(info["id"]) for info in chunks_of(asked.files, asked.table, asked.row)]
-
-
-def agrees(text: str, again: Value, tolerance: float) -> tuple[bool, float]:
+def agrees(text: str, second: Value, tolerance: float) -> tuple[bool, float]:
     """Whether the csv's text is the value, and their difference.
 
     >>> agrees("0.5", 0.5, 1e-9), agrees("", None, 1e-9), agrees("True", False, 1e-9)[0]
     ((True, 0.0), (True, 0.0), False)
     """
-    if again is None or isinstance(again, (bool, str)):
-        same = text == ("" if again is None else str(again))
+    if second is None or isinstance(second, (bool, str)):
+        same = text == ("" if second is None else str(second))
         return same, 0.0 if same else math.nan
     if not text or text in ("n/a", "never", "True", "False"):
-        return (not text and math.isnan(float(again))), math.nan
-    difference = 0.0 if float(text) == float(again) else abs(float(text) - float(again))
+        return (not text and math.isnan(float(second))), math.nan
+    difference = 0.0 if float(text) == float(second) else abs(float(text) - float(second))
     return difference <= tolerance * max(1.0, abs(float(text))), difference
+
+
+def check(files: Files, number: Number, statistics: Statistics | None = None) -> dict[str, Any]:
+    """The value by this second implementation, how it was found, and whether the csv has the same.
+
+    ``agrees`` is None for labels and for what has no second implementation.
+    """
+    column = column_of(number.table, number.column, str(files.manifest.get("frechet_name", "")))
+    assert column is not None, number.name
+    if column.kind == LABEL and number.table != "runtime":
+        return {"value": None, "how": "a label", "agrees": None, "difference": None}
+    stem = number.column.removesuffix(f"_{column.bound}") if column.bound else number.column
+    second = second_value(Question(files, number.table, number.row, stem, column, statistics))
+    if not second.how:
+        return {"value": None, "how": "", "agrees": None, "difference": None}
+    same, difference = agrees(number.row[number.column], second.value, second.tolerance)
+    return {"value": second.value, "how": second.how, "agrees": same, "difference": difference}

@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.why.files import ORACLE, Files, Info
-from reports.why.kernels_again import HOW, cmmd_again, kid_again
-from reports.why.selection import EXACT, INVERSION, Row, chunks_of
+from tests.reports.why.second.files import ORACLE, Files, Info
+from tests.reports.why.second.kernels import HOW, second_cmmd, second_kid
+from tests.reports.why.second.selection import EXACT, INVERSION, Row, chunks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Cell = tuple[str, int]  # prompt, number of the image
 Found = float | int | None
-NOT_AGAIN = ("_floor", "_extrapolated", "distance")  # there is no second way to these here
-KERNELS = {"kid": ("frechet", kid_again), "cmmd": ("clip", cmmd_again)}  # column -> features, second way
+NO_SECOND = ("_floor", "_extrapolated", "distance")  # there is no second way to these here
+KERNELS = {"kid": ("frechet", second_kid), "cmmd": ("clip", second_cmmd)}  # column -> features, second way
 
 
-def frechet_again(files: Files, row: Row, column: str) -> tuple[Found, str]:
+def second_distance(files: Files, row: Row, column: str) -> tuple[Found, str]:
     """A distance of the tables ``main`` and ``frechet``, or what it is over, and how it was found."""
     cells = common_cells(files)
     ending = column.removeprefix(str(files.manifest["frechet_name"]))
     if ending in KERNELS:
-        return _kernel_again(files, row, cells, *KERNELS[ending])
+        return _kernel(files, row, cells, *KERNELS[ending])
     exact = _answers(files, cells, "frechet")
     if exact is None:
         return None, "no cell is shared by all, or the domain knows no exact answers"
-    if ending in NOT_AGAIN:
+    if ending in NO_SECOND:
         return None, ""
     edits = _edits(files, row, cells, exact, "frechet") if ending in ("", "_split", "different") else exact
     first, second = _halves([source for _, source in cells])
@@ -49,7 +49,7 @@ def frechet_again(files: Files, row: Row, column: str) -> tuple[Found, str]:
     return (ways[0] + ways[1]) / 2, how
 
 
-def _kernel_again(
+def _kernel(
     files: Files,
     row: Row,
     cells: list[Cell],
