@@ -10,14 +10,14 @@ import numpy as np
 
 from eval.runs.reader import ORACLE, Run
 from reports.tables.matched import Statistics, find_groups
-from tests.reports.why.second import goals
 from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, LABEL, SEED, Column, column_of
 from reports.why.value import Number
-from tests.reports.why.second.costs import second_cost
-from tests.reports.why.second.files import Files
-from tests.reports.why.second.distances import second_distance
-from tests.reports.why.second.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, numbers_of
 from reports.writers.layout import NOT_AVAILABLE, Value
+from tests.reports.why.second import goals
+from tests.reports.why.second.costs import second_cost
+from tests.reports.why.second.distances import second_distance
+from tests.reports.why.second.files import Files
+from tests.reports.why.second.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, numbers_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
