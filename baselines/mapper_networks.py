@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from baselines.objectives import SMALL_PX
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.mapper import Mapper
+
+SIDES = (8, 32)  # pixels of the last layers of the coarse and of the medium level, of generators other than StyleGAN2
 
 
 class RowMapper(nn.Module):
@@ -107,12 +109,20 @@ def released_number(convolution: int) -> int:
 def level_starts(synthesis: Synthesis) -> tuple[int, int]:
     """First row of W+ of the medium and of the fine level.
 
-    From 256 px up rows 0-3, 4-7 and the rest, as published. Smaller generators have so few rows that next to none would
-    be fine: theirs are split in the shares that the 18 rows of 1024 px have (4, 4 and 10), starts rounded up.
+    For StyleGAN2 from 256 px up rows 0-3, 4-7 and the rest, as published. Smaller ones have so few rows that next to
+    none would be fine: theirs are split in the shares that the 18 rows of 1024 px have (4, 4 and 10), starts rounded
+    up. Generators of other rows are split where their layers pass 8 and 32 px.
 
-    >>> level_starts(Synthesis(64, (8, 8, 8, 8, 8), 8))
+    >>> from deltaedit.backbones.stylegan2 import StyleGAN2
+    >>> level_starts(StyleGAN2(64, (8, 8, 8, 8, 8), 8))
     (3, 5)
     """
+    rows = synthesis.latents
+    if any(at.resolution != 4 << ((row + 1) // 2) for row, at in enumerate(synthesis.layout)):
+        medium, fine = (
+            min((at.latent for at in synthesis.layout if at.resolution > px), default=rows) for px in (8, 32)
+        )
+        return medium, fine
     if synthesis.resolution >= SMALL_PX:
         return 4, 8
-    return math.ceil(synthesis.latents * 4 / 18), math.ceil(synthesis.latents * 8 / 18)
+    return math.ceil(rows * 4 / 18), math.ceil(rows * 8 / 18)

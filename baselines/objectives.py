@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import MissingNetworkError
 

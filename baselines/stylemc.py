@@ -9,7 +9,6 @@ then set to 0. Every image gets the same direction: s' = s + strength Â· power Â
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,7 +16,6 @@ import torch
 from torch import Tensor
 
 from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
-from deltaedit.backbones.stylegan2 import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from deltaedit.parameters import is_count, is_number, require
@@ -107,7 +105,7 @@ class StyleMC:
         self._identity_weight = IDENTITY_WEIGHTS[self._setting.identity_power]
         self._identity = needed_identity(domain, self.name, self._identity_weight)
         self._domain = domain
-        self._synthesis = lower_resolution(domain.synthesis, self.resolution)
+        self._synthesis = domain.synthesis.up_to(self.resolution)
         self._directions: dict[str, Tensor] = {}
 
     def fit(self, prompt: TextPrompt) -> None:
@@ -172,11 +170,3 @@ class StyleMC:
         for name in ("first_px", "last_px", "resolution"):
             require(is_count(getattr(self, name), 4), self, name, "a whole number of pixels, 4 or more")
         require(is_count(self.training_seed, 0), self, "training_seed", "a whole number, 0 or more")
-
-
-def lower_resolution(synthesis: Synthesis, resolution: int) -> Synthesis:
-    """The same network, weights shared, that stops at ``resolution`` px (at its own size if that is smaller)."""
-    levels = sum(4 * 2**level <= resolution for level in range(len(synthesis.channels)))
-    lower = copy.copy(synthesis)
-    lower.channels = synthesis.channels[:levels]
-    return lower

@@ -27,7 +27,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.domain import TrainingSet
 from deltaedit.train import Training, TrainMapper, train_mapper
 
@@ -43,7 +43,7 @@ def peak_mib():
 def synthetic(rows):
     """A training set of random numbers, made in place, and the layers that it belongs to."""
     with torch.device("meta"):
-        layout = Synthesis(RESOLUTION).layout
+        layout = StyleGAN2(RESOLUTION).layout
     generator = torch.Generator().manual_seed(0)
     s, features = torch.empty(rows, layout[-1].stop), torch.empty(rows, EMBEDDING)
     some_s = torch.randn(BLOCK, layout[-1].stop, generator=generator)

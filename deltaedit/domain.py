@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.latents import Latents
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
-from deltaedit.backbones.stylegan2 import StyleLayer
+from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper, w_plus_layout

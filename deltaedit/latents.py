@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.synthesis import Synthesis
 
 
 @dataclass(frozen=True)

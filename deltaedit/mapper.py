@@ -8,7 +8,8 @@ of the level; all the layers above are one long *fine* vector. In each level
     Δŝ_level = fm([sm(s_level) ; cm([i ; Δ])])
 
 with style module sm, condition module cm and fusion module fm, each four fully connected layers.
-At 1024 px (config-f) module names, shapes and state-dict keys are those of the released ``net_face.pth``.
+At 1024 px (config-f) module names, shapes and state-dict keys are those of the released ``net_face.pth``. Generators
+whose widths alternate have a mapper for each level and width (``level_indices``).
 """
 
 from __future__ import annotations
@@ -19,24 +20,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.backbones.layers import GAIN, SLOPE
-from deltaedit.backbones.stylegan2 import EqualLinear, StyleLayer
+from deltaedit.backbones.layers import GAIN, SLOPE, EqualLinear
+from deltaedit.backbones.synthesis import StyleLayer
 
 COARSE_LAYERS = 3  # 4 and 8 px
 MEDIUM_LAYERS = 4  # 16 and 32 px
+COARSE_PX, MEDIUM_PX = 8, 32  # the last sides of these levels where widths alternate
 LR_MUL = 0.01  # the learning rate of the mapper is effectively a hundredth of the optimiser's
 
 
 class PixelNorm(nn.Module):
-    """x / root mean square of x over axis 1.
+    """x / root mean square of x over an axis.
 
     The released code takes axis 1 whatever the input: of [N, channels] those are the channels, but of the coarse and
-    medium styles [N, layers, channels] the layers. Published weights were trained so, hence it stays.
+    medium styles [N, layers, channels] the layers. Published weights were trained so, hence it stays for them.
     """
+
+    def __init__(self, axis: int = 1) -> None:
+        super().__init__()
+        self.axis = axis
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, K, …] -> the same shape."""
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+        return x * torch.rsqrt(x.square().mean(self.axis, keepdim=True) + 1e-8)
 
 
 class MapperLayer(EqualLinear):
@@ -57,10 +63,10 @@ class MapperLayer(EqualLinear):
 class Mapper(nn.Module):
     """Four fully connected layers with leaky ReLU, after a PixelNorm or not."""
 
-    def __init__(self, inputs: int, outputs: int, norm: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: bool = True, axis: int = 1) -> None:
         super().__init__()
         layers = [MapperLayer(width, outputs) for width in (inputs, *[outputs] * 3)]
-        self.mapping = nn.Sequential(*([PixelNorm()] if norm else []), *layers)
+        self.mapping = nn.Sequential(*([PixelNorm(axis)] if norm else []), *layers)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, …, inputs] -> [N, …, outputs]."""
@@ -68,22 +74,41 @@ class Mapper(nn.Module):
         return out
 
 
-def level_sizes(layout: Sequence[StyleLayer]) -> dict[str, tuple[int, int]]:
-    """(vectors, length of each) of the levels of a generator; a level without layers is left out.
+def level_indices(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
+    """Where the styles of each level stand in ``s``: int64 [vectors, length of each]; a level without any is left out.
 
     Coarse are the first 3 layers, medium the next 4, both only as far as the layers have the width of the first one;
     fine is the rest as one vector. The published generators have enough wide layers; small ones end a level earlier.
 
-    >>> from deltaedit.backbones.stylegan2 import Synthesis
-    >>> level_sizes(Synthesis(64, (8, 8, 8, 4, 2), 8).layout)
+    Where a layer is wider than one before it (MobileStyleGAN: 512, 128, 512, …) that would leave all to a fine vector
+    of thousands. There a level is split by width: coarse up to 8 px, medium up to 32 px, fine above, and layers of one
+    level and one width share a mapper.
+
+    >>> from deltaedit.backbones.stylegan2 import StyleGAN2
+    >>> {name: tuple(where.shape) for name, where in level_indices(StyleGAN2(64, (8, 8, 8, 4, 2), 8).layout).items()}
     {'coarse': (3, 8), 'medium': (3, 8), 'fine': (1, 10)}
+    >>> by_width = level_indices([StyleLayer(4, 2, 0, 0), StyleLayer(8, 1, 2, 1), StyleLayer(8, 2, 3, 2)])
+    >>> {name: where.tolist() for name, where in by_width.items()}
+    {'coarse_2': [[0, 1], [3, 4]], 'coarse_1': [[2]]}
     """
     widths = [layer.channels for layer in layout]
+    if widths != sorted(widths, reverse=True):
+        return _indices_by_width(layout)
     shared = next((i for i, width in enumerate(widths) if width != widths[0]), len(widths))
-    coarse = min(shared, COARSE_LAYERS)
-    medium = min(shared - coarse, MEDIUM_LAYERS)
-    sizes = {"coarse": (coarse, widths[0]), "medium": (medium, widths[0]), "fine": (1, sum(widths[coarse + medium :]))}
-    return {name: (count, length) for name, (count, length) in sizes.items() if count * length > 0}
+    coarse = min(shared, COARSE_LAYERS) * widths[0]
+    medium = coarse + min(shared - min(shared, COARSE_LAYERS), MEDIUM_LAYERS) * widths[0]
+    parts = torch.arange(sum(widths)).tensor_split([coarse, medium])
+    lengths = (widths[0], widths[0], len(parts[2]))
+    named = zip(("coarse", "medium", "fine"), parts, lengths, strict=True)
+    return {name: part.view(-1, length) for name, part, length in named if len(part)}
+
+
+def _indices_by_width(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
+    groups: dict[str, list[Tensor]] = {}
+    for at in layout:
+        level = "coarse" if at.resolution <= COARSE_PX else "medium" if at.resolution <= MEDIUM_PX else "fine"
+        groups.setdefault(f"{level}_{at.channels}", []).append(torch.arange(at.start, at.stop))
+    return {name: torch.stack(parts) for name, parts in groups.items()}
 
 
 def w_plus_layout(rows: int, length: int) -> tuple[StyleLayer, ...]:
@@ -102,14 +127,29 @@ class DeltaMapper(nn.Module):
         layout: the generator's ``Synthesis.layout``.
         embedding_size: E, length of a CLIP feature.
         levels: coarse, medium and fine (the paper), or False for one mapper over all styles (an ablation).
+
+    Attributes:
+        size: C, how many numbers go in and come out.
+        levels: of each level, how many vectors it has and their length.
     """
+
+    order: Tensor
 
     def __init__(self, layout: Sequence[StyleLayer], embedding_size: int = 512, levels: bool = True) -> None:
         super().__init__()
-        self.size = layout[-1].stop  # how many numbers go in and come out
-        self.levels = level_sizes(layout) if levels else {"fine": (1, self.size)}
+        self.size = layout[-1].stop
+        with torch.device("cpu"):  # places are known even where the weights are not to be
+            whole = torch.arange(self.size)[None]
+            levels_in_s = level_indices(layout) if levels else {"fine": whole}
+            order = torch.cat([where.flatten() for where in levels_in_s.values()]).argsort()
+        self._contiguous = torch.equal(order, whole[0])
+        self.register_buffer("order", order, persistent=False)
+        for level, where in levels_in_s.items():
+            self.register_buffer(f"where_{level}", where, persistent=False)
+        self.levels = {level: (len(where), where.shape[1]) for level, where in levels_in_s.items()}
         for level, (_, length) in self.levels.items():
-            self.add_module(f"sm_{level}", Mapper(length, length))
+            by_width = "_" in level  # ours: the norm is over the channels of a layer, not over layers as released
+            self.add_module(f"sm_{level}", Mapper(length, length, axis=-1 if by_width else 1))
         for level, (_, length) in self.levels.items():
             self.add_module(f"cm_{level}", Mapper(2 * embedding_size, length))
         for level, (_, length) in self.levels.items():
@@ -125,16 +165,18 @@ class DeltaMapper(nn.Module):
         Returns:
             float [N, C].
         """
-        parts = s.split([count * length for count, length in self.levels.values()], 1)
-        return torch.cat([self._level(name, part, condition) for name, part in zip(self.levels, parts, strict=True)], 1)
+        parts = [self._level(level, s[:, self.get_buffer(f"where_{level}")], condition) for level in self.levels]
+        offset = torch.cat(parts, 1)
+        return offset if self._contiguous else offset[:, self.order]
 
     def _level(self, level: str, s: Tensor, condition: Tensor) -> Tensor:
-        count, length = self.levels[level]
-        if level != "fine":
-            s = s.reshape(-1, count, length)
+        """Offset of one level's styles [N, vectors, length] -> [N, vectors * length]."""
+        count = s.shape[1]
+        if count == 1:
+            s = s[:, 0]
         styles = self.get_submodule(f"sm_{level}")(s)
         conditions = self.get_submodule(f"cm_{level}")(condition)  # once per image, then seen by every layer
-        if level != "fine":
+        if count > 1:
             conditions = conditions[:, None].expand(-1, count, -1)
         offset: Tensor = self.get_submodule(f"fm_{level}")(torch.cat([styles, conditions], -1))
         return offset.flatten(1)

@@ -7,7 +7,7 @@ For style channel c, and the images k = 1 … K of a generator,
 
 where μ_c, σ_c are the channel's mean and standard deviation over many samples. DeltaEdit masks its edits with R_s,
 StyleCLIP's global direction is made of it. The released script renders every image from the 4 px constant, one by one;
-here all that lies below the changed channel is computed once (``deltaedit.channel_sweep``).
+here all that lies below the changed channel is computed once (``Synthesis.sweep``).
 
 Deviations from the released script: all channels instead of those up to 128 px; images go to CLIP as they are,
 instead of rounded to 8 bits; a channel that changes nothing gets a row of zeros instead of NaN.
@@ -23,8 +23,7 @@ from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import Synthesis
-from deltaedit.channel_sweep import states_below
+from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 
@@ -91,7 +90,7 @@ def relevance_matrix(
     with torch.inference_mode():
         for block in blocks:
             rows = []
-            for layer in states_below(synthesis, block):
+            for layer in synthesis.sweep(block.s, block.s_rgb):
                 at = synthesis.layout[layer.index]
                 own = channels[(channels >= at.start) & (channels < at.stop)].to(block.s.device)
                 for group in own.split(max(1, batch // (2 * len(block)))) if len(own) else ():

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.adam import BackwardAdam
-from deltaedit.backbones.stylegan2 import StyleLayer
+from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs

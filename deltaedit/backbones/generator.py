@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.layers import EqualLinear
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 
 LR_MUL = 0.01  # of the mapping network, in config-f
 NOISE_MODES = ("fixed", "random", "none")
@@ -54,7 +54,7 @@ class Generator(nn.Module):
 
     w_mean: Tensor
 
-    def __init__(self, synthesis: Synthesis, z_dim: int = 512, mapping_layers: int = 8) -> None:
+    def __init__(self, synthesis: StyleGAN2, z_dim: int = 512, mapping_layers: int = 8) -> None:
         super().__init__()
         self.mapping = MappingNetwork(z_dim, synthesis.w_dim, mapping_layers)
         self.synthesis = synthesis
@@ -82,7 +82,7 @@ class Generator(nn.Module):
     def noise(
         self, mode: str = "fixed", count: int = 1, generator: torch.Generator | None = None
     ) -> list[Tensor] | None:
-        """What ``Synthesis.synthesize`` takes as ``noise``.
+        """What ``StyleGAN2.synthesize`` takes as ``noise``.
 
         Args:
             mode: ``fixed`` for the maps of the checkpoint, ``random`` for new ones, ``none``.

@@ -8,11 +8,11 @@ from typing import cast
 
 from torch import Tensor
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 
 
-class NoisySynthesis(Synthesis):
-    """``Synthesis`` whose pictures get its own maps where none are given; ``with_noise`` makes one.
+class NoisySynthesis(StyleGAN2):
+    """``StyleGAN2`` whose pictures get its own maps where none are given; ``with_noise`` makes one.
 
     Attributes:
         maps: one [1, 1, H, W] per convolution.
@@ -21,11 +21,11 @@ class NoisySynthesis(Synthesis):
     maps: Sequence[Tensor]
 
     def synthesize(self, s: Tensor, s_rgb: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """As ``Synthesis.synthesize``; ``noise`` None means the network's own maps."""
+        """As ``StyleGAN2.synthesize``; ``noise`` None means the network's own maps."""
         return super().synthesize(s, s_rgb, self.maps if noise is None else noise)
 
 
-def with_noise(synthesis: Synthesis, maps: Sequence[Tensor]) -> NoisySynthesis:
+def with_noise(synthesis: StyleGAN2, maps: Sequence[Tensor]) -> NoisySynthesis:
     """The same network, weights shared, with noise maps of its own.
 
     Args:

@@ -11,21 +11,21 @@ ToRGB layers. That is StyleSpace (Wu et al. 2021, arXiv 2011.12799). DeltaEdit a
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.layers import EqualLinear, ModulatedConv, StyledConv, ToRGB, blur, upsample_2x
+from deltaedit.backbones.synthesis import LayerSweep, StyleLayer, Synthesis
 
 __all__ = [
     "EqualLinear",
     "ModulatedConv",
-    "StyleLayer",
+    "StyleGAN2",
     "StyledConv",
-    "Synthesis",
     "ToRGB",
     "blur",
     "config_f",
@@ -49,29 +49,7 @@ def config_f(resolution: int) -> tuple[int, ...]:
     return CONFIG_F[: int(math.log2(resolution)) - 1]
 
 
-@dataclass(frozen=True)
-class StyleLayer:
-    """Where one layer's styles stand.
-
-    Attributes:
-        resolution: side of the layer's output in pixels.
-        channels: how many styles (= input channels of the convolution).
-        start: index of the first of them in ``s`` (or in ``s_rgb``).
-        latent: which row of ``w_plus`` makes them.
-    """
-
-    resolution: int
-    channels: int
-    start: int
-    latent: int
-
-    @property
-    def stop(self) -> int:
-        """Index after the layer's last style."""
-        return self.start + self.channels
-
-
-class Synthesis(nn.Module):
+class StyleGAN2(Synthesis):
     """StyleGAN2 synthesis network for any resolution and width.
 
     Args:
@@ -91,7 +69,7 @@ class Synthesis(nn.Module):
         levels = int(math.log2(resolution)) - 1
         if 4 * 2 ** (levels - 1) != resolution or levels < 2 or len(channels) != levels:
             raise ValueError(
-                f"The 'resolution' parameter of Synthesis must be a power of two from 8 up, with one width for each of "
+                f"The 'resolution' parameter of StyleGAN2 must be a power of two from 8 up, with one width for each of "
                 f"4, 8, …, resolution px. Got {resolution} px and {len(channels)} widths instead."
             )
         self.resolution, self.w_dim, self.channels = resolution, w_dim, channels
@@ -107,16 +85,6 @@ class Synthesis(nn.Module):
         )
         rgb_affines = [layer.affine for layer in self.to_rgbs]  # type: ignore[union-attr]
         self.layout_rgb = _layout(rgb_affines, [4 * 2**i for i in range(levels)], 1)  # type: ignore[arg-type]
-
-    @property
-    def s_size(self) -> int:
-        """C, the length of ``s`` (6048 at 1024 px config-f)."""
-        return self.layout[-1].stop
-
-    @property
-    def s_rgb_size(self) -> int:
-        """C_rgb, the length of ``s_rgb`` (3040 at 1024 px config-f)."""
-        return self.layout_rgb[-1].stop
 
     @property
     def _convolutions(self) -> int:
@@ -180,6 +148,19 @@ class Synthesis(nn.Module):
         """
         layout = torch.channels_last if self.constant.device.type == "cpu" else torch.contiguous_format
         return self.constant.expand(count, -1, -1, -1).contiguous(memory_format=layout)
+
+    def up_to(self, resolution: int) -> StyleGAN2:
+        """The same network, weights shared, that stops at ``resolution`` px (at its own size if that is smaller)."""
+        levels = sum(4 * 2**level <= resolution for level in range(len(self.channels)))
+        lower = copy.copy(self)
+        lower.channels = self.channels[:levels]
+        return lower
+
+    def sweep(self, s: Tensor, s_rgb: Tensor) -> Iterator[LayerSweep]:
+        """As ``Synthesis.sweep``; what lies below the changed channel is computed once."""
+        from deltaedit.backbones.channel_sweep import sweep
+
+        return sweep(self, s, s_rgb)
 
     def _tracked(self, *tensors: Tensor | None) -> bool:
         """Whether the ordinary form is needed: gradients are wanted, or the device favours whole batches."""

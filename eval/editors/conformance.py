@@ -252,7 +252,7 @@ def _difference(one: Latents, other: Latents) -> float:
     pairs: list[tuple[Tensor, Tensor]] = [(getattr(one, code), getattr(other, code)) for code in CODES]
     if any(a.shape != b.shape for a, b in pairs):
         return math.inf
-    largest = max(float((a.detach().double() - b.detach().double()).abs().max()) for a, b in pairs)
+    largest = max(float((a.detach().double() - b.detach().double()).abs().max()) for a, b in pairs if a.numel())
     return math.inf if math.isnan(largest) else largest
 
 

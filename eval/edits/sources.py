@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.backbones.stylegan2 import StyleLayer, Synthesis
+from deltaedit.backbones.synthesis import StyleLayer, Synthesis, style_matrices
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
@@ -160,16 +159,8 @@ def latents_of_styles(synthesis: Synthesis, s: Tensor, centre: Tensor) -> Latent
 def _solve(synthesis: Synthesis, layers: Iterable[tuple[int, StyleLayer]], s: Tensor, w_plus: Tensor) -> None:
     """Move the rows of these layers as little as possible so that they make the styles."""
     base, _ = synthesis.styles(w_plus)
+    matrices = style_matrices(synthesis)
     for number, at in layers:
-        inverse = torch.linalg.pinv(_affine(synthesis, number, at))
+        inverse = torch.linalg.pinv(matrices[number])
         step = inverse @ (s - base)[:, at.start : at.stop].double().T
         w_plus[:, at.latent] += step.T.to(w_plus)
-
-
-def _affine(synthesis: Synthesis, number: int, at: StyleLayer) -> Tensor:
-    """What one row of W+ is multiplied by to give a layer's styles: float64 [channels, D]."""
-    affine: Any = synthesis.convs[number].affine
-    unit = torch.eye(synthesis.w_dim, device=affine.weight.device)
-    styles: Tensor = affine(unit) - affine(torch.zeros_like(unit[:1]))
-    assert styles.shape[1] == at.channels
-    return styles.double().T

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deltaedit.backbones.clip import Clip
     from deltaedit.backbones.encoder import Encoder4Editing
     from deltaedit.backbones.generator import Generator
-    from deltaedit.backbones.stylegan2 import Synthesis
+    from deltaedit.backbones.stylegan2 import StyleGAN2
 
 BATCH_PIXELS = 4 * 1024 * 1024  # pictures of the training set at a time: 4 of 1024 px
 # Where the face lies in an FFHQ-aligned picture, as shares of its side: top, bottom, left, right. StyleCLIP's identity
@@ -129,7 +129,7 @@ def editing_domain(
     )
 
 
-def sampler(generator: Generator, synthesis: Synthesis, truncation: float) -> Callable[[int, int], Latents]:
+def sampler(generator: Generator, synthesis: StyleGAN2, truncation: float) -> Callable[[int, int], Latents]:
     """(count, seed) -> latents: z of the seed, w, truncated; a smaller count gives the first of the same."""
 
     def sample(count: int, seed: int) -> Latents:
@@ -178,7 +178,7 @@ def file_sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _synthesis(generator: Generator, noise: str) -> Synthesis:
+def _synthesis(generator: Generator, noise: str) -> StyleGAN2:
     """The generator's synthesis network with the noise that is asked for.
 
     Raises:
@@ -188,7 +188,7 @@ def _synthesis(generator: Generator, noise: str) -> Synthesis:
     return generator.synthesis if maps is None else with_noise(generator.synthesis, maps)
 
 
-def _check_encoder(path: Path, encoder: Encoder4Editing, synthesis: Synthesis) -> None:
+def _check_encoder(path: Path, encoder: Encoder4Editing, synthesis: StyleGAN2) -> None:
     rows, size = encoder.w_mean.shape
     if (rows, size) != (synthesis.latents, synthesis.w_dim):
         raise CheckpointError(
@@ -198,7 +198,7 @@ def _check_encoder(path: Path, encoder: Encoder4Editing, synthesis: Synthesis) -
 
 
 def _training_set(
-    files: CheckpointFiles, synthesis: Synthesis, clip: Clip, sample: Callable[[int, int], Latents]
+    files: CheckpointFiles, synthesis: StyleGAN2, clip: Clip, sample: Callable[[int, int], Latents]
 ) -> TrainingSet:
     """The given latents, or samples of the generator and their pictures' CLIP features."""
     if files.training_latents is not None:
@@ -211,7 +211,7 @@ def _training_set(
     return TrainingSet(latents.s, torch.cat(features).clone(), ("sampled",) * len(latents), latents.w_plus)
 
 
-def read_training_latents(latents: TrainingLatents, synthesis: Synthesis) -> TrainingSet:
+def read_training_latents(latents: TrainingLatents, synthesis: StyleGAN2) -> TrainingSet:
     """The training set of files of latents; the arrays stay on the disk and are read where they are needed.
 
     Raises:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
 from deltaedit.artefacts import GivenFile
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts, released_number
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 
 
 def mapper_by_formula(state, prefix, x, axis):
@@ -52,7 +52,7 @@ def test_the_single_mapper_serves_all_rows():
 
 def test_every_convolution_has_its_mapper_in_s():
     torch.manual_seed(0)
-    synthesis = Synthesis(16, (8, 6, 4), 8)
+    synthesis = StyleGAN2(16, (8, 6, 4), 8)
     network = with_biases(StyleMapper(synthesis, synthesis.latents))
     s = torch.randn(2, synthesis.s_size)
     parts = np.split(s.numpy().astype(float), np.cumsum([8, 8, 6, 6]), axis=1)  # inputs of the convolutions: 8 8 6 6 4
@@ -77,6 +77,6 @@ def test_names_and_sizes_are_those_of_released_files():
 
 @pytest.mark.parametrize(("resolution", "rows", "starts"), [(1024, 18, (4, 8)), (256, 14, (4, 8)), (64, 10, (3, 5))])
 def test_levels_begin_where_published(resolution, rows, starts):
-    synthesis = Synthesis(resolution, (2,) * (rows // 2), 2)
+    synthesis = StyleGAN2(resolution, (2,) * (rows // 2), 2)
     assert synthesis.latents == rows
     assert level_starts(synthesis) == starts

@@ -13,7 +13,7 @@ from baselines.objectives import (
     needed_identity,
     ramped_rate,
 )
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 
 
 @pytest.mark.parametrize("outside", [torch.no_grad, torch.inference_mode])
@@ -55,8 +55,8 @@ def test_blocks_are_full_and_in_order():
 
 
 def test_published_sizes_go_one_by_one():
-    assert block_size(Synthesis(256, (4,) * 7, 4)) == 1
-    assert block_size(Synthesis(128, (4,) * 6, 4)) == 10
+    assert block_size(StyleGAN2(256, (4,) * 7, 4)) == 1
+    assert block_size(StyleGAN2(128, (4,) * 6, 4)) == 10
 
 
 def test_an_identity_term_needs_an_identity_network(tiny_domain):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from baselines.styleclip_mapper import PRESETS, StyleClipMapper
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.editors.protocol import Editor
 
 SHORT = {"steps": 10, "images": 32}
@@ -180,7 +180,7 @@ def test_presets_follow_the_generators_size(tiny_domain):
     small.prepare(tiny_domain.editing)
     assert small.training == PRESETS["small"]
     large = StyleClipMapper(learning_rate=0.1)
-    large.prepare(dataclasses.replace(tiny_domain.editing, synthesis=Synthesis(256, (2,) * 7, 2)))
+    large.prepare(dataclasses.replace(tiny_domain.editing, synthesis=StyleGAN2(256, (2,) * 7, 2)))
     expected = (50_000, 2, "ranger", 0.1, "constant", 5_000, 2_000, "float32", "rows", 0.8)
     assert dataclasses.astuple(large.training) == expected
 

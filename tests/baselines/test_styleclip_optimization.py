@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from baselines.styleclip_optimization import StyleClipOptimization
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.latents import Latents
 from eval.editors.protocol import Editor
 
@@ -62,7 +62,7 @@ def test_the_presets_are_the_published_ones(tiny_domain):
 @pytest.mark.parametrize(("resolution", "steps"), [(128, 40), (256, 300)])
 def test_small_generators_take_the_shorter_preset(tiny_domain, resolution, steps):
     domain = dataclasses.replace(
-        tiny_domain.editing, synthesis=Synthesis(resolution, (4,) * (resolution.bit_length() - 2), 8)
+        tiny_domain.editing, synthesis=StyleGAN2(resolution, (4,) * (resolution.bit_length() - 2), 8)
     )
     editor = StyleClipOptimization()
     editor.prepare(domain)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.stylemc import StyleMC, lower_resolution
-from deltaedit.backbones.stylegan2 import Synthesis
+from baselines.stylemc import StyleMC
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.editors.protocol import Editor
 
 
@@ -87,7 +87,7 @@ def test_presets(tiny_domain):
     loud = StyleMC(identity_power="high", power=10.0, images=9, batch=2)
     edits = [ready(editor, tiny_domain, prompt).edit(latents, prompt, 1.0).s for editor in (published, loud)]
     assert torch.equal(*edits) and not torch.equal(edits[0], small.s)
-    large = dataclasses.replace(tiny_domain.editing, synthesis=Synthesis(256, (4,) * 7, 8))
+    large = dataclasses.replace(tiny_domain.editing, synthesis=StyleGAN2(256, (4,) * 7, 8))
     for preset, resolution, power in (("auto", large, 10.0), ("small", large, 1.0)):
         editor = StyleMC(preset)
         editor.prepare(resolution)
@@ -110,14 +110,14 @@ def test_the_direction_is_an_artefact(tiny_domain):
 
 def test_the_lower_network_is_the_beginning_of_the_whole_one():
     torch.manual_seed(0)
-    whole, small = Synthesis(32, (8, 6, 4, 4), 8).requires_grad_(False), Synthesis(16, (8, 6, 4), 8)
+    whole, small = StyleGAN2(32, (8, 6, 4, 4), 8).requires_grad_(False), StyleGAN2(16, (8, 6, 4), 8)
     small.load_state_dict({name: value for name, value in whole.state_dict().items() if name in small.state_dict()})
     w_plus = torch.randn(2, whole.latents, 8)
     s, s_rgb = whole.styles(w_plus)
-    lower = lower_resolution(whole, 16).synthesize(s, s_rgb)
+    lower = whole.up_to(16).synthesize(s, s_rgb)
     torch.testing.assert_close(lower, small(w_plus[:, : small.latents]).detach())
     assert whole(w_plus).shape == (2, 3, 32, 32)
-    assert lower_resolution(whole, 256).synthesize(s, s_rgb).shape == (2, 3, 32, 32)
+    assert whole.up_to(256).synthesize(s, s_rgb).shape == (2, 3, 32, 32)
 
 
 def test_wrong_parameters_are_refused(tiny_domain):

@@ -1,11 +1,11 @@
 import torch
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.latents import Latents
 
 
 def some_latents(count=3):
-    synthesis = Synthesis(16, (8, 8, 8), 8)
+    synthesis = StyleGAN2(16, (8, 8, 8), 8)
     w_plus = torch.randn(count, synthesis.latents, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         return synthesis, Latents.from_w_plus(synthesis, w_plus)

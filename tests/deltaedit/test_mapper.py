@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.backbones.stylegan2 import Synthesis, config_f
-from deltaedit.mapper import DeltaMapper, level_sizes
+from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
+from deltaedit.mapper import DeltaMapper, level_indices
 
 
 def layout_of(resolution, channels=None):
     with torch.device("meta"):
-        return Synthesis(resolution, channels, 512 if channels is None else 8).layout
+        return StyleGAN2(resolution, channels, 512 if channels is None else 8).layout
+
+
+def level_sizes(layout):
+    return {level: tuple(where.shape) for level, where in level_indices(layout).items()}
 
 
 def leaky(x):

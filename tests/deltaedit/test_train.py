@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import draw_pairs
@@ -18,7 +18,7 @@ from deltaedit.train import (
     train_mapper,
 )
 
-LAYOUT = Synthesis(16, (6, 6, 4), 8).layout  # C = 28
+LAYOUT = StyleGAN2(16, (6, 6, 4), 8).layout  # C = 28
 TINY = TrainMapper(
     steps=12, batch=8, evaluate_every=4, validation_pairs=16, validation_share=0.2, schedule="constant", bfloat16=False
 )

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from deltaedit.backbones.generator import Generator, MappingNetwork
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 
 
 def generator():
     torch.manual_seed(0)
-    made = Generator(Synthesis(16, (8, 8, 8), 6), z_dim=5, mapping_layers=2).requires_grad_(False)
+    made = Generator(StyleGAN2(16, (8, 8, 8), 6), z_dim=5, mapping_layers=2).requires_grad_(False)
     made.w_mean.copy_(torch.arange(6.0))
     for i in range(5):
         made.get_buffer(f"noise_{i}").normal_()

@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from deltaedit.backbones import stylegan2
-from deltaedit.backbones.stylegan2 import Synthesis, config_f, upsample_2x
+from deltaedit.backbones.stylegan2 import StyleGAN2, config_f, upsample_2x
 
 
 def network(resolution=64, channels=(8, 8, 8, 8, 4), w_dim=8):
     generator = torch.Generator().manual_seed(0)
-    synthesis = Synthesis(resolution, channels, w_dim)
+    synthesis = StyleGAN2(resolution, channels, w_dim)
     for parameter in synthesis.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
     return synthesis.requires_grad_(False)
@@ -83,7 +83,7 @@ def test_training_gets_gradients_of_the_weights():
 
 def test_layout_of_published_networks():
     with torch.device("meta"):
-        sizes = {side: Synthesis(side) for side in (256, 512, 1024)}
+        sizes = {side: StyleGAN2(side) for side in (256, 512, 1024)}
     assert {side: s.s_size for side, s in sizes.items()} == {256: 5760, 512: 5952, 1024: 6048}
     big = sizes[1024]
     assert big.s_size + big.s_rgb_size == 9088
@@ -97,7 +97,7 @@ def test_layout_of_published_networks():
 def test_wrong_sizes_are_one_sentence():
     for resolution, channels in ((48, (8, 8, 8, 8)), (4, (8,)), (16, (8, 8))):
         with pytest.raises(ValueError, match="power of two") as error:
-            Synthesis(resolution, channels)
+            StyleGAN2(resolution, channels)
         assert "\n" not in str(error.value)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
 from eval.judging.cells import (
@@ -64,7 +64,7 @@ class Domain:
     def __init__(self, exact=True):
         self.exact = exact
         torch.manual_seed(0)
-        synthesis = Synthesis(16, (4, 4, 4), 4).requires_grad_(False)
+        synthesis = StyleGAN2(16, (4, 4, 4), 4).requires_grad_(False)
         self.editing = SimpleNamespace(
             clip=Clip(_ClipModel(1), _tokenize, 16),
             device=torch.device("cpu"),

@@ -133,12 +133,12 @@ def test_what_is_missing_is_one_sentence_with_the_command(weights):
 def test_the_example_codes_are_those_of_a_1024_px_generator(tmp_path, monkeypatch):
     import torch
 
-    from deltaedit.backbones.stylegan2 import Synthesis, config_f
+    from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
     from eval.weights.checkpoints import read_latents
 
     monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path))
     with torch.device("meta"):
-        synthesis = Synthesis(1024, config_f(1024), 512)
+        synthesis = StyleGAN2(1024, config_f(1024), 512)
     assert synthesis.s_size == 6048
     styles = read_latents(EXAMPLES / "sspace_img_feat.npy", (synthesis.s_size,))
     w_plus = read_latents(EXAMPLES / "wplus_img_feat.npy", (synthesis.latents, 512))

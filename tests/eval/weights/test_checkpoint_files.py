@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from baselines.styleclip_global import StyleClipGlobal
 from baselines.styleclip_mapper import StyleClipMapper
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.editor import DeltaEdit
 from deltaedit.errors import CheckpointError
 from eval.prompts import Prompt
@@ -44,8 +44,8 @@ def test_noise_is_that_of_the_file_or_none(files):
     latents = fixed.sample(2, 0)
     state = torch.load(files.generator)["g_ema"]
     maps = [state[f"noises.noise_{number}"] for number in range(5)]
-    plain = Synthesis.synthesize(none.synthesis, latents.s, latents.s_rgb)
-    noisy = Synthesis.synthesize(none.synthesis, latents.s, latents.s_rgb, maps)
+    plain = StyleGAN2.synthesize(none.synthesis, latents.s, latents.s_rgb)
+    noisy = StyleGAN2.synthesize(none.synthesis, latents.s, latents.s_rgb, maps)
     torch.testing.assert_close(none.images(latents), plain)
     torch.testing.assert_close(fixed.images(latents), noisy)
     torch.testing.assert_close(fixed.synthesis(latents.w_plus), noisy)

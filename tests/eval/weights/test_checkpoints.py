@@ -3,7 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deltaedit.backbones.stylegan2 import Synthesis
+from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.mapper import DeltaMapper
 from eval.weights.checkpoints import (
     CheckpointError,
@@ -90,7 +90,7 @@ def test_files_that_hold_no_generator(tmp_path):
 
 
 def test_delta_mapper_fits_its_network_or_is_refused(tmp_path):
-    layout = Synthesis(16, (8, 8, 8), 8).layout
+    layout = StyleGAN2(16, (8, 8, 8), 8).layout
     mapper = DeltaMapper(layout, 6)
     torch.save(mapper.state_dict(), tmp_path / "net_face.pth")
     state = read_delta_mapper(tmp_path / "net_face.pth", mapper)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.backbones.stylegan2 import Synthesis, config_f
+from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
 from deltaedit.errors import CheckpointError
 from deltaedit.mapper import DeltaMapper
 from eval.weights.verdict import verdict
@@ -26,7 +26,7 @@ def test_arrays_are_told_by_their_size(tmp_path, shape, words):
 
 def test_a_delta_mapper_is_told_with_its_generator(tmp_path):
     with torch.device("meta"):
-        state = DeltaMapper(Synthesis(256, config_f(256), 512).layout, 512).state_dict()
+        state = DeltaMapper(StyleGAN2(256, config_f(256), 512).layout, 512).state_dict()
     # The weights are left out: only the widths are looked at.
     small = {name: torch.zeros(t.shape if name.endswith("bias") else (1,)) for name, t in state.items()}
     torch.save(small, tmp_path / "net.pth")

@@ -15,7 +15,7 @@ from torch import nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
 from deltaedit.backbones.generator import Generator
-from deltaedit.backbones.stylegan2 import Synthesis, config_f
+from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
 from deltaedit.mapper import DeltaMapper
 from eval.weights.layouts import rosinality_name
 
@@ -101,7 +101,7 @@ def _spread(network: nn.Module, name: str, tensor: torch.Tensor) -> float:
 
 def write_generator(path: Path, side: int, channels: tuple[int, ...], w_dim: int, seed: int = 0) -> Generator:
     """rosinality's layout: ``g_ema`` and ``latent_avg``."""
-    generator = randomised(Generator(Synthesis(side, channels, w_dim), w_dim), seed)
+    generator = randomised(Generator(StyleGAN2(side, channels, w_dim), w_dim), seed)
     state = {}
     for ours, tensor in generator.state_dict().items():
         name = rosinality_name(ours)
@@ -127,7 +127,7 @@ def write_e4e(path: Path, rows: int, seed: int = 0) -> None:
     torch.save({"state_dict": {f"encoder.{name}": t for name, t in state.items()}, "latent_avg": w_mean}, path)
 
 
-def write_delta_mapper(path: Path, synthesis: Synthesis, size: int, seed: int = 0) -> None:
+def write_delta_mapper(path: Path, synthesis: StyleGAN2, size: int, seed: int = 0) -> None:
     torch.save(randomised(DeltaMapper(synthesis.layout, size), seed).state_dict(), path)
 
 
