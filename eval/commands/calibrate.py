@@ -47,6 +47,7 @@ def calibrate(
     from rich.console import Console
 
     from eval.commands.run import claimed_store, default_folder, planned
+    from eval.domains import check_images
     from eval.runs.failures import failure_lines
     from eval.runs.plan import PROTOCOLS, parse_strengths
     from eval.runs.runner import Runner
@@ -56,6 +57,8 @@ def calibrate(
     count = min(images, limit or images)
     loaded, arguments, specs = planned(methods, domain, prompts, count, asked, seed, batch, images_dir)
     folder = out or default_folder(arguments)
+    for note in check_images(loaded, arguments.images):
+        click.echo(note, err=True)
     with Store(folder).lock():
         store = claimed_store(folder, loaded, arguments, specs)
         failures = Runner(loaded, arguments, specs, store).calibrate()

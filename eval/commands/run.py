@@ -193,11 +193,14 @@ def _execute(
     from contextlib import nullcontext
 
     from eval.commands.report import write_report
+    from eval.domains import check_images
     from eval.runs.determinism import check_editors, deterministic_mode
     from eval.runs.failures import failure_lines
     from eval.runs.runner import Runner
     from eval.runs.store import Store
 
+    for note in check_images(domain, arguments.images):
+        click.echo(note, err=True)
     with Store(folder).lock():
         store = claimed_store(folder, domain, arguments, specs)
         with deterministic_mode() if deterministic else nullcontext():

@@ -60,6 +60,23 @@ def load_domain(name: str, images: Path | None = None) -> Domain:
     return _photographs(name, images)
 
 
+def check_images(domain: Domain, count: int) -> list[str]:
+    """Open the images of a run before any work, where they are files.
+
+    Args:
+        domain: whose.
+        count: how many test images are edited.
+
+    Returns:
+        What a user should know about them, one sentence each.
+
+    Raises:
+        UsageError: with one line for each that cannot be used.
+    """
+    check = getattr(domain, "check_images", None)
+    return [] if check is None else list(check(count))
+
+
 def check_name(name: str) -> None:
     """Refuse what is neither the name of a domain nor a TOML file.
 

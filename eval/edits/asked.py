@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from deltaedit.domain import EditingDomain
-from eval.edits.pictures import read_picture
 from eval.edits.request import EditRequest
+from eval.pictures import read_pictures
 from eval.prompts import Prompt
 
 SOURCE_TEXT = "face"  # where a domain does not say what its pictures are, as in DeltaEdit's released code
@@ -52,7 +52,7 @@ def read_asked(request: EditRequest, known: Sequence[Prompt]) -> Asked:
         UsageError: a picture cannot be read.
     """
     if request.target_image is not None and request.source_image is not None:
-        after, before = read_picture(request.target_image)[0], read_picture(request.source_image)[0]
+        after, before = (found.pixels[None] for found in read_pictures((request.target_image, request.source_image)))
         words = f"{request.target_image.name} minus {request.source_image.name}"
         return Asked((), before, after, words)
     sources = request.source_texts or (known[0].source if known else SOURCE_TEXT,)

@@ -75,20 +75,28 @@ class EditRequest:
 
 
 def check(request: EditRequest) -> None:
-    """Find options that are missing or do not go together, and files that are not there.
+    """Find options that are missing or do not go together, files that are not there, pictures that cannot be read.
 
     Raises:
-        UsageError: the first of them.
+        UsageError: the first wrong option, or all faults of files at once, one line each.
     """
+    from eval.pictures import read_pictures, refuse
+
     _check_sources(request)
     _check_target(request)
     _check_generator(request)
     pictures = [*request.images, *(p for p in (request.source_image, request.target_image) if p is not None)]
     files = [(option, getattr(request, option)) for option in ("latents", "generator", *FILE_OPTIONS)]
-    for option, path in [*(("image", path) for path in pictures), *files]:
-        if path is not None and not path.is_file():
-            raise UsageError(f"--{option.replace('_', '-')}: there is no file {path}.")
+    refuse(
+        [
+            f"--{option.replace('_', '-')}: there is no file {path}."
+            for option, path in [*(("image", path) for path in pictures), *files]
+            if path is not None and not path.is_file()
+        ]
+    )
     check_out(request.out, request.frames)
+    for _ in read_pictures(dict.fromkeys(pictures)):  # every damaged one is told before networks are loaded
+        pass
 
 
 def check_out(out: Path, frames: int) -> None:

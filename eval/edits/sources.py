@@ -14,9 +14,10 @@ from deltaedit.backbones.synthesis import StyleLayer, Synthesis, style_matrices
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
-from eval.edits.pictures import RGB, read_picture, to_bytes
+from eval.edits.pictures import RGB, to_bytes
 from eval.edits.request import EditRequest
 from eval.errors import UsageError
+from eval.pictures import read_pictures
 from eval.weights.checkpoints import read_latents
 from eval.weights.files import describe_file
 
@@ -60,12 +61,12 @@ def from_pictures(domain: EditingDomain, paths: tuple[Path, ...]) -> EditSources
             f"--image needs an encoder, which turns a picture into codes, but '{domain.name}' has none: give --encoder "
             "FILE (e4e, for example e4e_ffhq_encode.pt), or edit --seed or --latents instead."
         )
-    read = [read_picture(path, domain.synthesis.resolution) for path in paths]
+    read = [*read_pictures(paths, domain.synthesis.resolution)]
     with torch.inference_mode():
-        codes = [domain.encoder(picture.to(domain.device)) for picture, _ in read]
+        codes = [domain.encoder(picture.pixels[None].to(domain.device)) for picture in read]
         latents = Latents.from_w_plus(domain.synthesis, torch.cat(codes).float())
-    originals = tuple(to_bytes(picture)[0] for picture, _ in read)
-    notes = tuple(note for _, note in read if note)
+    originals = tuple(to_bytes(picture.pixels[None])[0] for picture in read)
+    notes = tuple(note for picture in read for note in picture.notes)
     return EditSources(tuple(path.stem for path in paths), latents, originals, notes)
 
 

@@ -17,7 +17,7 @@ from deltaedit.domain import EditingDomain
 from eval.domains.base import Judges, Sources
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description
-from eval.domains.photos.images import ImageSet, checked_sources, image_set, place
+from eval.domains.photos.images import ImageSet, check_count, checked_sources, image_set, place
 from eval.prompts import Prompt
 from eval.weights.catalogue import sha256
 from eval.weights.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Networks may be asked for first within inference mode, but editors take gradients through them.
 NORMAL_TENSORS = torch.inference_mode(False)
 ATTRIBUTES_PROTOCOL = "zero-shot,100xcosine,one-text-a-value,one-vs-rest-log-odds"
+FEWEST_CALIBRATION = 10  # images that a run calibrates on, however few it edits
 FRECHET_PROTOCOL = "bilinear-299-no-antialias,range-2,float64,unbiased-covariance"
 IDENTITY_PROTOCOLS = {"face": "mtcnn-256px,crop-160-bilinear-antialias,cosine", "whole": "whole-image-160,cosine"}
 
@@ -171,6 +172,12 @@ class PhotosDomain:
 
     def _on_device(self, batches: Iterator[Tensor]) -> Iterator[Tensor]:
         return (batch.to(self._device) for batch in batches)
+
+    def check_images(self, count: int) -> list[str]:
+        """Read every image that a run of ``count`` test images needs, before any work; see ``ImageSet.check``."""
+        check_count(self.images, count, self.name)
+        calibration = max(self.description.measured_images, count, FEWEST_CALIBRATION)
+        return self.images.check(count, calibration)
 
     def test_sources(self, count: int) -> Sources:
         """The first ``count`` test images, inverted."""

@@ -12,17 +12,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from eval.domains.base import Sources
+from eval.domains.photos.contents import contents_digest
 from eval.errors import UsageError
+from eval.pictures import check_pictures, pictures_in, read_picture
 
 FOLDER_VARIABLE = "DELTABENCH_IMAGES"
-PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 CODES = (".npy", ".pt", ".safetensors")
 FIRST_SEED = {"test": 10_000_000, "calibration": 20_000_000}  # far from the small seeds that editors draw with
 FEWEST = 2  # images of each half: σ and the identity floor need two
@@ -48,6 +48,16 @@ class ImageSet(Protocol):
 
     def sources(self, split: str, count: int) -> Sources:
         """The first ``count`` images of a half, or as many as it has."""
+
+    def check(self, test: int, calibration: int) -> list[str]:
+        """Read the first so many images of each half before any work.
+
+        Returns:
+            What a user should know about them, one sentence each.
+
+        Raises:
+            UsageError: with one line for each image that cannot be used.
+        """
 
 
 def place(domain: str, given: Path | None) -> Path | None:
@@ -112,6 +122,10 @@ class Seeds:
         latents = self._latents(seeds)
         return Sources(tuple(f"seed-{seed}" for seed in seeds), torch.cat([*pictures(self._editing, latents)]), latents)
 
+    def check(self, test: int, calibration: int) -> list[str]:
+        """Nothing can be wrong with a seed."""
+        return []
+
     def _latents(self, seeds: Sequence[int]) -> Latents:
         return Latents.cat([self._editing.sample(1, seed) for seed in seeds])
 
@@ -155,6 +169,10 @@ class Codes:
         names = tuple(f"{self._path.stem}-{row:05d}" for row in rows)
         return Sources(names, torch.cat([*pictures(self._editing, latents)]), latents)
 
+    def check(self, test: int, calibration: int) -> list[str]:
+        """All codes were checked when they were read."""
+        return []
+
     def _rows(self, split: str, count: int) -> list[int]:
         return list(range(len(self._w_plus)))[_half(split)][:count]
 
@@ -179,7 +197,7 @@ class Photographs:
 
     def __init__(self, folder: Path, editing: EditingDomain, fit: str) -> None:
         self._editing, self._fit = editing, fit
-        self._files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOGRAPHS)
+        self._files, self._left_out = pictures_in(folder)
         _check_enough(len(self._files), f"{folder} holds", "photographs")
         if editing.encoder is None:
             raise UsageError(
@@ -187,8 +205,7 @@ class Photographs:
                 f"`deltabench models --domain {editing.name}`."
             )
         self._encoder: nn.Module = editing.encoder
-        listing = "\n".join(f"{path.name} {path.stat().st_size}" for path in self._files)
-        self.digest = hashlib.sha256(listing.encode()).hexdigest()  # not of the contents: that may be 90 GB
+        self.digest = contents_digest(folder, self._files)
 
     def count(self, split: str) -> int | None:
         """Half of the photographs."""
@@ -198,7 +215,7 @@ class Photographs:
         """The first ``count`` photographs of a half."""
         files, side = self._files[_half(split)][:count], self._editing.synthesis.resolution
         for at in range(0, len(files), BATCH):
-            yield torch.stack([read_photograph(path, side, self._fit) for path in files[at : at + BATCH]])
+            yield torch.stack([read_picture(path, side, self._fit).pixels for path in files[at : at + BATCH]])
 
     def sources(self, split: str, count: int) -> Sources:
         """The first ``count`` photographs of a half, inverted."""
@@ -208,32 +225,11 @@ class Photographs:
             latents = Latents.from_w_plus(self._editing.synthesis, torch.cat(parts))
         return Sources(tuple(path.name for path in files), images, latents)
 
-
-def read_photograph(path: Path, side_px: int, fit: str = "square") -> Tensor:
-    """A photograph at the generator's size: float32 [3, side, side] in [-1, 1], resized by Lanczos' filter.
-
-    Raises:
-        UsageError: the file is no image, or not square where it must be.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{path} is no image that can be read ({error}).") from None
-    width, height = picture.size
-    if width != height and fit == "square":
-        raise UsageError(
-            f"{path} is {width} x {height} px; photographs must be square, and aligned like those that the generator "
-            "learnt from."
-        )
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    picture = picture.crop((left, top, left + side, top + side))
-    if side != side_px:
-        picture = picture.resize((side_px, side_px), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
+    def check(self, test: int, calibration: int) -> list[str]:
+        """Every photograph that a run reads: whole, of the right shape, there once."""
+        used = [*self._files[_half("test")][:test], *self._files[_half("calibration")][:calibration]]
+        notes = check_pictures(sorted(used), self._editing.synthesis.resolution, self._fit)
+        return [*([self._left_out] if self._left_out else []), *notes]
 
 
 def pictures(editing: EditingDomain, latents: Latents) -> Iterator[Tensor]:
@@ -255,13 +251,23 @@ def checked_sources(images: ImageSet, split: str, count: int, name: str) -> Sour
     Raises:
         UsageError: there are not so many test images.
     """
-    there = images.count(split)
-    if split == "test" and there is not None and count > there:
+    if split == "test":
+        check_count(images, count, name)
+    return images.sources(split, count)
+
+
+def check_count(images: ImageSet, count: int, name: str) -> None:
+    """Refuse to edit more test images than there are.
+
+    Raises:
+        UsageError: it says how many there are.
+    """
+    there = images.count("test")
+    if there is not None and count > there:
         raise UsageError(
             f"The domain '{name}' has {there} test images, {count} were asked for (every second image is kept for "
             f"calibration); run with --images {there}."
         )
-    return images.sources(split, count)
 
 
 def _seeds(split: str, count: int) -> range:

@@ -285,6 +285,19 @@ def test_mistakes_are_one_sentence(here, options, sentence, capsys):
     assert found.err.count("\n") == 1 and "Traceback" not in found.err and not found.out
 
 
+def test_every_damaged_picture_is_told_at_once_before_networks_are_loaded(here, monkeypatch, capsys):
+    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda: pytest.fail("loaded"))
+    (here / "empty.png").write_bytes(b"")
+    (here / "text.png").write_text("no picture")
+    Image.new("RGB", (16, 16)).save("whole.png")
+    images = ("--image", "empty.png", "--image", "whole.png", "--image", "text.png")
+    assert edit(*images, "--prompt", "smile") == 2
+    empty, text = capsys.readouterr().err.splitlines()
+    assert "empty.png is an empty file" in empty and "text.png is no whole picture" in text
+    assert edit("--image", "a.png", "--image", "b.png", "--prompt", "smile") == 2
+    assert capsys.readouterr().err.splitlines() == [f"--image: there is no file {name}.png." for name in "ab"]
+
+
 def test_a_generator_needs_a_clip(here, weights, capsys):
     assert main(["edit", "--generator", str(weights.generator), "--seed", "1", "--prompt", "x"]) == 2
     assert "--generator needs --clip FILE" in capsys.readouterr().err

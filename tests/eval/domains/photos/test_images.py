@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from eval.domains.photos.images import Seeds, checked_sources, image_set, place, read_photograph
+from eval.domains.photos.images import Seeds, checked_sources, image_set, place
 from eval.errors import UsageError
 
 
@@ -59,6 +59,39 @@ def test_another_set_of_photographs_has_another_digest(folder, editing):
     assert image_set(folder, editing, "square").digest != before
 
 
+def test_photographs_are_told_apart_by_content_and_not_by_name_and_size(folder, editing, monkeypatch):
+    monkeypatch.setenv("DELTABENCH_CACHE", str(folder.parent / "cache"))
+    for name in "abcde":
+        Image.new("RGB", (20, 20), (ord(name),) * 3).save(folder / f"{name}.bmp")
+    before = image_set(folder, editing, "square").digest
+    size = (folder / "b.bmp").stat().st_size
+    Image.new("RGB", (20, 20), "red").save(folder / "b.bmp")
+    assert (folder / "b.bmp").stat().st_size == size
+    assert image_set(folder, editing, "square").digest != before
+    Image.new("RGB", (20, 20), (ord("b"),) * 3).save(folder / "b.bmp")
+    assert image_set(folder, editing, "square").digest == before
+
+
+def test_every_fault_of_the_used_photographs_is_told_at_once_before_any_work(folder, editing):
+    (folder / "b.png").write_bytes(b"")
+    (folder / "c.png").write_bytes((folder / "a.png").read_bytes())
+    Image.new("RGB", (20, 10)).save(folder / "e.png")
+    (folder / "._a.png").write_bytes(b"hidden")
+    images = image_set(folder, editing, "square")
+    with pytest.raises(UsageError) as told:
+        images.check(3, 2)
+    empty, double, oblong = str(told.value).splitlines()
+    assert "b.png is an empty file" in empty and "e.png is 20 x 10 px" in oblong
+    assert "c.png is the same picture as a.png" in double
+    assert images.check(1, 0) == [
+        f"{folder}: 1 file of other kinds left out: 1 .txt.",
+        NOTE,
+    ]  # what a run does not read
+
+
+NOTE = "a.png (20 x 20 px) is resized to 16 x 16."
+
+
 def test_too_few_photographs_and_no_encoder(folder, editing):
     with pytest.raises(UsageError, match="has no encoder"):
         image_set(folder, replace(editing, encoder=None), "square")
@@ -73,23 +106,6 @@ def test_more_test_images_than_there_are(folder, editing):
     assert len(checked_sources(images, "calibration", 50, "people")) == 2
     with pytest.raises(UsageError, match=r"'people' has 3 test images, 4 were asked for .* --images 3"):
         checked_sources(images, "test", 4, "people")
-
-
-def test_photographs_must_be_square_or_are_cut(tmp_path):
-    path = tmp_path / "wide.png"
-    picture = np.zeros((10, 30, 3), np.uint8)
-    picture[:, 10:20] = 255
-    Image.fromarray(picture).save(path)
-    with pytest.raises(UsageError, match=r"wide.png is 30 x 10 px; photographs must be square"):
-        read_photograph(path, 10)
-    assert torch.equal(read_photograph(path, 10, "centre"), torch.ones(3, 10, 10))
-
-
-def test_what_is_no_image_is_named(tmp_path):
-    path = tmp_path / "broken.png"
-    path.write_bytes(b"no image")
-    with pytest.raises(UsageError, match=r"broken.png is no image"):
-        read_photograph(path, 10)
 
 
 def test_codes_of_a_file_are_edited_without_photographs(tmp_path, editing):

@@ -1,0 +1,49 @@
+"""What is in the files of a folder, as one sum: photographs of equal names and sizes may be other persons."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from eval.errors import UsageError
+from eval.folders import cache_folder
+
+
+def contents_digest(folder: Path, files: Sequence[Path]) -> str:
+    """sha256 over names and contents; the sums of files whose size and time of change are the same are remembered.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    memory = (
+        cache_folder() / "digests" / f"folder-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
+    )
+    known: dict[str, list[object]] = {}
+    with suppress(OSError, ValueError):
+        stored = json.loads(memory.read_text(encoding="utf-8"))
+        known = stored if isinstance(stored, dict) else {}
+    found: dict[str, list[object]] = {}
+    for path in files:
+        try:
+            stat = path.stat()
+            state = [stat.st_size, stat.st_mtime_ns]
+            kept = known.get(path.name)
+            if isinstance(kept, list) and kept[:2] == state and len(kept) == 3:
+                found[path.name] = kept
+                continue
+            with path.open("rb") as file:
+                found[path.name] = [*state, hashlib.file_digest(file, "sha256").hexdigest()]
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from None
+    if found != known:
+        with suppress(OSError):  # without a cache the sums are computed each time
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            temporary = memory.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(found), encoding="utf-8")
+            temporary.replace(memory)
+    listing = "\n".join(f"{name} {sums[2]}" for name, sums in found.items())
+    return hashlib.sha256(listing.encode()).hexdigest()
