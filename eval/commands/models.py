@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from eval.domains.photos.description import Description
     from eval.weights.catalogue import WeightFile
+    from eval.weights.packages import Package, PackageFile
 
 WRONG = "wrong sum"
 
@@ -27,25 +29,70 @@ def models(context: click.Context, domain: str | None) -> None:
         return
     from eval.domains import DOMAINS, check_name
     from eval.weights.catalogue import FOLDER_VARIABLE, folders
+    from eval.weights.packages import PACKAGES
 
-    for number, name in enumerate([domain] if domain else DOMAINS):
-        check_name(name)
+    names = [domain] if domain else list(dict.fromkeys([*DOMAINS, *PACKAGES]))
+    for number, name in enumerate(names):
+        if name not in PACKAGES:
+            check_name(name)
         click.echo("" if number else None, nl=bool(number))
         _print_domain(name)
-    click.echo(f"\nFiles are looked for in {' and '.join(map(str, folders()))} (${FOLDER_VARIABLE}); none is fetched.")
+    if not set(names) <= {"avatars", *PACKAGES}:
+        places = " and ".join(map(str, folders()))
+        click.echo(f"\nOther files are looked for in {places} (${FOLDER_VARIABLE}); none is fetched.")
 
 
 def _print_domain(name: str) -> None:
     from rich.console import Console
 
     from eval.domains.photos import described
+    from eval.weights.packages import PACKAGES
 
+    if name in PACKAGES:
+        click.echo(f"{name}: {packages_summary(name)}")
+        Console(width=max(Console().width, 120)).print(packages_table(PACKAGES[name]))
+        return
     description = described(name)
     if description is None:
         click.echo(f"{name}: its networks come with this package.")
         return
     click.echo(f"{description.label}: {summary(description)}")
     Console(width=max(Console().width, 120)).print(files_table(description))
+
+
+def packages_summary(domain: str) -> str:
+    """``ready``, or which packages are missing and the command that gets them."""
+    from eval.weights.packages import PACKAGES, root
+
+    missing = [package.name for package in PACKAGES[domain] if root(package) is None]
+    return f"{', '.join(missing)} missing; `deltabench models fetch {domain}` gets them" if missing else "ready"
+
+
+def packages_table(packages: Sequence[Package]) -> Table:
+    """The files that a domain takes out of packages, with their licences."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", no_wrap=True)
+    for heading in ("what it is", "licence", "state", "package"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "state")
+    for package in packages:
+        for number, file in enumerate(package.files):
+            cells = (file.name, file.what, file.licence, packaged_state(package, file))
+            table.add_row(*map(escape, cells), "" if number else f"{package.name} {package.version}")
+    return table
+
+
+def packaged_state(package: Package, file: PackageFile) -> str:
+    """``installed`` or ``fetched``, where the whole package is; else ``missing``, ``sum right`` or ``wrong sum``."""
+    from eval.weights.packages import is_right, packages_folder, root, roots
+
+    folder = root(package)
+    if folder:
+        return "fetched" if folder.parent == packages_folder() else "installed"
+    paths = [folder / file.inside for folder in roots(package) if (folder / file.inside).is_file()]
+    return ("sum right" if any(is_right(path, file) for path in paths) else WRONG) if paths else "missing"
 
 
 def summary(description: Description) -> str:
@@ -118,3 +165,32 @@ def check(file: Path) -> None:
     known = bool(published.sha256 or published.git_blob)
     verified = "the published sum" if known else "no sum of it is published"
     click.echo(f"{wrong}." if wrong else f"'{published.name}' ({published.what}): {verified}.")
+
+
+@models.command()
+@click.argument("domain")
+def fetch(domain: str) -> None:
+    """Get the packages that hold the files of DOMAIN by pip, and keep only those files."""
+    from eval.domains import DOMAINS
+    from eval.errors import UsageError, unknown
+    from eval.weights.fetching import fetch as fetch_package
+    from eval.weights.packages import BEFORE_USE, PACKAGES, root
+
+    if domain not in PACKAGES:
+        if domain not in DOMAINS:
+            raise unknown("domain whose files can be fetched", domain, PACKAGES, "deltabench models")
+        raise UsageError(f"Nothing of '{domain}' is fetched; `deltabench models --domain {domain}` lists its files.")
+    click.echo(BEFORE_USE[domain])
+    for package in PACKAGES[domain]:
+        for licence in dict.fromkeys(file.licence for file in package.files):
+            click.echo(
+                f"  {package.name}: {', '.join(f.name for f in package.files if f.licence == licence)}: {licence}"
+            )
+    for package in PACKAGES[domain]:
+        folder = root(package)
+        if folder is None:
+            click.echo(f"{package.name} {package.version}: {package.size_mb} MB, by pip ...")
+            click.echo(f"{package.name}: its files are in {fetch_package(package)}")
+        else:
+            click.echo(f"{package.name}: already there, in {folder}")
+    click.echo(f"{domain}: {packages_summary(domain)}")

@@ -158,6 +158,11 @@ FACES = (
 
 PACKAGES = {"faces": FACES}  # domain -> the packages that it takes files from
 
+BEFORE_USE = {  # domain -> what a user must know before she gets them
+    "faces": "The generator descends from NVIDIA's StyleGAN2 of FFHQ photographs: for research, not for commercial "
+    "use; the people whom it draws do not exist. The 68 landmarks are for research, too."
+}
+
 
 def packages_folder() -> Path:
     """Where the files are kept that ``deltabench models fetch`` got."""
