@@ -17,8 +17,9 @@ from eval.statistics.cells import (
 from eval.statistics.comparison import compare_editors, compare_paired, summarise, verdict
 from eval.statistics.correction import holm
 from eval.statistics.groups import indistinguishable_groups, letters
+from eval.statistics.intervals import Interval, interval_of_difference, interval_of_mean, overlap
 from eval.statistics.permutation import sign_flip_p
-from eval.statistics.power import minimum_detectable_effect
+from eval.statistics.power import clusters_needed, minimum_detectable_effect, smallest_p, too_small
 
 __all__ = [
     "LIKE_THESE",
@@ -26,18 +27,25 @@ __all__ = [
     "THESE_PROMPTS",
     "Estimates",
     "Grid",
+    "Interval",
+    "clusters_needed",
     "compare_editors",
     "compare_paired",
     "grid_of",
     "holm",
     "image_bootstrap",
     "indistinguishable_groups",
+    "interval_of_difference",
+    "interval_of_mean",
     "letters",
     "metric_columns",
     "minimum_detectable_effect",
+    "overlap",
     "paired_differences",
     "sign_flip_p",
+    "smallest_p",
     "summarise",
+    "too_small",
     "two_way_bootstrap",
     "verdict",
     "with_setting",

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.statistics import bootstrap, permutation
-from eval.statistics.bootstrap import Estimates, image_bootstrap, two_way_bootstrap
 from eval.statistics.cells import (
-    LIKE_THESE,
     SHARES,
     THESE_PROMPTS,
     Grid,
@@ -22,13 +20,14 @@ from eval.statistics.cells import (
     with_setting,
 )
 from eval.statistics.correction import holm
+from eval.statistics.intervals import estimate, estimate_differences
 from eval.statistics.permutation import sign_flip_p
-from eval.statistics.power import minimum_detectable_effect
+from eval.statistics.power import LEVEL, minimum_detectable_effect
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIGNIFICANT = 0.05  # level of the corrected test
+SIGNIFICANT = LEVEL  # of the corrected test
 
 
 def summarise(
@@ -63,7 +62,7 @@ def summarise(
     rows: list[dict[str, Any]] = []
     for key, group in with_setting(cells).groupby(list(by), sort=False):
         grid = grid_of(group, metrics)
-        estimates = _estimate(grid, metrics, population, seed, draws)
+        estimates = estimate(grid.values, _shares(metrics), population, seed, draws)
         for row, metric in enumerate(metrics):
             rows.append(
                 dict(zip(by, key, strict=True))
@@ -152,8 +151,9 @@ def compare_paired(
     """
     import pandas as pd
 
+    check_population(population)
     a, b, difference = paired_differences(first, second)
-    estimates = _estimate(difference, (), population, seed, draws)
+    estimates = estimate_differences(difference.values, _shares(metrics), population, seed, draws)
     p_values = sign_flip_p(difference.values, population, np.random.default_rng([seed, 1]), flips)
     detectable = minimum_detectable_effect(estimates.standard_error, estimates.degrees_of_freedom)
     return pd.DataFrame(
@@ -185,12 +185,9 @@ def verdict(difference: float, p_holm: float, first: str = "A", second: str = "B
     return f"{first if difference > 0 else second} higher"
 
 
-def _estimate(grid: Grid, metrics: Sequence[str], population: str, seed: int, draws: int) -> Estimates:
-    """Bootstrap of a grid; metrics that are shares by definition are told by their names."""
-    check_population(population)
-    shares = np.array([metric.split(".")[0] in SHARES for metric in metrics]) if metrics else None
-    method = two_way_bootstrap if population == LIKE_THESE else image_bootstrap
-    return method(grid.values, np.random.default_rng([seed, 0]), draws, shares=shares)
+def _shares(metrics: Sequence[str]) -> np.ndarray:
+    """Which metrics lie in [0, 1] by definition, told by their names: bool [M]."""
+    return np.array([metric.split(".")[0] in SHARES for metric in metrics], dtype=bool)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,0 +1,192 @@
+"""The interval beside any mean of cells, and beside any mean of paired differences: the only two of the tables.
+
+    from eval.statistics import interval_of_mean
+    interval_of_mean(values, images, prompts)              # Interval(mean=…, low=…, high=…, cells=…, images=…)
+
+Both are those of ``summarise`` and ``compare_paired``, so that one number has one interval wherever it is printed. No
+interval has zero width unless every cell has the same value by its nature; shares never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.statistics.bootstrap import DRAWS, Estimates, image_bootstrap, two_way_bootstrap
+from eval.statistics.cells import LIKE_THESE, THESE_PROMPTS, Grid, check_population, paired_differences
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % interval.
+
+    Attributes:
+        mean: over the cells that have a number; None without any.
+        low: lower end; None where there is no interval ("n/a"): fewer than two images (or prompts, where they could
+            have been others, too), or an infinite cell.
+        high: upper end; None likewise.
+        cells: how many numbers went in.
+        images: how many source images they came from.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    cells: int
+    images: int
+
+
+def interval_of_mean(
+    values: Sequence[float] | np.ndarray,
+    images: Sequence[Hashable] | np.ndarray,
+    prompts: Sequence[Hashable] | np.ndarray | None = None,
+    *,
+    share: bool | None = None,
+    population: str = THESE_PROMPTS,
+    seed: int = SEED,
+    draws: int = DRAWS,
+) -> Interval:
+    """The mean of cells with its 95 % interval, all cells of one image (and of one prompt) counting as alike.
+
+    Args:
+        values: float [n]; NaN is left out.
+        images: the source image of each cell, [n].
+        prompts: the prompt of each cell, [n]; None: one prompt.
+        share: the metric lies in [0, 1] by definition; its interval stays inside and is never empty. None: where every
+            value is 0 or 1.
+        population: ``these-prompts``: other images, exactly these prompts; ``prompts-like-these``: both could have
+            been others.
+        seed: of the bootstrap draws; the same for all editors.
+        draws: bootstrap draws.
+
+    Raises:
+        UsageError: an unknown population.
+        ValueError: prompts like these of cells without prompts, or an image and prompt twice.
+
+    >>> found = interval_of_mean([1.0] * 20, range(20))  # no failure on 20 images
+    >>> round(found.low, 3), found.high
+    (0.832, 1.0)
+    >>> interval_of_mean([1.0, 2.0, 3.0], [7, 7, 7])
+    Interval(mean=2.0, low=None, high=None, cells=3, images=1)
+    """
+    check_population(population)
+    grid = _grid(values, images, prompts, population)
+    if share is None:
+        share = _is_share(grid)
+    return _interval(grid, lambda: estimate(grid.values, np.array([share]), population, seed, draws))
+
+
+def interval_of_difference(
+    first: Sequence[float] | np.ndarray,
+    second: Sequence[float] | np.ndarray,
+    images: Sequence[Hashable] | np.ndarray,
+    prompts: Sequence[Hashable] | np.ndarray | None = None,
+    *,
+    share: bool | None = None,
+    population: str = THESE_PROMPTS,
+    seed: int = SEED,
+    draws: int = DRAWS,
+) -> Interval:
+    """The mean of first - second over the cells that both have, with its 95 % interval.
+
+    Args:
+        first: float [n], one editor's values of the cells; NaN where it has none.
+        second: float [n], another's values of the same cells.
+        images: as in ``interval_of_mean``.
+        prompts: likewise.
+        share: likewise, of both editors' values.
+        population: likewise.
+        seed: likewise.
+        draws: likewise.
+
+    Raises:
+        UsageError: an unknown population.
+        ValueError: as ``interval_of_mean``.
+    """
+    check_population(population)
+    grids = [_grid(values, images, prompts, population) for values in (first, second)]
+    if share is None:
+        share = all(map(_is_share, grids))
+    _, _, difference = paired_differences(*grids)
+    shares = np.array([share])
+    return _interval(difference, lambda: estimate_differences(difference.values, shares, population, seed, draws))
+
+
+def overlap(first: Interval, second: Interval) -> bool:
+    """Whether two intervals share a value; True where one of them has no interval."""
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return True
+    return first.low <= second.high and second.low <= first.high
+
+
+def estimate(values: np.ndarray, shares: np.ndarray | None, population: str, seed: int, draws: int) -> Estimates:
+    """Intervals of several metrics over the same cells.
+
+    Args:
+        values: float64 [M, I, P], NaN where missing.
+        shares: bool [M], metrics in [0, 1] by definition.
+        population: ``these-prompts`` or ``prompts-like-these``.
+        seed: of the draws.
+        draws: how many.
+    """
+    method = two_way_bootstrap if population == LIKE_THESE else image_bootstrap
+    return method(values, np.random.default_rng([seed, 0]), draws, shares=shares)
+
+
+def estimate_differences(
+    values: np.ndarray, shares: np.ndarray | None, population: str, seed: int, draws: int
+) -> Estimates:
+    """The same of paired differences; of two shares they lie in [-1, 1]."""
+    return estimate(values, None, population, seed, draws)
+
+
+def _grid(
+    values: Sequence[float] | np.ndarray,
+    images: Sequence[Hashable] | np.ndarray,
+    prompts: Sequence[Hashable] | np.ndarray | None,
+    population: str,
+) -> Grid:
+    """Cells as one metric over images and prompts; a prompt's second cell of an image gets a column of its own."""
+    numbers = np.asarray(values, dtype=np.float64)
+    names, rows = np.unique(np.asarray(images), return_inverse=True)
+    asked = np.zeros(len(numbers), dtype=int) if prompts is None else np.asarray(prompts)
+    kinds, columns = np.unique(asked, return_inverse=True)
+    times = _occurrences(rows * max(len(kinds), 1) + columns)
+    if population == LIKE_THESE and (prompts is None or times.any()):
+        raise ValueError("The 'prompts' parameter must name the prompt of each cell, and no image and prompt twice.")
+    labels, places = np.unique(columns + len(kinds) * times, return_inverse=True)
+    grid = np.full((1, len(names), len(labels)), np.nan)
+    grid[0, rows, places] = numbers
+    return Grid(grid, tuple(names.tolist()), tuple(labels.tolist()))
+
+
+def _occurrences(keys: np.ndarray) -> np.ndarray:
+    """How many equal keys came before each: int64 [n]."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(keys) else np.zeros(0, dtype=int)
+    lengths = np.diff(np.r_[starts, len(keys)])
+    times = np.empty(len(keys), dtype=np.int64)
+    times[order] = np.arange(len(keys)) - np.repeat(starts, lengths)
+    return times
+
+
+def _is_share(grid: Grid) -> bool:
+    """Whether every value is 0 or 1."""
+    return bool(np.isin(grid.values[~np.isnan(grid.values)], (0.0, 1.0)).all())
+
+
+def _interval(grid: Grid, found_by: Callable[[], Estimates]) -> Interval:
+    present = ~np.isnan(grid.values[0])
+    cells, images = int(present.sum()), int(present.any(1).sum())
+    if not cells:
+        return Interval(None, None, None, 0, 0)
+    found = found_by()
+    mean, low, high = (float(numbers[0]) for numbers in (found.mean, found.low, found.high))
+    if not np.isfinite(low) or not np.isfinite(high):
+        return Interval(mean, None, None, cells, images)
+    return Interval(mean, low, high, cells, images)
