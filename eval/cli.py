@@ -26,13 +26,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("eval.commands.why:why", "Say how a number of a run came to be, and compute it again."),
     "align": ("eval.commands.align:align", "Measure how well CLIP's images and texts match: raw, centred, delta."),
     "ablate": ("eval.commands.ablate:ablate", "Change one part of DeltaEdit at a time and compare at equal effect."),
-    "methods": ("eval.commands.methods:methods", "List the editors; `methods show NAME` describes one."),
+    "methods": ("eval.commands.lists.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
     "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
-    "domains": ("eval.commands.domains:domains", "List the domains."),
-    "models": ("eval.commands.models:models", "List the weight files: there, missing, where they come from."),
-    "prompts": ("eval.commands.prompts:prompts", "List the prompts of a domain."),
-    "domain": ("eval.commands.domain:domain", "Render, train or show a domain."),
+    "domains": ("eval.commands.lists.domains:domains", "List the domains."),
+    "models": ("eval.commands.lists.models:models", "List the weight files: there, missing, where they come from."),
+    "prompts": ("eval.commands.lists.prompts:prompts", "List the prompts of a domain."),
+    "domain": ("eval.commands.lists.domain:domain", "Render, train or show a domain."),
 }
 
 

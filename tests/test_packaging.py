@@ -12,7 +12,7 @@ def test_every_data_file_is_declared() -> None:
         path
         for package, patterns in setuptools["package-data"].items()
         for pattern in patterns
-        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+        for path in ROOT.glob(f"{package.replace('.', '/').replace('*', '**')}/{pattern}")
     }
     there = {
         path
@@ -25,6 +25,6 @@ def test_every_data_file_is_declared() -> None:
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
-    for package in ("deltaedit", "baselines", "eval", "reports"):
+    for package in ("deltabench", "deltaedit", "baselines", "eval", "reports"):
         for module in (ROOT / package).rglob("*.py"):
             assert (module.parent / "__init__.py").exists(), module.parent

@@ -28,17 +28,7 @@ OUT_OF_REACH = "–"
 @click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
-def calibrate(
-    methods: str,
-    domain: str,
-    images_dir: Path | None,
-    prompts: str | None,
-    images: int,
-    limit: int | None,
-    seed: int,
-    batch: int | None,
-    out: Path | None,
-) -> int:
+def calibrate(images: int, limit: int | None, **request: Any) -> int:
     """Find, on the calibration images, each editor's strength for every prompt and target effect.
 
     `deltabench run --protocol matched` with the same options goes on from here; the same command again judges nothing
@@ -46,22 +36,19 @@ def calibrate(
     """
     from rich.console import Console
 
-    from eval.commands.run import claimed_store, default_folder, planned
-    from eval.domains import check_images
     from eval.runs.failures import failure_lines
-    from eval.runs.plan import PROTOCOLS, parse_strengths
+    from eval.runs.plan import PROTOCOLS
+    from eval.runs.request import RunRequest, plan_run
     from eval.runs.runner import Runner
     from eval.runs.store import Store
 
-    asked = parse_strengths(PROTOCOLS["matched"])
-    count = min(images, limit or images)
-    loaded, arguments, specs = planned(methods, domain, prompts, count, asked, seed, batch, images_dir)
-    folder = out or default_folder(arguments)
-    for note in check_images(loaded, arguments.images):
-        click.echo(note, err=True)
+    wanted = RunRequest(images=min(images, limit or images), strengths=PROTOCOLS["matched"], **request)
+    planned = plan_run(wanted)
+    arguments, folder = planned.arguments, planned.folder
+    planned.check_images()
     with Store(folder).lock():
-        store = claimed_store(folder, loaded, arguments, specs)
-        failures = Runner(loaded, arguments, specs, store).calibrate()
+        store = planned.claimed_store()
+        failures = Runner(planned.domain, arguments, planned.specs, store).calibrate()
     Console(width=max(Console().width, 100)).print(strengths_found(store, arguments))
     click.echo(f"{OUT_OF_REACH}: no strength of the sweep has this effect. Kept in {folder / 'strengths'}")
     for line in failure_lines(failures, folder):

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from eval.editors.spec import EditorSpec, parse_parameters, split_methods
 from eval.errors import UsageError, unknown
@@ -63,11 +64,12 @@ def load_every(wanted: Iterable[str]) -> tuple[dict[str, type], list[str]]:
     return classes, problems
 
 
-def parse_methods(text: str) -> tuple[tuple[EditorSpec, ...], list[str]]:
+def parse_methods(wanted: str | Sequence[str | type]) -> tuple[tuple[EditorSpec, ...], list[str]]:
     """Read ``--methods``, for example ``styleclip-global[beta=0.15,alpha=4.1],deltaedit``.
 
     Args:
-        text: editors, aliases (``styleclip``, ``all``) or ``module:Class``; parameters in brackets.
+        wanted: editors, aliases (``styleclip``, ``all``) or ``module:Class``, parameters in brackets; or a list of such
+            texts and of editor classes.
 
     Returns:
         The editors in the order asked for, each once; and one line for each broken plug-in that ``all`` leaves out.
@@ -77,8 +79,16 @@ def parse_methods(text: str) -> tuple[tuple[EditorSpec, ...], list[str]]:
     """
     specs: dict[str, EditorSpec] = {}
     problems: list[str] = []
-    for name, parameters in split_methods(text):
-        if name == "all":
+    parts = [wanted] if isinstance(wanted, str) else wanted
+    every: list[tuple[str | type, dict[str, str]]] = []
+    for part in parts:
+        every += [(part, {})] if isinstance(part, type) else split_methods(part)
+    for name, parameters in every:
+        classes: dict[str, type]
+        if isinstance(name, type):
+            where = f"{name.__module__}:{name.__qualname__}"
+            classes = {where: _checked(name, where)}
+        elif name == "all":
             classes, problems = load_every(names())
         else:
             members = [member for member in ALIASES.get(name, (name,)) if name not in ALIASES or member in names()]
@@ -110,15 +120,31 @@ def _plug_ins() -> dict[str, EntryPoint]:
 def _import(name: str, where: str) -> type:
     module, _, attribute = where.partition(":")
     here = str(Path.cwd())
-    if (
-        ":" in name and here not in sys.path
-    ):  # a console script, unlike `python -m`, does not look in the current folder
-        sys.path.insert(0, here)
+    if ":" in name and not {here, ""} & set(sys.path):
+        sys.path.append(here)  # at the end: no file of the user's hides a module that is imported later
     try:
-        editor = getattr(import_module(module), attribute)
+        loaded = import_module(module)
+        _refuse_hidden(name, module)
+        editor = getattr(loaded, attribute)
+    except UsageError:
+        raise
     except Exception as error:  # whatever a stranger's module does when imported
+        _refuse_hidden(name, module)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UsageError(f"The editor '{name}' ({where}) cannot be loaded: {reason}.") from error
+    return _checked(editor, where)
+
+
+def _refuse_hidden(name: str, module: str) -> None:
+    """Refuse ``module:Class`` where the current folder has the module and another of its name was imported."""
+    first = module.partition(".")[0]
+    found = getattr(sys.modules.get(first), "__file__", None)
+    for mine in (Path.cwd() / f"{first}.py", Path.cwd() / first / "__init__.py"):
+        if ":" in name and found and mine.is_file() and mine.resolve() != Path(found).resolve():
+            raise UsageError(f"The editor '{name}' cannot be loaded from {mine}: {found} has the same name; rename it.")
+
+
+def _checked(editor: Any, where: str) -> type:
     missing = missing_members(editor)
     if missing:
         raise UsageError(f"{where} is not an editor: it has no {', no '.join(missing)}; {GUIDE}.")

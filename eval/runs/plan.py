@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from typing import Any
 
 from eval.errors import UsageError, unknown
@@ -219,3 +220,21 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     except (KeyError, TypeError, ValueError):
         return None
     return total
+
+
+def shipped_costs() -> Mapping[str, Any]:
+    """Measured seconds by editor, for estimates; empty where none were shipped."""
+    path = files("eval") / "costs.json"
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
+def usual_s(labels: Iterable[str]) -> dict[str, float]:
+    """Seconds that an edit of each editor takes with its synthesis and judges, where that was measured."""
+    costs = shipped_costs()
+    found = {}
+    for label in labels:
+        cost = {"edit_s": 0.0} if label == ORACLE else costs.get(label.partition("[")[0])
+        if isinstance(cost, Mapping) and "synthesis_s" in costs:
+            found[label] = float(cost["edit_s"]) + float(costs["synthesis_s"]) + float(costs["judge_s"])
+    return found

@@ -26,7 +26,17 @@ from eval.prompts import Prompt
 from eval.runs.arrays import answer_arrays, array, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
 from eval.runs.failures import Failure
-from eval.runs.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks, file_name
+from eval.runs.plan import (
+    DEFAULT_STRENGTH,
+    ORACLE,
+    Arguments,
+    Chunk,
+    Strength,
+    calibration_count,
+    chunks,
+    file_name,
+    usual_s,
+)
 from eval.runs.progress import Progress
 from eval.runs.store import StorageError, Store
 
@@ -68,20 +78,21 @@ class Runner:
         Raises:
             StorageError: the folder cannot be written.
         """
-        jobs = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
-        total = sum(self._missing(editor, prompt) for prompt, editor in jobs)
+        prompts = self.arguments.prompts
+        edits = {e.label: sum(self._missing(e, prompt) for prompt in prompts) for e in self._editors}
         if self.arguments.goals:
-            total += sum(chunk.count for prompt in self.arguments.prompts for chunk in self._oracle_chunks(prompt))
-        with Progress(total, quiet) as progress:
+            edits[ORACLE] = sum(chunk.count for prompt in prompts for chunk in self._oracle_chunks(prompt))
+        with Progress(edits, quiet, usual_s(edits)) as progress:
             for prompt in self.arguments.prompts:
                 answers: Answers | None = None
                 for editor in self._editors:
                     if not self._missing(editor, prompt):
                         continue
-                    progress.describe(f"{prompt.name}, {editor.label}")
+                    progress.describe(f"{prompt.name}, {editor.label}", editor.label)
                     answers = self._answers(prompt) if answers is None else answers
                     self._work(editor, prompt, answers, progress)
                 if self.arguments.goals and self._oracle_chunks(prompt):
+                    progress.describe(f"{prompt.name}, {ORACLE}", ORACLE)
                     answers = self._answers(prompt) if answers is None else answers
                     self._oracle(prompt, answers, progress)
         return self.failures
@@ -97,13 +108,15 @@ class Runner:
         """
         jobs = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
         jobs = [(prompt, editor) for prompt, editor in jobs if not self._is_calibrated(editor, prompt)]
-        with Progress(len(jobs) * calibration_count(self.arguments), quiet) as progress:
+        each = calibration_count(self.arguments)
+        edits = {e.label: each * sum(editor is e for _, editor in jobs) for e in self._editors}
+        with Progress(edits, quiet, usual_s(edits)) as progress:
             for number, (prompt, editor) in enumerate(jobs, 1):
-                progress.describe(f"{prompt.name}, {editor.label}")
+                progress.describe(f"{prompt.name}, {editor.label}", editor.label)
                 strength = next(strength for strength in self.arguments.strengths if strength.value is None)
                 if self._fit(editor, prompt, [strength]):
                     self._calibrate(editor, prompt, [strength], progress)
-                progress.advance(number * calibration_count(self.arguments) - progress.done)
+                progress.advance(number * each - progress.done)
         return self.failures
 
     def _missing(self, editor: TimedEditor, prompt: Prompt) -> int:

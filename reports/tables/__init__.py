@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
@@ -20,7 +21,7 @@ from reports.tables.strengths import strengths_table
 from reports.tables.terminal import summary
 from reports.writers.layout import Table
 
-__all__ = ["build_tables", "summary", "write_tables"]
+__all__ = ["build_tables", "store_tables", "summary", "write_tables"]
 
 
 def build_tables(run: Run, distances: SetDistances, statistics: Statistics | None = None) -> tuple[Table, ...]:
@@ -73,7 +74,11 @@ def write_tables(run: Run | Path, distances: SetDistances, statistics: Statistic
         ValueError: as ``build_tables`` does.
     """
     run = opened(run)
-    tables = build_tables(run, distances, statistics)
+    return store_tables(run, build_tables(run, distances, statistics))
+
+
+def store_tables(run: Run, tables: Sequence[Table]) -> list[Path]:
+    """Write tables that are built, and the recipe of every column; returns the files."""
     folder = run.folder / "tables"
     folder.mkdir(exist_ok=True)
     written = [path for table in tables for path in table.write(folder)]

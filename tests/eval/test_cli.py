@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -131,12 +132,12 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
 
 
 def test_a_run_ends_with_tables_and_paths(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(run("--no-figures", "--strengths", "default,2")) == 0
+    assert main(run("--no-figures", "--strengths", "default,2", "--verbose")) == 0
     told = capsys.readouterr()
     (folder,) = (here / "deltabench-runs").iterdir()
     assert folder.name.startswith("tiny-")
     assert [line for line in told.out.splitlines() if line.startswith("nudge") and "default" in line]
-    assert f"Run folder: deltabench-runs/{folder.name}" in told.out
+    assert told.out.splitlines()[-1] == f"Open deltabench-runs/{folder.name}/tables/main.md"
     written = [line.strip() for line in told.out.splitlines() if line.startswith("  deltabench-runs/")]
     assert written
     assert all((here / path).stat().st_size > 0 for path in written)
@@ -147,6 +148,32 @@ def test_a_run_ends_with_tables_and_paths(here: Path, capsys: pytest.CaptureFixt
         "seed": 0, "batch": 6,
     }  # fmt: skip
     assert manifest["editors"]["nudge"]["class"] == "nudging:Nudge"
+
+
+def test_json_is_one_object_with_the_numbers_of_the_tables(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = "nudging:Fails,nudging:Nudge"
+    assert main(run("--strengths", "default", "--out", "mine", "--json", "--no-figures", methods=methods)) == 1
+    told = capsys.readouterr()
+    made = json.loads(told.out)
+    assert told.err == ""
+    assert (made["folder"], made["open"]) == ("mine", "mine/tables/main.md")
+    assert all(Path(path).is_file() for path in made["files"])
+    (failure,) = made["failures"]
+    assert (failure["editor"], failure["prompt"], failure["error"]) == ("fails", "smile", "ValueError: cannot smile")
+    with Path("mine/tables/main.csv").open(encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["editor"] for row in made["tables"]["main"]] == [row["editor"] for row in written]
+    for shown, row in zip(made["tables"]["main"], written, strict=True):
+        assert shown["success"] == (float(row["success"]) if row["success"] else None)
+
+
+def test_quiet_prints_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run("--no-figures", "--strengths", "default", "--out", "mine", "--quiet")) == 0
+    assert main(["report", "mine", "--no-figures", "--quiet"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
+    assert main(["report", "mine", "--quiet", "--json"]) == 2
+    assert capsys.readouterr().err == "--quiet and --json contradict each other; give one of them.\n"
 
 
 def test_the_same_command_makes_the_same_tables_without_editing_again(

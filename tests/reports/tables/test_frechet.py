@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from eval.commands.report import write_report
 from eval.runs.reader import Run
+from reports.report import write_report
 from reports.tables import write_tables
 from reports.tables.frechet import Pool, common_cells, frechet_tables
 

@@ -22,8 +22,8 @@ def methods(context: click.Context) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from eval.commands.run import shipped_costs
     from eval.editors import registry
+    from eval.runs.plan import shipped_costs
 
     classes, problems = registry.load_every(registry.names())
     costs = shipped_costs()
@@ -44,9 +44,9 @@ def methods(context: click.Context) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Describe the editor NAME: paper, space, parameters with types and defaults."""
-    from eval.commands.run import shipped_costs
     from eval.editors import registry
     from eval.editors.spec import parameters_of
+    from eval.runs.plan import shipped_costs
 
     found: Any = registry.load_class(name)
     click.echo(f"{name}\n  paper       {found.paper or '-'}\n  space       {found.space}")

@@ -1,0 +1,120 @@
+"""The verbs of ``import deltabench``; each calls what the command of the same name calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deltabench.result import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from eval.prompts import Prompt
+
+
+def run(
+    methods: str | Sequence[str | type],
+    domain: str = "avatars",
+    prompts: str | Sequence[str | Prompt] | None = None,
+    images: int = 200,
+    *,
+    strengths: str = "default,calibrated",
+    seed: int = 0,
+    batch: int | None = None,
+    images_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    figures: bool = False,
+    deterministic: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Edit the test images of a domain, judge the edits, write the tables.
+
+    The same call again finishes what is missing and does nothing twice.
+
+    Args:
+        methods: editors as on the command line (``"deltaedit,styleclip-global[beta=0.15]"``), or a list of such names
+            and of editor classes.
+        domain: a name (``deltabench domains`` lists them) or a TOML file.
+        prompts: names with commas between them, a TOML file, or a list of names or prompts; None for all of the domain.
+        images: how many test images to edit.
+        strengths: ``default``, ``calibrated``, ``matched`` or numbers from 0 up, with commas between them.
+        seed: for editors that draw random numbers.
+        batch: images in a chunk; None for 50.
+        images_dir: photographs to edit, or a file of W+ codes.
+        out: run folder; None for ``deltabench-runs/…``, the same for the same arguments.
+        figures: also write figures and report.html.
+        deterministic: one thread and exact algorithms; then check that edits repeat.
+        quiet: show no progress.
+
+    Returns:
+        The run. Chunks that failed are named in ``run.failures``; all others are there.
+
+    Raises:
+        UsageError: something that does not exist, or a folder that holds another run.
+    """
+    from eval.runs.request import RunRequest, execute, plan_run
+    from reports.report import write_report
+
+    photographs = None if images_dir is None else Path(images_dir)
+    folder = None if out is None else Path(out)
+    request = RunRequest(methods, domain, prompts, images, strengths, seed, batch, photographs, folder)
+    planned = plan_run(request, quiet)
+    failures = execute(planned, deterministic, quiet)
+    if not planned.has_cells:
+        raise RuntimeError(f"Every chunk failed: {failures[0].sentence}")
+    written = write_report(planned.folder, figures, quiet)
+    return Run(written.run, written.tables)
+
+
+def load_run(folder: str | Path) -> Run:
+    """A run folder that ``run`` or ``deltabench run`` made.
+
+    Raises:
+        ValueError: it is none, or a newer version made it.
+    """
+    from eval.runs.reader import Run as Stored
+
+    return Run(Stored(Path(folder)))
+
+
+def report(folder: str | Path, figures: bool = True, quiet: bool = False) -> Run:
+    """Write the tables, and the figures and report.html, of a run folder anew.
+
+    Raises:
+        UsageError: the folder is no run, or cannot be written.
+    """
+    from reports.report import write_report
+
+    written = write_report(Path(folder), figures, quiet)
+    return Run(written.run, written.tables)
+
+
+def compare(
+    first: Run | str | Path,
+    second: Run | str | Path | None = None,
+    editors: tuple[str, str] | None = None,
+    **options: Any,
+) -> DataFrame:
+    """Compare two runs, or two editors of one run, cell by cell.
+
+    Args:
+        first: run A, or its folder.
+        second: run B; None to compare two editors of A.
+        editors: an editor of A and one of B; None for every editor that both have.
+        options: ``metrics``, ``population`` and ``seed``, as ``deltabench compare`` has them.
+
+    Returns:
+        One row per pair of editors, setting and metric: means, difference with its 95 % interval, p (Holm), verdict.
+
+    Raises:
+        UsageError: nothing to compare, or numbers of different recipes.
+    """
+    from eval.errors import UsageError
+    from reports.studies.compare import compare_runs
+
+    if second is None and editors is None:
+        raise UsageError("compare needs a second run, or two editors of the first: editors=('A', 'B').")
+    folders = [place.folder if isinstance(place, Run) else Path(place) for place in (first, second or first)]
+    return compare_runs(folders[0], folders[1], editors=editors, **options).table

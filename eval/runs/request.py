@@ -1,0 +1,178 @@
+"""From what a user wants to a finished run folder: what `deltabench run` and ``deltabench.run`` both call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eval.errors import UsageError
+from eval.prompts import Prompt, check_prompts, choose, load_prompts
+from eval.runs.plan import CHUNK, Arguments, parse_strengths
+from eval.runs.progress import activity
+from eval.runs.store import Store
+
+if TYPE_CHECKING:
+    from eval.domains.base import Domain
+    from eval.editors.spec import EditorSpec
+    from eval.runs.failures import Failure
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a user wants.
+
+    Attributes:
+        methods: editors as on the command line, or a list of such names and of editor classes.
+        domain: name or TOML file.
+        prompts: names with commas between them or a TOML file, a list of names or prompts; None for all.
+        images: how many test images.
+        strengths: as ``eval.runs.plan.parse_strengths`` reads them.
+        seed: for editors that draw random numbers.
+        batch: images in a chunk; None for the default.
+        images_dir: photographs to edit, or a file of W+ codes.
+        out: run folder; None for one named after the arguments.
+    """
+
+    methods: str | Sequence[str | type]
+    domain: str = "avatars"
+    prompts: str | Sequence[str | Prompt] | None = None
+    images: int = 200
+    strengths: str = "default,calibrated"
+    seed: int = 0
+    batch: int | None = None
+    images_dir: Path | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A request with everything that it names found.
+
+    Attributes:
+        domain: loaded.
+        arguments: what determines the cells.
+        specs: the editors.
+        folder: where the run goes.
+    """
+
+    domain: Domain
+    arguments: Arguments
+    specs: tuple[EditorSpec, ...]
+    folder: Path
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether a chunk is finished."""
+        return any((self.folder / "chunks").glob("*.parquet"))
+
+    def check_images(self) -> None:
+        """Open every photograph before any work; what is strange is said on standard error.
+
+        Raises:
+            UsageError: photographs that cannot be read, all of them.
+        """
+        from eval.domains import check_images
+
+        for note in check_images(self.domain, self.arguments.images):
+            print(note, file=sys.stderr)
+
+    def claimed_store(self) -> Store:
+        """The folder, made this run's; call it under the folder's lock.
+
+        Raises:
+            UsageError: the folder holds another run.
+        """
+        from eval.judging.recipes import recipes
+        from eval.runs.manifest import manifest
+
+        store = Store(self.folder)
+        store.claim(
+            manifest(self.domain, self.arguments, self.specs, recipes(self.domain)),
+            [asdict(prompt) for prompt in self.arguments.prompts],
+            {factor: list(values) for factor, values in self.domain.factors.items()},
+        )
+        return store
+
+
+def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
+    """Find the editors, the domain and the prompts of a request.
+
+    Args:
+        request: of the user.
+        quiet: do not say what is loaded.
+
+    Raises:
+        UsageError: something does not exist.
+    """
+    strengths = parse_strengths(request.strengths)
+    with activity(f"loading {request.domain}", quiet):
+        from eval.domains import load_domain
+        from eval.editors.registry import parse_methods
+
+        specs, problems = parse_methods(request.methods)
+        for problem in problems:
+            print(f"Left out: {problem}", file=sys.stderr)
+        if not specs:
+            raise UsageError("No editor is left to run; see `deltabench methods`.")
+        domain = load_domain(request.domain, request.images_dir)
+    prompts = chosen_prompts(domain, request.prompts)
+    check_prompts(prompts, domain.factors)
+    labels = tuple(spec.label for spec in specs)
+    batch = min(request.batch or CHUNK, request.images)
+    arguments = Arguments(domain.name, labels, prompts, request.images, strengths, request.seed, batch)
+    return PlannedRun(
+        domain, arguments, specs, request.out or Path("deltabench-runs") / arguments.folder_name()
+    )  # the same arguments, the same folder
+
+
+def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:
+    """The prompts of a request.
+
+    Raises:
+        UsageError: a name or file that does not exist, or nothing at all.
+    """
+    if wanted is None:
+        return domain.prompts
+    if isinstance(wanted, str):
+        if wanted.endswith(".toml"):
+            return load_prompts(Path(wanted))
+        wanted = [name.strip() for name in wanted.split(",") if name.strip()]
+    if not wanted:
+        raise UsageError("--prompts is empty; leave it out for all prompts, or see `deltabench prompts`.")
+    names = [name for name in wanted if isinstance(name, str)]
+    own = tuple(prompt for prompt in wanted if isinstance(prompt, Prompt))
+    return (*(choose(domain.prompts, names) if names else ()), *own)
+
+
+def execute(
+    planned: PlannedRun, deterministic: bool = False, quiet: bool = False, say: Callable[[str], object] = print
+) -> list[Failure]:
+    """Make the chunks of a run that are missing.
+
+    Args:
+        planned: the run.
+        deterministic: one thread and exact algorithms; then check that edits repeat.
+        quiet: show no progress.
+        say: gets what is found of each editor by ``deterministic``.
+
+    Returns:
+        The chunks that failed.
+
+    Raises:
+        UsageError: the folder holds another run, is written by another process, or cannot be written.
+    """
+    from eval.runs.determinism import check_editors, deterministic_mode
+    from eval.runs.runner import Runner
+
+    planned.check_images()
+    with Store(planned.folder).lock():
+        store = planned.claimed_store()
+        with deterministic_mode() if deterministic else nullcontext():
+            failures = Runner(planned.domain, planned.arguments, planned.specs, store).run(quiet)
+            if deterministic:
+                check_editors(planned.domain, planned.arguments, planned.specs, store, say)
+    return failures

@@ -1,0 +1,79 @@
+"""Everything that a run folder shows: its tables, figures and report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eval import statistics
+from eval.errors import UsageError
+from eval.metrics.set_distances import SetDistances
+from eval.runs.progress import activity
+from eval.runs.reader import Run
+from eval.runs.store import storage_error
+from reports.studies.shipped_judges import place_judges
+from reports.tables import build_tables, store_tables
+
+if TYPE_CHECKING:
+    from reports.writers.layout import Table
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        run: opened.
+        tables: as built.
+        files: all of them.
+    """
+
+    run: Run
+    tables: Sequence[Table]
+    files: Sequence[Path]
+
+    @property
+    def page(self) -> Path:
+        """The one file to look at first."""
+        page = self.run.folder / "report.html"
+        return page if page in self.files else self.run.folder / "tables" / "main.md"
+
+
+def tables_of(run: Run) -> tuple[Table, ...]:
+    """The tables of a run, nothing written.
+
+    Raises:
+        ValueError: the run has no finished chunk, or a file of it cannot be read.
+    """
+    return build_tables(run, SetDistances(), statistics)
+
+
+def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Report:
+    """Write the tables of a run and, if wanted, its figures and report.html.
+
+    Args:
+        folder: of the run.
+        figures: whether to draw.
+        quiet: do not say what is written.
+
+    Raises:
+        UsageError: the folder is no run, another version wrote it, somebody changed it, or it cannot be written.
+    """
+    try:
+        run = Run(folder)
+        with activity("writing tables", quiet):
+            tables = tables_of(run)
+            files = [*store_tables(run, tables), *place_judges(folder, figures)]
+        if figures:
+            with activity("drawing figures and writing report.html", quiet):
+                from reports.explorer.page import write_explorer
+                from reports.figures import write_figures
+
+                files += [*write_figures(run), *write_explorer(run, statistics)]
+    except OSError as error:
+        raise storage_error(Path(error.filename or folder), error) from error
+    except ValueError as error:
+        raise UsageError(" ".join(str(error).split())) from error
+    return Report(run, tables, files)
