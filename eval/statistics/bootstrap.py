@@ -11,13 +11,12 @@ times (Owen 2007, theorem 4), as the draw's variance counts it three times too. 
 skewed metrics a little better, and miss heavy-tailed ones (decibels) up to twice as often as they should. Shares near 0
 or 1 are beyond any bootstrap of a few clusters (a draw without a failure has no spread): see ``shares``.
 ``benchmarks/coverage.py`` measures both.
-
-``reports.writers.intervals`` is another method, for the ± of single numbers: percentiles of the plain drawn means.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,10 +70,7 @@ def image_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    weights = multinomial_weights(values.shape[1], draws, rng)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        statistics = _image_statistics(values, weights)
-    return _estimates(values, statistics, two_way=False, confidence=confidence, shares=shares)
+    return image_intervals(values, multinomial_weights(values.shape[1], draws, rng), confidence, shares)
 
 
 def two_way_bootstrap(
@@ -93,15 +89,51 @@ def two_way_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    metrics, images, prompts = values.shape
-    image_weights = multinomial_weights(images, draws, rng)
-    prompt_weights = multinomial_weights(prompts, draws, rng)
-    statistics = np.empty((draws, metrics))
-    for first in range(0, metrics, BLOCK):
-        block = slice(first, first + BLOCK)
+    image_weights, prompt_weights = (multinomial_weights(count, draws, rng) for count in values.shape[1:])
+    return two_way_intervals(values, image_weights, prompt_weights, confidence, shares)
+
+
+@lru_cache(maxsize=16)
+def drawn_weights(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Weights of each kind of cluster, kept: most of the time of one interval is drawing them. Read only."""
+    rng = np.random.default_rng([seed, 0])
+    weights = tuple(multinomial_weights(count, draws, rng) for count in clusters)
+    for array in weights:
+        array.setflags(write=False)
+    return weights
+
+
+def image_intervals(
+    values: np.ndarray, weights: np.ndarray, confidence: float = 0.95, shares: np.ndarray | None = None
+) -> Estimates:
+    """As ``image_bootstrap``, of drawn weights [draws, I]."""
+    drawn = _without_shares(values, shares)
+    statistics = np.full((len(weights), len(values)), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistics[:, drawn] = _image_statistics(values[drawn], weights)
+    return _estimates(values, statistics, two_way=False, confidence=confidence, shares=shares)
+
+
+def two_way_intervals(
+    values: np.ndarray,
+    image_weights: np.ndarray,
+    prompt_weights: np.ndarray,
+    confidence: float = 0.95,
+    shares: np.ndarray | None = None,
+) -> Estimates:
+    """As ``two_way_bootstrap``, of drawn weights [draws, I] and [draws, P]."""
+    drawn = np.flatnonzero(_without_shares(values, shares))
+    statistics = np.full((len(image_weights), len(values)), np.nan)
+    for first in range(0, len(drawn), BLOCK):
+        block = drawn[first : first + BLOCK]
         with np.errstate(invalid="ignore", divide="ignore"):
             statistics[:, block] = _two_way_statistics(values[block], image_weights, prompt_weights)
     return _estimates(values, statistics, two_way=True, confidence=confidence, shares=shares)
+
+
+def _without_shares(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
+    """Which metrics need draws: bool [M]."""
+    return np.ones(len(values), dtype=bool) if shares is None else ~np.asarray(shares, dtype=bool)
 
 
 def _image_statistics(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

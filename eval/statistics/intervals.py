@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.statistics.bootstrap import DRAWS, Estimates, image_bootstrap, two_way_bootstrap
+from eval.statistics.bootstrap import DRAWS, Estimates, drawn_weights, image_intervals, two_way_intervals
 from eval.statistics.cells import LIKE_THESE, THESE_PROMPTS, Grid, check_population, paired_differences
 
 SEED = 0
@@ -133,8 +133,9 @@ def estimate(values: np.ndarray, shares: np.ndarray | None, population: str, see
         seed: of the draws.
         draws: how many.
     """
-    method = two_way_bootstrap if population == LIKE_THESE else image_bootstrap
-    return method(values, np.random.default_rng([seed, 0]), draws, shares=shares)
+    if population == LIKE_THESE:
+        return two_way_intervals(values, *drawn_weights(values.shape[1:], draws, seed), shares=shares)
+    return image_intervals(values, *drawn_weights(values.shape[1:2], draws, seed), shares=shares)
 
 
 def estimate_differences(
