@@ -7,7 +7,7 @@ from pathlib import Path
 from eval.runs.reader import Run, opened
 from reports.figures.attributes import attributes_figure
 from reports.figures.frechet import frechet_figure
-from reports.figures.grid import grid_figure
+from reports.figures.pictures.grid import grid_figure
 from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure

@@ -6,10 +6,10 @@ from functools import partial
 
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
-from reports.figures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
-from reports.figures.kept import COLLATERAL
-from reports.figures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
-from reports.figures.strips import Strip, strips, strips_figure
+from reports.figures.pictures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
+from reports.figures.pictures.kept import COLLATERAL
+from reports.figures.pictures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
+from reports.figures.pictures.strips import Strip, strips, strips_figure
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 from reports.writers.layout import Block, Table, number
 

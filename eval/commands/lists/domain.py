@@ -93,7 +93,7 @@ def show(name: str, out: Path | None) -> None:
     _needs_avatars(name)
     from eval.domains import load_domain
     from eval.domains.avatars.domain import AvatarsDomain
-    from reports.figures.domain_sheet import draw_sheet
+    from reports.figures.pictures.domain_sheet import draw_sheet
 
     path = out or Path(f"{name}.png")
     try:

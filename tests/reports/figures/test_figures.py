@@ -7,7 +7,7 @@ import pytest
 from eval.runs.reader import Run
 from reports.figures import write_figures
 from reports.figures.attributes import attributes_figure
-from reports.figures.grid import chosen_prompts, grid_figure
+from reports.figures.pictures.grid import chosen_prompts, grid_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure

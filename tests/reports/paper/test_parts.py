@@ -8,9 +8,9 @@ import pytest
 
 import reports.paper.published
 from eval.runs.reader import Run
-from reports.figures.failures import worst_cells
-from reports.figures.kept import Kept, median_person
-from reports.figures.qualitative import pages, qualitative_grid
+from reports.figures.pictures.failures import worst_cells
+from reports.figures.pictures.kept import Kept, median_person
+from reports.figures.pictures.qualitative import pages, qualitative_grid
 from reports.paper.latex import escaped, header_lines
 from reports.paper.published import published, published_part, published_text
 from reports.paper.reading import read_table

@@ -8,8 +8,8 @@ import numpy as np
 
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
-from reports.figures.grid import MARK, chosen_prompts
-from reports.figures.kept import Kept, canvas, draw_image, median_person
+from reports.figures.pictures.grid import MARK, chosen_prompts
+from reports.figures.pictures.kept import Kept, canvas, draw_image, median_person
 from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:

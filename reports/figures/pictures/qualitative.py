@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.figures.grid import MARK
-from reports.figures.kept import Kept, canvas, draw_image, median_person
+from reports.figures.pictures.grid import MARK
+from reports.figures.pictures.kept import Kept, canvas, draw_image, median_person
 from reports.writers.style import INK, SMALL_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
-from reports.figures.grid import MARK
-from reports.figures.kept import COLLATERAL, Kept, canvas, draw_image
+from reports.figures.pictures.grid import MARK
+from reports.figures.pictures.kept import COLLATERAL, Kept, canvas, draw_image
 from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours
 
 if TYPE_CHECKING:

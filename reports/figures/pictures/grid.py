@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.figures.kept import canvas
+from reports.figures.pictures.kept import canvas
 from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
