@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run, opened
 from reports.figures.attributes import attributes_figure
 from reports.figures.frechet import frechet_figure
-from reports.figures.pictures.grid import grid_figure
+from reports.figures.labels import for_figures
 from reports.figures.pareto import pareto_figure
+from reports.figures.pictures.grid import grid_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
+from reports.tables.frechet import Pool, frechet_tables
+from reports.writers.attempts import attempt
 from reports.writers.style import house_style, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from reports.writers.layout import Table
 
 __all__ = ["write_figures"]
 
-FIGURES = {
+FIGURES: dict[str, Callable[[Run], Figure | None]] = {
     "grid": grid_figure,
     "success_preservation": scatter_figure,
     "prompts": prompts_figure,
     "attributes": attributes_figure,
     "runtime": runtime_figure,
     "pareto": pareto_figure,
-    "frechet": frechet_figure,
 }
 
 
-def write_figures(run: Run | Path) -> list[Path]:
-    """Write ``figures/<name>.pdf`` and ``.png`` into the run folder.
+def write_figures(
+    run: Run | Path, tables: Sequence[Table] | None = None, problems: list[str] | None = None
+) -> list[Path]:
+    """Write ``figures/<name>.pdf`` and ``.png`` into the run folder, each by itself.
 
     A figure that the run has nothing for (the grid of a run that kept no image) is left out. All but the runtime bars
-    are the same bytes whenever the cells are the same.
+    are the same bytes whenever the cells are the same. Labels that are too long for a figure are shortened.
+
+    Args:
+        run: opened, or its folder.
+        tables: of the run, as they are built; None: only what is needed of them is built here.
+        problems: takes a sentence about every figure that cannot be drawn; without it that is raised.
 
     Returns:
         The files.
@@ -44,10 +61,18 @@ def write_figures(run: Run | Path) -> list[Path]:
         raise ValueError(f"{run.folder} has no finished chunk to draw; give the same `deltabench run` again.")
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
+    named, by_name = for_figures(run, frechet_tables(run, Pool(run), SetDistances()) if tables is None else tables)
+    drawings: dict[str, Callable[[Run], Figure | None]] = {
+        **FIGURES,
+        "frechet": lambda shown: frechet_figure(shown, by_name),
+    }
     paths = []
     with house_style():
-        for name, draw in FIGURES.items():
-            figure = draw(run)
-            if figure is not None:
-                paths += save(figure, folder, name)
+        for name, draw in drawings.items():
+            for ending in ("pdf", "png"):  # of an earlier report: never beside tables of this one
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+            with attempt(f"figures/{name}", problems):
+                figure = draw(named)
+                if figure is not None:
+                    paths += save(figure, folder, name)
     return paths

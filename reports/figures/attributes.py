@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run
 from reports.figures.heatmap import draw_rates
+from reports.figures.labels import shortened
 from reports.tables.attributes import attribute_entries
 from reports.writers.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 LEFT_IN, TOP_IN, BOTTOM_IN, PANEL_GAP_IN, RIGHT_IN, ROW_IN = 0.85, 0.88, 0.28, 0.12, 0.45, 0.2
 UNEDITED = "identity"
 LABEL = "flips of the column, asked for the row (% of edits)"
+LONGEST_TITLE = 38  # letters over a panel
 HIGHEST = 0.5  # a flip rate of one half takes the darkest colour, so that a tenth can be told from nothing
 
 
@@ -44,5 +46,6 @@ def attributes_figure(run: Run) -> Figure:
         columns = [factor.replace("_", " ") for factor in factors]
         draw_rates(axes, values, names, columns, LABEL, (0.0, HIGHEST))
         x, y = left / figure.get_size_inches()[0], 1 - (top + 0.06) / figure.get_size_inches()[1]
-        figure.text(x, y, setting.label, color=palette[setting.editor], fontsize=TITLE_PT, weight="bold", va="top")
+        title = shortened(setting.label, LONGEST_TITLE, LONGEST_TITLE)
+        figure.text(x, y, title, color=palette[setting.editor], fontsize=TITLE_PT, weight="bold", va="top")
     return figure

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import ORACLE, Run
 from reports.tables.frechet import EXACT, INVERSION, NAME, SIZES_NAME
+from reports.writers.layout import Table, Value
 from reports.writers.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 
 if TYPE_CHECKING:
@@ -20,30 +20,34 @@ LABEL_LETTERS = 16
 STYLES: dict[str, tuple[str, str]] = {ORACLE: (INK, "*"), INVERSION: (FAINT, "s")}  # colour, marker
 
 
-def frechet_figure(run: Run) -> Figure | None:
+def frechet_figure(run: Run, tables: Mapping[str, Table]) -> Figure | None:
     """One line an editor at its headline strength, the oracle and the inversion; ○ is what each tends to.
 
-    Drawn from the tables ``frechet`` and ``frechet_sizes``; without them there is no figure.
+    Args:
+        run: opened.
+        tables: by name; without ``frechet`` and ``frechet_sizes`` there is no figure.
     """
-    points, limits = _read(run, SIZES_NAME), _read(run, NAME)
+    if SIZES_NAME not in tables or NAME not in tables:
+        return None
+    points, limits = (tables[name].data for name in (SIZES_NAME, NAME))
     wanted = {(setting.editor, setting.kind, setting.strength) for setting in run.headlines}
     wanted |= {(ORACLE, "reference", ""), (INVERSION, "reference", "")}
-    lines: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    lines: dict[tuple[str, ...], list[tuple[float, float]]] = {}
     for row in points:
-        key = (row["editor"], row["kind"], row["strength"])
-        if key in wanted and row["editor"] != EXACT:
-            lines.setdefault(key, []).append((1 / float(row["n"]), float(row["distance"])))
+        key = _key(row)
+        if key in wanted and key[0] != EXACT:
+            lines.setdefault(key, []).append((1 / float(row["n"] or 1), float(row["distance"] or 0)))
     if not lines:
         return None
     name = run.manifest["frechet_name"]
-    ends = {(row["editor"], row["kind"], row["strength"]): row[f"{name}_extrapolated"] for row in limits}
+    ends = {_key(row): row[f"{name}_extrapolated"] for row in limits}
     figure = new_figure(ONE_COLUMN_IN + 0.6, TOP_IN + PLOT_IN + BOTTOM_IN)
     axes = axes_at(figure, LEFT_IN, TOP_IN, ONE_COLUMN_IN + 0.6 - LEFT_IN - RIGHT_IN, PLOT_IN)
     palette = colours(run.editors)
     labels = []
     for key, line in lines.items():
         colour, marker = STYLES.get(key[0], (palette.get(key[0], INK), "o"))
-        limit = float(ends[key]) if ends.get(key) else math.nan
+        limit = math.nan if ends.get(key) is None else float(ends[key] or 0)
         _draw(axes, sorted(line), limit, colour, marker)
         labels.append((max(line)[1], key[0], colour))
     _frame(axes, name, sorted({round(1 / x) for line in lines.values() for x, _ in line}))
@@ -51,12 +55,8 @@ def frechet_figure(run: Run) -> Figure | None:
     return figure
 
 
-def _read(run: Run, name: str) -> list[dict[str, str]]:
-    path = Path(run.folder) / "tables" / f"{name}.csv"
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _key(row: Mapping[str, Value]) -> tuple[str, ...]:
+    return tuple(str(row[name] or "") for name in ("editor", "kind", "strength"))
 
 
 def _draw(axes: Axes, line: list[tuple[float, float]], limit: float, colour: str, marker: str) -> None:

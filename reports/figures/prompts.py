@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TOP_IN, GAP_IN, BOTTOM_IN, RIGHT_IN, ROW_IN = 0.8, 0.3, 0.25, 0.45, 0.22  # right: the last slanted name
+TOP_IN, GAP_IN, BOTTOM_IN, RIGHT_IN, ROW_IN = 0.8, 0.3, 0.25, 0.45, 0.22  # top, right: at least, for slanted names
+SLANTED_IN = 0.042  # height and width that a letter of a slanted name takes
 LETTER_IN, TITLE_IN = 0.066, 4.2  # width of a letter, of the longest title
 WIDEST_CELL_IN = 0.5
 MEASURES = (
@@ -35,11 +36,13 @@ def prompts_figure(run: Run) -> Figure:
         where = f" at {kinds.pop()} strength"
     labels = [_short(label) for label in labels]
     plot, left = len(labels) * ROW_IN, LETTER_IN * max(len(line) for label in labels for line in label.splitlines())
-    width = min(TWO_COLUMNS_IN - left - RIGHT_IN, WIDEST_CELL_IN * len(names))
-    figure = new_figure(max(left + width + RIGHT_IN, left + TITLE_IN), TOP_IN + 2 * plot + GAP_IN + BOTTOM_IN)
+    slanted = SLANTED_IN * max(map(len, names))
+    top, right = max(TOP_IN, slanted + 0.1), max(RIGHT_IN, slanted - 0.1)
+    width = min(TWO_COLUMNS_IN - left - right, WIDEST_CELL_IN * len(names))
+    figure = new_figure(max(left + width + right, left + TITLE_IN), top + 2 * plot + GAP_IN + BOTTOM_IN)
     palette = list(colours(run.editors).values())
     for number, (measure, title, limits, bar) in enumerate(MEASURES):
-        axes = axes_at(figure, left, TOP_IN + number * (plot + GAP_IN), width, plot)
+        axes = axes_at(figure, left, top + number * (plot + GAP_IN), width, plot)
         values = [[_rate(row.get(name), measure) for name in names] for row in results]
         draw_rates(axes, values, labels, names if number == 0 else (), title.format(where), limits, bar)
         _tint(axes, palette)

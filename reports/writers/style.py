@@ -51,6 +51,7 @@ _SETTINGS: Any = {  # matplotlib names every key in its type
     "axes.spines.top": False,
     "axes.spines.right": False,
     "image.composite_image": False,  # images stay apart in a pdf, each at its own resolution
+    "text.parse_math": False,  # texts come from users: "$5" is five dollars
     "pdf.fonttype": 42,  # text stays text
     "savefig.facecolor": "white",
 }
@@ -130,7 +131,7 @@ def spread_labels(wanted: Mapping[str, float], heights: Mapping[str, float], top
 
 
 def wrapped(text: str, width: int) -> str:
-    """A label broken at brackets and after hyphens, commas, equals signs and spaces.
+    """A label broken at brackets and after hyphens, underscores, commas, equals signs and spaces.
 
     Lines have at most ``width`` letters where that is possible.
 
@@ -140,7 +141,7 @@ def wrapped(text: str, width: int) -> str:
     pieces, piece = [], ""
     for letter in text:
         piece += "" if letter == "[" else letter
-        if letter in "-,= [":
+        if letter in "-_,= [":
             pieces.append(piece)
             piece = "[" if letter == "[" else ""
     lines = [""]

@@ -19,7 +19,7 @@ NAMES = ("grid", "success_preservation", "prompts", "attributes", "runtime")
 @pytest.fixture(scope="module")
 def drawn(small_run, tmp_path_factory):
     folder = shutil.copytree(small_run, tmp_path_factory.mktemp("figures") / "run")
-    return folder, write_figures(folder)
+    return folder, write_figures(folder, ())
 
 
 def texts(figure):
@@ -37,7 +37,7 @@ def test_every_figure_is_there_as_pdf_and_png(drawn):
 def test_the_same_run_gives_the_same_bytes(drawn):
     folder, paths = drawn
     before = [path.read_bytes() for path in paths]
-    assert [path.read_bytes() for path in write_figures(folder)] == before
+    assert [path.read_bytes() for path in write_figures(folder, ())] == before
 
 
 def test_nothing_is_wider_than_two_columns_or_smaller_than_seven_points(finished_run):
@@ -150,4 +150,4 @@ def test_a_run_without_a_chunk_is_refused_in_one_sentence(finished_run, tmp_path
     for path in (folder / "chunks").glob("*.json"):
         path.unlink()
     with pytest.raises(ValueError, match="has no finished chunk to draw"):
-        write_figures(folder)
+        write_figures(folder, ())

@@ -4,8 +4,8 @@ from eval.runs.reader import Run
 from reports.figures.amortised import amortised_figure
 from reports.figures.pictures.failures import failure_cards, failures_figure
 from reports.figures.pictures.qualitative import pages, qualitative_figure, qualitative_grid
-from reports.figures.runtime import _middle_half
 from reports.figures.pictures.strips import columns, strips, strips_figure
+from reports.figures.runtime import _middle_half
 from reports.tables.runtime import Cost
 from reports.writers.style import TWO_COLUMNS_IN, house_style, spread_labels
 
