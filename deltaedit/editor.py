@@ -11,6 +11,7 @@ with τ = 0.03, although R_s was made for unit directions; ``normalise_threshold
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -181,6 +182,13 @@ class DeltaEdit:
         """A direction with the channels that τ lets pass for its difference Δ, which is not normalised."""
         delta = F.normalize(delta, dim=0) if self.normalise_threshold_delta else delta
         mask = relevance_mask(self._relevance, delta, self.threshold)
+        if not mask.any() and self.output == "S":
+            largest = float((self._relevance @ delta).abs().max())
+            warnings.warn(
+                f"{self.name}: threshold = {self.threshold:g} leaves no channel, so that the edit changes nothing; the "
+                f"largest relevance is {largest:.3g}.",
+                stacklevel=3,
+            )
         if self.output == "W+":
             mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
         return Target(towards, mask)

@@ -6,7 +6,9 @@ Nothing heavy is imported here, so that ``deltabench --help`` is instant: a comm
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -84,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
+        with warnings.catch_warnings():
+            _plain_warnings()
+            return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
     except (UsageError, CheckpointError) as error:
         click.echo(str(error), err=True)
         return 2
@@ -94,6 +98,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped; the same command goes on from here.", err=True)
         return 130
+
+
+def _plain_warnings() -> None:
+    """Show our warnings as sentences for users, whom neither the line of the code nor the name of the class helps."""
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if category is UserWarning:
+            click.echo(str(message), err=True)
+        else:
+            others(message, category, *place)
+
+    warnings.showwarning = show
 
 
 def _sentence(error: click.ClickException) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+MOST_TOLD = 20  # faults in one message
 
 
 class UsageError(Exception):
@@ -21,3 +23,16 @@ def unknown(what: str, got: str, allowed: Iterable[str], help_command: str = "")
     guess = f"; did you mean '{near[0]}'?" if near else "."
     more = f" See `{help_command}`." if help_command else ""
     return UsageError(f"There is no {what} '{got}'{guess} There are: {', '.join(names)}.{more}")
+
+
+def refuse(faults: Sequence[str]) -> None:
+    """Tell all faults at once, one line each.
+
+    Raises:
+        UsageError: there are any.
+
+    >>> refuse([])
+    """
+    if faults:
+        more = [f"… and {len(faults) - MOST_TOLD} more."] if len(faults) > MOST_TOLD else []
+        raise UsageError("\n".join([*faults[:MOST_TOLD], *more]))

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eval.errors import UsageError
+from eval.errors import UsageError, refuse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +28,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 PHONE_SUFFIXES = (".heic", ".heif")  # what iPhones write; Pillow cannot read it
 BACKGROUND = (255, 255, 255)  # what is seen through transparent parts
 ORIENTATION = 0x0112  # EXIF's tag
-MOST_TOLD = 20  # faults in one message
 
 
 @dataclass(frozen=True)
@@ -123,17 +122,6 @@ def check_pictures(paths: Sequence[Path], side_px: int, fit: str) -> dict[str, s
             notes.setdefault(note.replace(path.name, "…", 1), path.name)
     refuse(faults)
     return {note.replace("…", name, 1): name for note, name in notes.items()}
-
-
-def refuse(faults: Sequence[str]) -> None:
-    """Tell faults, one line each.
-
-    Raises:
-        UsageError: there are any.
-    """
-    if faults:
-        more = [f"… and {len(faults) - MOST_TOLD} more."] if len(faults) > MOST_TOLD else []
-        raise UsageError("\n".join([*faults[:MOST_TOLD], *more]))
 
 
 def pictures_in(folder: Path) -> tuple[list[Path], str]:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from eval.errors import UsageError, unknown
+from eval.errors import UsageError, refuse, unknown
+
+if TYPE_CHECKING:
+    from deltaedit.backbones.clip import Clip
+
+FORM = (
+    'Write source = "face" and, for each prompt, [[prompt]] with name = "glasses", target = "face with glasses", '
+    'attribute = "eyeglasses", value = "round".'
+)
+DESCRIPTION_KEYS = ("name", "fit", "editing", "judges", "factors", "regions")  # of a domain, which holds prompts, too
+TOP_KEYS = ("source", "prompt", *DESCRIPTION_KEYS)
 
 
 @dataclass(frozen=True)
@@ -33,29 +46,103 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
     """Read a prompt set: a TOML file with ``source = "…"`` and one ``[[prompt]]`` table per prompt.
 
     Raises:
-        UsageError: the file is missing, is not TOML, holds no prompt, two of one name, or a prompt without a field.
+        UsageError: the file cannot be read, holds no prompt, two of one name, or prompts with fields that are missing,
+            unknown or no texts; one line for each fault.
+    """
+    data = load_toml(path, "prompt set")
+    faults = [str(unknown(f"key (of {path})", key, TOP_KEYS)) for key in data if key not in TOP_KEYS]
+    tables = data.get("prompt", [])
+    if isinstance(tables, dict) and not any(isinstance(value, dict) for value in tables.values()):
+        tables = [tables]  # [prompt]: one table
+    if isinstance(tables, dict):
+        first = next(name for name, value in tables.items() if isinstance(value, dict))
+        raise UsageError(f"The prompt set {path} has a table [prompt.{first}], which is not its form. {FORM}")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"'prompt' of {path} must be tables, got {_short(tables)}. {FORM}")
+    if not tables and not faults:
+        raise UsageError(f"The prompt set {path} holds no [[prompt]]. {FORM}")
+    rows = [{"source": data.get("source"), **table} for table in tables]
+    faults += [fault for number, row in enumerate(rows, 1) for fault in _faults(row, f"prompt {number} of {path}")]
+    names = [row.get("name") for row in rows]
+    doubles = dict.fromkeys(name for name in names if isinstance(name, str) and names.count(name) > 1)
+    refuse([*faults, *(f"The prompt set {path} holds two prompts named '{name}'." for name in doubles)])
+    return tuple(Prompt(**row) for row in rows)
+
+
+def _faults(row: Mapping[str, Any], where: str) -> list[str]:
+    """What is wrong with the fields of a prompt."""
+    fields = Prompt.__dataclass_fields__
+    odd = [name for name in row if name not in fields]
+    faults = [str(unknown(f"field (of {where})", name, fields)) for name in odd]
+    meant = {near for name in odd for near in difflib.get_close_matches(name, fields, n=1)}
+    for name in fields:
+        value = row.get(name)
+        if value in (None, "") and name in meant:
+            continue
+        if value is None or value == "":
+            faults.append(f"{where[0].upper()}{where[1:]} has no {name}. {FORM}")
+        elif not isinstance(value, str) or not value.strip():
+            faults.append(f"The {name} of {where} must be a text in quotes. Got {_short(value)} instead.")
+    return faults
+
+
+def load_toml(path: Path, what: str) -> dict[str, Any]:
+    """A TOML file in any encoding that an editor of texts writes: UTF-8 with or without its mark, or UTF-16.
+
+    Args:
+        path: the file.
+        what: it is, for the sentence, for example ``prompt set``.
+
+    Raises:
+        UsageError: it is missing or cannot be read, or is no TOML.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return tomllib.loads(content.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n"))
     except FileNotFoundError:
-        raise UsageError(f"There is no prompt set {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The prompt set {path} is not valid TOML: {error}.") from None
-    tables = data.get("prompt", [])
-    if not tables:
-        raise UsageError(f"The prompt set {path} holds no [[prompt]].")
-    prompts = []
-    for number, table in enumerate(tables, 1):
-        row = {"source": data.get("source"), **table}
-        missing = [name for name in Prompt.__dataclass_fields__ if not row.get(name)]
-        if missing:
-            raise UsageError(f"Prompt {number} of {path} has no {missing[0]}.")
-        prompts.append(Prompt(**{name: str(row[name]) for name in Prompt.__dataclass_fields__}))
-    names = [prompt.name for prompt in prompts]
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double:
-        raise UsageError(f"The prompt set {path} holds two prompts named '{double}'.")
-    return tuple(prompts)
+        raise UsageError(f"There is no {what} {path}.") from None
+    except OSError as error:
+        raise UsageError(f"The {what} {path} cannot be read ({error.strerror or error}).") from None
+    except UnicodeError:
+        raise UsageError(f"The {what} {path} is no text in UTF-8; save it in that encoding.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:80] or "nested without end"
+        form = f" {FORM}" if what == "prompt set" else ""
+        raise UsageError(f"The {what} {path} is not valid TOML: {reason}.{form}") from None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def idle_notes(prompts: Sequence[Prompt]) -> list[str]:
+    """A sentence for each prompt that asks for what is there already."""
+    return [
+        f"The prompt '{prompt.name}' has the same source and target, '{prompt.target}': editors that follow the "
+        "difference of the two change nothing."
+        for prompt in prompts
+        if prompt.source == prompt.target
+    ]
+
+
+def length_notes(prompts: Sequence[Prompt], clips: Mapping[str, Clip]) -> list[str]:
+    """A sentence for each text that is longer than what a CLIP reads.
+
+    Args:
+        prompts: whose texts.
+        clips: what a CLIP is called in the sentence -> the CLIP.
+    """
+    notes = []
+    for text in dict.fromkeys(text for prompt in prompts for text in (prompt.source, prompt.target)):
+        for name, clip in clips.items():
+            if (cut := clip.cut(text)) is not None:
+                notes.append(
+                    f"The text '{text[:60]}{'…' if len(text) > 60 else ''}' has {cut.tokens} tokens, but the {name} "
+                    f"reads {cut.limit}: it is cut after '…{cut.read[-30:]}'."
+                )
+    return notes
 
 
 def choose(prompts: Sequence[Prompt], wanted: Sequence[str]) -> tuple[Prompt, ...]:
@@ -80,13 +167,14 @@ def check_prompts(prompts: Sequence[Prompt], factors: Mapping[str, Collection[st
         place: where the prompts were written, for the sentence; a file.
 
     Raises:
-        UsageError: with the nearest attribute or value.
+        UsageError: one line a prompt, with the nearest attribute or value.
     """
     where = f" in {place}" if place else ""
+    faults = []
     for prompt in prompts:
-        if prompt.attribute not in factors:
-            raise unknown(f"attribute (of the prompt '{prompt.name}'{where})", prompt.attribute, factors)
-        if prompt.value not in factors[prompt.attribute]:
-            raise unknown(
-                f"{prompt.attribute} (of the prompt '{prompt.name}'{where})", prompt.value, factors[prompt.attribute]
-            )
+        known = factors.get(prompt.attribute)
+        if known is None:
+            faults.append(unknown(f"attribute (of the prompt '{prompt.name}'{where})", prompt.attribute, factors))
+        elif prompt.value not in known:
+            faults.append(unknown(f"{prompt.attribute} (of the prompt '{prompt.name}'{where})", prompt.value, known))
+    refuse([str(fault) for fault in faults])

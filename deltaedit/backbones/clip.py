@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,20 @@ from torch.nn import functional as F
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Cut(NamedTuple):
+    """A text that is longer than what a CLIP reads.
+
+    Attributes:
+        tokens: of the whole text, with its start and end.
+        limit: how many are read.
+        read: the part of the text that is read.
+    """
+
+    tokens: int
+    limit: int
+    read: str
 
 
 class Clip:
@@ -70,3 +84,15 @@ class Clip:
         tokens = self.tokenizer(list(texts)).to(device)
         with torch.no_grad():
             return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+
+    def cut(self, text: str) -> Cut | None:
+        """Where a text is cut that has more tokens than the context; None of one that is read whole.
+
+        A tokenizer that does not tell its tokens (``encode``, ``decode``, ``context_length``) gives None.
+        """
+        parts = [getattr(self.tokenizer, name, None) for name in ("encode", "decode", "context_length")]
+        if any(part is None for part in parts):
+            return None
+        encode, decode, limit = parts
+        tokens = encode(text)  # without the marks of start and end
+        return None if len(tokens) + 2 <= limit else Cut(len(tokens) + 2, limit, decode(tokens[: limit - 2]).strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.errors import UsageError
+from eval.errors import UsageError, refuse
 
 FILE_OPTIONS = ("clip", "mapper", "relevance", "encoder", "identity", "styleclip_mapper")
 PLAIN_OPTIONS = ("clip_architecture", "truncation", "noise", "device")
@@ -80,7 +80,7 @@ def check(request: EditRequest) -> None:
     Raises:
         UsageError: the first wrong option, or all faults of files at once, one line each.
     """
-    from eval.pictures import read_pictures, refuse
+    from eval.pictures import read_pictures
 
     _check_sources(request)
     _check_target(request)

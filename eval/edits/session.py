@@ -20,9 +20,9 @@ from eval.edits.missing import PatientArtefacts
 from eval.edits.pictures import RGB
 from eval.edits.request import EditRequest, check
 from eval.edits.sources import EditSources, load_sources
-from eval.edits.strip import Column, draw_strip, save
+from eval.edits.strip import Column, draw_strip, drawable, save
 from eval.errors import UsageError
-from eval.prompts import Prompt
+from eval.prompts import Prompt, idle_notes, length_notes
 
 Say = Callable[[str], None]
 
@@ -66,7 +66,8 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     )
     asked = read_asked(request, prompts)
     sources = load_sources(domain, request)
-    for note in sources.notes:
+    lengths = length_notes(asked.prompts, {f"CLIP of {domain.name}": domain.clip})
+    for note in [*sources.notes, *idle_notes(asked.prompts), *lengths]:
         say(note)
     editor = PictureEditor(spec, domain, asked, request.batch, from_files=request.generator is not None)
     with warnings.catch_warnings(record=True) as caught:
@@ -79,7 +80,7 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {asked.words}"
     if request.frames:
         return _frames(request, editor, sources, asked.similarity_to(domain), words)
-    return _strip(request, editor, sources, asked, domain, spec, words)
+    return _strip(request, editor, sources, asked, domain, spec, words, say)
 
 
 def one_editor(text: str) -> EditorSpec:
@@ -135,6 +136,7 @@ def _strip(
     domain: EditingDomain,
     spec: EditorSpec,
     words: str,
+    say: Say,
 ) -> EditResult:
     goal = asked.similarity_to(domain)
     columns, similarities = [], []
@@ -146,6 +148,8 @@ def _strip(
     if sources.originals is not None:
         columns.insert(0, Column("picture", sources.originals, [""] * len(sources.originals)))
     title = f"{spec.label}: {asked.words}"
+    if drawable(title) != title:
+        say("The strip's font lacks letters of the text; their code points stand in their places.")
     strip = draw_strip(title, sources.names, columns, request.panel_px)
     save(strip, request.out)
     side = domain.synthesis.resolution

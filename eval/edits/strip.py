@@ -48,6 +48,7 @@ def draw_strip(title: str, rows: Sequence[str], columns: Sequence[Column], panel
     """
     from PIL import Image, ImageDraw
 
+    title, rows = drawable(title), [drawable(name) for name in rows]
     side = panel_px or shown_side(columns[0].pictures[0].shape[0])
     size = max(12, min(36, side // 11))
     font, gap = load_font(size), max(4, size // 3)
@@ -109,6 +110,20 @@ def load_font(size_px: int) -> FreeTypeFont:
     found = find_spec("matplotlib")
     assert found is not None and found.origin is not None  # a dependency of this package
     return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size_px)
+
+
+def drawable(text: str) -> str:
+    """The text with the code points of letters that the font lacks, in the place of empty boxes.
+
+    >>> drawable("Brücke"), drawable("戴 ok")
+    ('Brücke', '[U+6234] ok')
+    """
+    if text.isascii():
+        return text
+    from matplotlib.ft2font import FT2Font
+
+    known = FT2Font(load_font(12).path).get_charmap()
+    return "".join(letter if ord(letter) in known else f"[U+{ord(letter):04X}]" for letter in text)
 
 
 def save(image: Image, path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.errors import UsageError
-from eval.prompts import Prompt, check_prompts, choose, load_prompts
+from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
 from eval.runs.plan import CHUNK, Arguments, parse_strengths
 from eval.runs.progress import activity
 from eval.runs.store import Store
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from eval.domains.base import Domain
     from eval.editors.spec import EditorSpec
     from eval.runs.failures import Failure
+
+FILE_SUFFIXES = (".toml", ".txt", ".json", ".yaml", ".yml", ".csv")  # of prompt sets, for names have none
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ class PlannedRun:
         for note in check_images(self.domain, self.arguments.images):
             print(note, file=sys.stderr)
 
+    def tell_of_prompts(self) -> None:
+        """Say on standard error which prompts can do nothing, and which texts a CLIP reads only in part."""
+        clips = {"CLIP of the editors": self.domain.editing.clip, "judge CLIP": self.domain.judges.clip}
+        prompts = self.arguments.prompts
+        for note in [*idle_notes(prompts), *length_notes(prompts, clips)]:
+            print(note, file=sys.stderr)
+
     def claimed_store(self) -> Store:
         """The folder, made this run's; call it under the folder's lock.
 
@@ -138,7 +147,7 @@ def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) 
     if wanted is None:
         return domain.prompts
     if isinstance(wanted, str):
-        if wanted.endswith(".toml"):
+        if Path(wanted).suffix.lower() in FILE_SUFFIXES or Path(wanted).is_file():
             return load_prompts(Path(wanted))
         wanted = [name.strip() for name in wanted.split(",") if name.strip()]
     if not wanted:
@@ -171,6 +180,7 @@ def execute(
     planned.check_images()
     with Store(planned.folder).lock():
         store = planned.claimed_store()
+        planned.tell_of_prompts()
         with deterministic_mode() if deterministic else nullcontext():
             failures = Runner(planned.domain, planned.arguments, planned.specs, store).run(quiet)
             if deterministic:

@@ -217,3 +217,12 @@ def test_w_plus_needs_codes_in_w_plus(tiny_domain):
 def test_the_address_of_a_mapper_in_s_is_what_it_was_before_there_was_another_output():
     assert "output" not in TrainMapper().key()
     assert TrainMapper(output="W+").key() == {**TrainMapper().key(), "output": "W+"}
+
+
+def test_a_threshold_that_leaves_no_channel_is_told(tiny_domain):
+    from eval.prompts import Prompt
+
+    editor = DeltaEdit(threshold=5, steps=2, batch=4, relevance_images=2, relevance_statistics=20, templates=False)
+    editor.prepare(tiny_domain.editing)
+    with pytest.warns(UserWarning, match=r"deltaedit: threshold = 5 leaves no channel.*largest relevance is \d"):
+        editor.fit(Prompt("glasses", "face", "face with glasses", "glasses", "round"))

@@ -6,7 +6,6 @@ weight files are (``eval.weights.catalogue``).
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from eval.domains.photos import description_file
 from eval.errors import UsageError, unknown
-from eval.prompts import Prompt, check_prompts, load_prompts
+from eval.prompts import TOP_KEYS, Prompt, check_prompts, load_prompts, load_toml
 from eval.weights import catalogue as weight_files
 
 EDITING_FILES = {  # key in [editing] -> what the file holds
@@ -34,7 +33,6 @@ SETTINGS = {
     "judges": ("clip_architecture", "crop", "measured_images"),
 }
 CROPS = ("face", "whole")
-KEYS = ("name", "source", "fit", "editing", "judges", "factors", "regions", "prompt")
 FITS = ("square", "centre")
 TRUNCATION, TRAINING_SAMPLES = 0.7, 10_000  # the defaults of CheckpointFiles, which is slow to import
 MEASURED_IMAGES = 200  # that σ, identity floor and ceiling are measured on
@@ -153,12 +151,14 @@ def read_description(path: Path) -> Description:
     """
     data = _load(path)
     for key in data:
-        if key not in KEYS:
-            raise unknown(f"key (of {path})", key, KEYS)
+        if key not in TOP_KEYS:
+            raise unknown(f"key (of {path})", key, TOP_KEYS)
     editing, judging = _table(path, data, "editing", EDITING_FILES), _table(path, data, "judges", JUDGE_FILES)
     if ("training_styles" in editing) != ("training_features" in editing):
         raise UsageError(f"The domain {path} must name both 'training_styles' and 'training_features', or neither.")
-    optional = tuple(data["editing"].get("optional", ()))
+    optional = data["editing"].get("optional", [])
+    if not isinstance(optional, list):
+        raise UsageError(f"'optional' of {path} must be a list, for example [\"encoder\"]. Got {optional!r} instead.")
     for key in optional:
         if key not in EDITING_FILES:
             raise unknown(f"optional file (of {path})", str(key), EDITING_FILES)
@@ -170,7 +170,7 @@ def read_description(path: Path) -> Description:
         name=_text(path, data, "name"),
         fit=_choice(path, data, "fit", FITS),
         editing=editing,
-        optional=optional,
+        optional=tuple(optional),
         editing_clip=_text(path, data["editing"], "clip_architecture"),
         truncation=_share(path, data["editing"], "truncation", TRUNCATION),
         training_samples=_count(path, data["editing"], "training_samples", TRAINING_SAMPLES),
@@ -185,14 +185,9 @@ def read_description(path: Path) -> Description:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no domain {path}; see `deltabench domains`.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The domain {path} is not valid TOML: {error}.") from None
-    except OSError as error:
-        raise UsageError(f"The domain {path} cannot be read ({error.strerror or error}).") from None
+    if not path.exists():
+        raise UsageError(f"There is no domain {path}; see `deltabench domains`.")
+    return load_toml(path, "domain")
 
 
 def _text(path: Path, table: Mapping[str, Any], key: str) -> str:
@@ -249,7 +244,10 @@ def _factors(path: Path, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 def _regions(path: Path, data: Mapping[str, Any], factors: Mapping[str, Any]) -> dict[str, tuple[Box, ...]]:
     regions = {}
-    for factor, boxes in data.get("regions", {}).items():
+    given = data.get("regions", {})
+    if not isinstance(given, dict):
+        raise UsageError(f"[regions] of {path} must be a table: factor = [[left, top, right, bottom]]. Got {given!r}.")
+    for factor, boxes in given.items():
         if factor not in factors:
             raise unknown(f"factor (of [regions] in {path})", factor, factors)
         if not isinstance(boxes, list) or not boxes or not all(map(_is_box, boxes)):
@@ -262,5 +260,5 @@ def _regions(path: Path, data: Mapping[str, Any], factors: Mapping[str, Any]) ->
 
 
 def _is_box(box: Any) -> bool:
-    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(x, int | float) for x in box)
+    numbers = isinstance(box, list) and len(box) == 4 and all(type(share) in (int, float) for share in box)
     return numbers and 0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1

@@ -78,6 +78,10 @@ def test_defaults_are_those_of_the_readers(tmp_path):
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [
+        ("[[prompt]]", "[prompt.red]", r"has a table \[prompt.red\]"),
+        ("target =", "targets =", "did you mean 'target'?"),
+        ("[editing]\n", "[editing]\noptional = 3\n", "'optional' of"),
+        ("[editing]\n", "regions = 3\n[editing]\n", r"\[regions\] of"),
         ('name = "own"', "", "no text 'name'"),
         ("[factors.hair]", "[factor.hair]", "did you mean 'factors'"),
         ('clip = "judge.pt"', "", "no text 'clip'"),
