@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from eval.prompts import Prompt
+    from reports.report import Report
 
 
 def run(
@@ -65,6 +67,13 @@ def run(
     if not planned.has_cells:
         raise RuntimeError(f"Every chunk failed: {failures[0].sentence}")
     written = write_report(planned.folder, figures, quiet)
+    return _opened(written)
+
+
+def _opened(written: Report) -> Run:
+    """The run; parts of its report that could not be made are warned of."""
+    for problem in written.problems:
+        warnings.warn(problem, stacklevel=3)
     return Run(written.run, written.tables)
 
 
@@ -88,7 +97,7 @@ def report(folder: str | Path, figures: bool = True, quiet: bool = False) -> Run
     from reports.report import write_report
 
     written = write_report(Path(folder), figures, quiet)
-    return Run(written.run, written.tables)
+    return _opened(written)
 
 
 def compare(

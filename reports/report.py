@@ -15,6 +15,7 @@ from eval.runs.reader import Run
 from eval.runs.store import storage_error
 from reports.studies.shipped_judges import place_judges
 from reports.tables import build_tables, store_tables
+from reports.writers.attempts import attempt
 
 if TYPE_CHECKING:
     from reports.writers.layout import Table
@@ -28,11 +29,13 @@ class Report:
         run: opened.
         tables: as built.
         files: all of them.
+        problems: a sentence about every part that could not be made; the others were.
     """
 
     run: Run
     tables: Sequence[Table]
     files: Sequence[Path]
+    problems: Sequence[str] = ()
 
     @property
     def page(self) -> Path:
@@ -51,7 +54,7 @@ def tables_of(run: Run) -> tuple[Table, ...]:
 
 
 def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Report:
-    """Write the tables of a run and, if wanted, its figures and report.html.
+    """Write the tables of a run and, if wanted, its figures and report.html, each figure by itself.
 
     Args:
         folder: of the run.
@@ -61,6 +64,7 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
     Raises:
         UsageError: the folder is no run, another version wrote it, somebody changed it, or it cannot be written.
     """
+    problems: list[str] = []
     try:
         run = Run(folder)
         with activity("writing tables", quiet):
@@ -71,9 +75,11 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
                 from reports.explorer.page import write_explorer
                 from reports.figures import write_figures
 
-                files += [*write_figures(run), *write_explorer(run, statistics)]
+                files += write_figures(run, tables, problems)
+                with attempt("report.html", problems):
+                    files += write_explorer(run, statistics)
     except OSError as error:
         raise storage_error(Path(error.filename or folder), error) from error
     except ValueError as error:
         raise UsageError(" ".join(str(error).split())) from error
-    return Report(run, tables, files)
+    return Report(run, tables, files, problems)

@@ -63,7 +63,7 @@ class Output:
                 for path in report.files:
                     click.echo(f"  {path}")
             click.echo(f"Open {report.page}")
-        for line in failure_lines(failures, folder):
+        for line in [*failure_lines(failures, folder), *(report.problems if report else ())]:
             click.echo(line, err=True)
 
 
@@ -98,6 +98,7 @@ def _object(report: Report | None, folder: object, failures: Sequence[Failure]) 
             for table in report.tables
         }
         made["files"] = [str(path) for path in report.files]
+        made["problems"] = list(report.problems)
     made["failures"] = [
         {"editor": f.chunk.editor, "prompt": f.chunk.prompt, "chunk": f.chunk.id, "error": f.sentence} for f in failures
     ]

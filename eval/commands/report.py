@@ -16,7 +16,10 @@ from eval.errors import UsageError
 @click.option("--open", "open_page", is_flag=True, help="Open report.html in the browser.")
 @output_options
 def report(run: Path, no_figures: bool, open_page: bool, verbose: bool, quiet: bool, as_json: bool) -> int:
-    """Write the tables, the figures and report.html of the run folder RUN anew."""
+    """Write the tables, the figures and report.html of the run folder RUN anew.
+
+    Each is made by itself: the exit code is 1 where one could not be made; the message names it.
+    """
     if no_figures and open_page:
         raise UsageError("--open needs report.html, which --no-figures leaves out; give one of the two.")
     if not (run / "manifest.json").exists():
@@ -26,10 +29,11 @@ def report(run: Path, no_figures: bool, open_page: bool, verbose: bool, quiet: b
     from reports.report import write_report
 
     output = Output(verbose, quiet, as_json)
-    output.finished(write_report(run, not no_figures, output.silent), run)
+    report = write_report(run, not no_figures, output.silent)
+    output.finished(report, run)
     if open_page:
-        _open_in_browser(run / "report.html")
-    return 0
+        _open_in_browser(report.page)
+    return 1 if report.problems else 0
 
 
 def _open_in_browser(page: Path) -> None:

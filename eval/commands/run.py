@@ -77,7 +77,7 @@ def run(
 
         report = write_report(planned.folder, not no_figures, output.silent)
     output.finished(report, planned.folder, failures)
-    return 1 if failures else 0
+    return 1 if failures or (report is not None and report.problems) else 0
 
 
 def _describe(planned: PlannedRun) -> None:
