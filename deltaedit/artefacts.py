@@ -17,6 +17,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from deltaedit.files import keep
+
 
 def hardware_name() -> str:
     """What this machine computes with, for example ``AMD EPYC, 2 cores``."""
@@ -41,7 +43,7 @@ class Artefact:
         tensors: by name.
         cost_s: seconds that computing them took, wherever that was.
         hardware: what they were computed on.
-        path: the file.
+        path: the file, also where it could not be written.
         built_here: computed by this very call.
     """
 
@@ -105,7 +107,7 @@ class Artefacts:
             ValueError: the stored file is damaged.
         """
         from safetensors import SafetensorError, safe_open
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         if name in self.given and self.given[name].fits(key):
             file = self.given[name]
@@ -122,14 +124,12 @@ class Artefacts:
         began = time.perf_counter()
         tensors = build()
         cost_s, hardware = time.perf_counter() - began, hardware_name()
-        self.cache.mkdir(parents=True, exist_ok=True)
         path = self.cache / self.address(name, key)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         meta = {
             "cost_s": f"{cost_s:.3f}",
             "hardware": hardware,
             "key": json.dumps({"name": name, **key}, sort_keys=True),
         }
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, meta)
-        temporary.replace(path)
+        packed = save({k: v.contiguous() for k, v in tensors.items()}, meta)
+        keep(path, lambda file: file.write(packed))
         return Artefact(tensors, cost_s, hardware, path, True)

@@ -9,7 +9,6 @@ a validation pair was ever trained on, and the checkpoint with the lowest valida
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 from deltaedit.adam import BackwardAdam
 from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import TrainingSet
+from deltaedit.files import keep
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.precision import autocast
@@ -226,9 +226,12 @@ class Training:
     def _keep_best(self) -> None:
         """Keep the weights as they are now, on the disk if there is a place, otherwise in memory."""
         state, self.best_step = self.mapper.state_dict(), self.step
+        path = self.state_file
+        if path is not None and not keep(best_file(path), lambda file: torch.save(state, file)):
+            self.state_file = None  # in memory then
         if self.state_file is not None:
-            _store(state, best_file(self.state_file))
-        elif self._best:
+            return
+        if self._best:
             for name, value in state.items():
                 self._best[name].copy_(value)
         else:
@@ -247,7 +250,7 @@ class Training:
             "best_step": self.best_step,
             "curve": self.curve,
         }
-        _store(state, self.state_file)
+        keep(self.state_file, lambda file: torch.save(state, file))
 
     def load(self) -> None:
         """Go on where ``save`` was called, if it was.
@@ -285,14 +288,6 @@ def forget_training(state_file: Path) -> None:
     """Remove what a training has stored."""
     for path in (state_file, best_file(state_file)):
         path.unlink(missing_ok=True)
-
-
-def _store(state: dict[str, Any], path: Path) -> None:
-    """Write a file that exists whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, temporary)
-    temporary.replace(path)
 
 
 def train_mapper(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
 from eval.errors import UsageError, unknown
 from eval.prompts import Prompt
+from eval.runs.names import file_name
 
 CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
 CALIBRATION_IMAGES = 50
@@ -144,26 +144,18 @@ class Chunk:
     @property
     def id(self) -> str:
         """File name: kind and goal are in it because a strength that was found may equal the default one."""
+        return self.named(file_name)
+
+    def named(self, part: Callable[[str], str]) -> str:
+        """The id where ``part`` makes the parts of a file's name from the editor's and the prompt's."""
         goal = "" if self.effect_goal is None else f"{self.effect_goal:g}-"
         kind = "" if self.kind == "given" else f"{self.kind}-{goal}"
-        return f"{file_name(self.editor)}--{file_name(self.prompt)}--{kind}{self.strength:g}--{self.first:05d}"
+        return f"{part(self.editor)}--{part(self.prompt)}--{kind}{self.strength:g}--{self.first:05d}"
 
     @property
     def rows(self) -> slice:
         """Its images among those of the run."""
         return slice(self.first, self.first + self.count)
-
-
-def file_name(text: str) -> str:
-    """A text as a part of a file's name; different texts stay different.
-
-    >>> file_name("deltaedit")
-    'deltaedit'
-    >>> file_name("deltaedit[threshold=0.05]")
-    'deltaedit_threshold=0.05_-20ed'
-    """
-    plain = re.sub(r"[^\w.=+-]+", "_", text)
-    return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
 def chunks(

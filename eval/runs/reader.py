@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.runs.names import REFERENCE, stored
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -247,7 +249,7 @@ class Run:
 
     def reference(self, prompt: str, key: str) -> np.ndarray | None:
         """One array of ``references/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
-        path = self.folder / "references" / f"{prompt}.npz"
+        path = stored(self.folder, REFERENCE, prompt)
         with _open_arrays(path) as arrays:
             return arrays[key] if key in arrays.files else None
 

@@ -34,7 +34,6 @@ from eval.runs.plan import (
     Strength,
     calibration_count,
     chunks,
-    file_name,
     usual_s,
 )
 from eval.runs.progress import Progress
@@ -61,9 +60,9 @@ class Runner:
         self.failures: list[Failure] = []
         check_apart(domain)
         self._calibration = CalibrationImages(domain, arguments.calibration_images)
+        known = {spec.label: store.read_json(store.costs_file(spec.label)) for spec in specs}
         self._editors = [
-            TimedEditor(spec, domain.editing, arguments.seed, store.read_json(_costs_file(spec.label)), domain.judges)
-            for spec in specs
+            TimedEditor(spec, domain.editing, arguments.seed, known[spec.label], domain.judges) for spec in specs
         ]
 
     def run(self, quiet: bool = False) -> list[Failure]:
@@ -162,7 +161,7 @@ class Runner:
         """Whether the editor could be prepared and fitted; if not, the chunks of these strengths are given up."""
         try:
             editor.fit(prompt)
-            self.store.write_json(_costs_file(editor.label), editor.costs)
+            self.store.write_json(self.store.costs_file(editor.label), editor.costs)
         except StorageError:
             raise
         except Exception as error:
@@ -213,10 +212,10 @@ class Runner:
     def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk, answers: Answers) -> None:
         """Edit, synthesise, judge and store one chunk, or copy it from the same strength under another name."""
         for strength in self.arguments.strengths:
-            twin = replace(chunk, kind=strength.kind, effect_goal=strength.goal)
-            same = twin != chunk and self._value(editor, prompt, strength) == chunk.strength
-            if same and self.store.is_done(twin):
-                self.store.copy_chunk(twin, chunk)
+            other = replace(chunk, kind=strength.kind, effect_goal=strength.goal)
+            same = other != chunk and self._value(editor, prompt, strength) == chunk.strength
+            if same and self.store.is_done(other):
+                self.store.copy_chunk(other, chunk)
                 return
         edited, edit_s = editor.edit(self._latents[chunk.rows], prompt, chunk.strength)
         self._judge_and_store(prompt, chunk, answers, edited, edit_s)
@@ -302,11 +301,7 @@ class Runner:
         """The exact answers to a prompt and their features; stored for the reports."""
         with torch.inference_mode():
             answers = judge_answers(self.domain, "test", self.arguments.images, prompt, self.arguments.batch)
-        name = f"references/{file_name(prompt.name)}.npz"
+        name = self.store.reference_file(prompt.name)
         if not self.store.has(name):
             self.store.write_arrays(name, answer_arrays(answers))
         return answers
-
-
-def _costs_file(label: str) -> str:
-    return f"costs/{file_name(label)}.json"

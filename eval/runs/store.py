@@ -11,13 +11,15 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from deltaedit.files import Write, write_whole
 from eval.errors import UsageError
-from eval.runs.plan import Chunk, file_name
+from eval.runs.names import REFERENCE, earlier_file_name, stored
+from eval.runs.plan import Chunk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 SCHEMA = 1  # of the run folder: raise it when old folders cannot be gone on with
 _IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes")  # what makes two runs the same
 LOCK = ".lock"
+LONGEST_EARLIER = 240  # letters; longer names of chunks could not be written
 _PROMISED = ("manifest.json", "prompts.json", "factors.json")
 
 
@@ -32,42 +35,16 @@ class StorageError(UsageError):
     """The folder cannot be written: no chunk could be stored, so the run stops."""
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync_folder: bool = True) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut.
-
-    Args:
-        path: replaced if it exists.
-        write: given the open file.
-        sync_folder: make the file's name durable at once; False where a later file of the same folder does it.
+def write_atomically(path: Path, write: Write, sync_folder: bool = True) -> None:
+    """Write a file of a run folder; arguments as ``deltaedit.files.write_whole`` takes them.
 
     Raises:
         StorageError: no space left, or no permission.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if sync_folder:
-            _sync_folder(path.parent)
+        write_whole(path, write, sync_folder)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise storage_error(path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call and needs none."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -147,28 +124,24 @@ class Store:
         Raises:
             UsageError: another process is writing to it.
         """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
+        from filelock import FileLock, Timeout
+
         made = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        lock = FileLock(self.folder / LOCK, timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(self.folder / LOCK, "w", encoding="utf-8")  # noqa: SIM115  (closed below)
+            lock.acquire()
+        except Timeout:
+            raise UsageError(
+                f"Another process is writing to {self.folder}; wait for it or choose another --out."
+            ) from None
         except OSError as error:
             raise storage_error(self.folder, error) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(
-                    f"Another process is writing to {self.folder}; wait for it or choose another --out."
-                ) from None
-            try:
-                yield
-            finally:
-                self._leave_nothing(made)  # while the lock is held
+        try:
+            yield
+        finally:
+            self._leave_nothing(made)  # while the lock is held
+            lock.release()
 
     def _leave_nothing(self, made: Sequence[Path]) -> None:
         """Remove the lock and the folders made for it, innermost first, where nothing else is in them."""
@@ -198,7 +171,10 @@ class Store:
         write_atomically(self.folder / name, lambda file: np.savez_compressed(file, **arrays), sync_folder)
 
     def _chunk(self, chunk: Chunk, suffix: str) -> str:
-        return f"chunks/{chunk.id}{suffix}"
+        """A file of a chunk: under the name that an earlier version gave it where it was finished under that."""
+        earlier = chunk.named(earlier_file_name)
+        old = earlier != chunk.id and len(earlier) < LONGEST_EARLIER and not self.has(f"chunks/{chunk.id}.json")
+        return f"chunks/{earlier if old and self.has(f'chunks/{earlier}.json') else chunk.id}{suffix}"
 
     def is_done(self, chunk: Chunk) -> bool:
         """Whether the chunk is stored and its files are whole (first and last bytes are looked at)."""
@@ -263,7 +239,15 @@ class Store:
 
     def strength_file(self, editor: str, prompt: str) -> str:
         """Where the calibration of an editor for a prompt is."""
-        return f"strengths/{file_name(editor)}--{file_name(prompt)}.json"
+        return stored(self.folder, "strengths/{}--{}.json", editor, prompt).relative_to(self.folder).as_posix()
+
+    def costs_file(self, editor: str) -> str:
+        """Where the costs of an editor are."""
+        return stored(self.folder, "costs/{}.json", editor).relative_to(self.folder).as_posix()
+
+    def reference_file(self, prompt: str) -> str:
+        """Where the counterfactuals of a prompt are."""
+        return stored(self.folder, REFERENCE, prompt).relative_to(self.folder).as_posix()
 
 
 def _description(chunk: Chunk) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deltaedit.files import keep
 from eval.errors import UsageError
 from eval.folders import cache_folder
 
@@ -237,11 +238,8 @@ def digests(path: Path) -> tuple[str, str]:
         found = _digests(path, stat.st_size)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from None
-    with suppress(OSError):  # without a cache the sums are computed each time
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = memory.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"state": state, "sha256": found[0], "git_blob": found[1]}), encoding="utf-8")
-        temporary.replace(memory)
+    record = json.dumps({"state": state, "sha256": found[0], "git_blob": found[1]})
+    keep(memory, lambda file: file.write(record.encode()))
     return found
 
 

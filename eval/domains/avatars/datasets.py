@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deltaedit.files import keep
 from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
 from eval.domains.avatars.renderer import render_blocks
 from eval.folders import cache_folder
@@ -56,7 +57,7 @@ def portraits(name: str, count: int | None = None) -> Portraits:
 def renders(
     name: str, count: int | None = None, workers: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> np.ndarray:
-    """Pictures of a set: uint8 [N, 64, 64, 3], a read-only memory map.
+    """Pictures of a set: uint8 [N, 64, 64, 3], a read-only memory map where the cache can be written.
 
     Args:
         name: a key of ``SPLITS``.
@@ -67,27 +68,29 @@ def renders(
     people = portraits(name, count)
     folder = cache_folder() / "avatars" / f"renders-v{RENDERER_VERSION}"
     whole = folder / f"{name}-{len(people)}.npy"
-    if not whole.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shards = []
-        workers = (os.cpu_count() or 1) if workers is None else workers
-        for start in range(0, len(people), SHARD):
-            shard = folder / f"{name}-{len(people)}.{start:06d}.npy"
-            if not shard.exists():
-                block = people[start : start + SHARD]
-                _save(shard, np.concatenate(list(render_blocks(block, workers if len(block) > 500 else 0))))
-            shards.append(shard)
-            if progress:
-                progress(min(start + SHARD, len(people)), len(people))
-        _save(whole, np.concatenate([np.load(shard) for shard in shards]))
+    if whole.exists():
+        stored: np.ndarray = np.load(whole, mmap_mode="r")
+        return stored
+    blocks, shards = [], []
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    for start in range(0, len(people), SHARD):
+        shard = folder / f"{name}-{len(people)}.{start:06d}.npy"
+        if shard.exists():
+            blocks.append(np.load(shard))
+        else:
+            block = people[start : start + SHARD]
+            blocks.append(np.concatenate(list(render_blocks(block, workers if len(block) > 500 else 0))))
+            _keep(shard, blocks[-1])
+        shards.append(shard)
+        if progress:
+            progress(min(start + SHARD, len(people)), len(people))
+    pictures = np.concatenate(blocks)
+    if _keep(whole, pictures):
         for shard in shards:
             shard.unlink()
-    pictures: np.ndarray = np.load(whole, mmap_mode="r")
+        pictures = np.load(whole, mmap_mode="r")
     return pictures
 
 
-def _save(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.save(file, array)
-    temporary.replace(path)
+def _keep(path: Path, pictures: np.ndarray) -> bool:
+    return keep(path, lambda file: np.save(file, pictures))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.files import write_whole
 from eval.domains import guard as judge_guard
 from eval.domains.avatars.captions import tokenizer
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
@@ -136,13 +137,10 @@ class Weights:
         """Write a weight file (floats as float16), record its sum, generate ``CARDS.md`` anew; returns the sha256."""
         from safetensors.torch import save
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         small = {k: v.detach().contiguous().half() if v.is_floating_point() else v.detach() for k, v in tensors.items()}
         data = save(small, {"card": json.dumps(card, sort_keys=True)})
         digest = hashlib.sha256(data).hexdigest()
-        temporary = self.folder / f"{network}.tmp"
-        temporary.write_bytes(data)
-        temporary.replace(self.folder / f"{network}.safetensors")
+        write_whole(self.folder / f"{network}.safetensors", lambda file: file.write(data))
         sums = {**(self._sums if (self.folder / SUMS_FILE).exists() else {}), network: digest}
         lines = [f"{sums[name]}  {name}.safetensors\n" for name in sorted(sums)]
         (self.folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from deltaedit.files import keep
 from eval.errors import UsageError
 from eval.folders import cache_folder
 
@@ -40,10 +40,7 @@ def contents_digest(folder: Path, files: Sequence[Path]) -> str:
         except OSError as error:
             raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from None
     if found != known:
-        with suppress(OSError):  # without a cache the sums are computed each time
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            temporary = memory.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(found), encoding="utf-8")
-            temporary.replace(memory)
+        record = json.dumps(found)
+        keep(memory, lambda file: file.write(record.encode()))
     listing = "\n".join(f"{name} {sums[2]}" for name, sums in found.items())
     return hashlib.sha256(listing.encode()).hexdigest()

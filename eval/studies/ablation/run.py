@@ -28,7 +28,8 @@ from eval.judging.recipes import recipes
 from eval.prompts import Prompt
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.manifest import commit
-from eval.runs.plan import CALIBRATION_IMAGES, SWEEP, file_name
+from eval.runs.names import file_name
+from eval.runs.plan import CALIBRATION_IMAGES, SWEEP
 from eval.runs.progress import Progress
 from eval.runs.store import StorageError, Store, first_difference
 from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen

@@ -11,7 +11,6 @@ from eval.runs.plan import (
     cell_count,
     chunks,
     estimated_s,
-    file_name,
     parse_strengths,
     sweep_count,
 )
@@ -64,12 +63,6 @@ def test_ids_tell_chunks_apart() -> None:
     assert len({part.id for part in parts}) == len(parts)
     assert parts[0].id == "a--smile--default-1--00000"
     assert parts[6].id == "a--smile--0.5--00000"
-
-
-def test_file_names_hold_no_separator_and_stay_apart() -> None:
-    names = [file_name(text) for text in ("a[x=1]", "a[x=2]", "a/x", "a_x_1_", "a x", "../a")]
-    assert len(set(names)) == len(names)
-    assert not any(set(name) & set('/\\[]: "') for name in names)
 
 
 def test_counts_by_hand() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from deltaedit.files import keep
 from eval.folders import cache_folder
 
 SAVE_EVERY_S = 120.0
@@ -59,7 +60,6 @@ def train(
         Seconds of training, earlier sessions included.
     """
     state_file = cache_folder() / "avatars" / "training" / f"{network}.pt"
-    state_file.parent.mkdir(parents=True, exist_ok=True)
     start, elapsed_s = 0, 0.0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -96,6 +96,4 @@ def _save(
         "modules": {name: module.state_dict() for name, module in modules.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
     }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    keep(path, lambda file: torch.save(state, file))
