@@ -30,17 +30,19 @@ def check_editor(
     from eval.editors import conformance, registry
     from eval.errors import UsageError
     from eval.prompts import choose
+    from eval.runs.progress import activity
 
     specs, _ = registry.parse_methods(editor)
     if len(specs) != 1:
         raise UsageError(f"'{editor}' stands for several editors; check one of {', '.join(s.label for s in specs)}.")
-    domain = load_domain(domain_name)
-    prompt = choose(domain.prompts, [prompt_name] if prompt_name else [])[0]
-    latents = domain.test_sources(images).latents
     spec = specs[0]
-    spec.build(seed)  # parameters that the constructor refuses are the user's mistake, not a finding
-    judges = domain.judges  # loaded before the editor works, so that it meets them behind their guard
-    checks = conformance.check_editor(lambda: spec.build(seed), domain.editing, latents, prompt, strength, judges)
+    with activity(f"checking {spec.label} on {domain_name}"):
+        domain = load_domain(domain_name)
+        prompt = choose(domain.prompts, [prompt_name] if prompt_name else [])[0]
+        latents = domain.test_sources(images).latents
+        spec.build(seed)  # parameters that the constructor refuses are the user's mistake, not a finding
+        judges = domain.judges  # loaded before the editor works, so that it meets them behind their guard
+        checks = conformance.check_editor(lambda: spec.build(seed), domain.editing, latents, prompt, strength, judges)
     click.echo(f"{spec.label} on {domain_name}, prompt '{prompt.name}', {images} images")
     for check in checks:
         click.echo(f"  {check}")

@@ -65,9 +65,13 @@ def edit(strength: str, seeds: tuple[str, ...], out: Path | None, frames: int, *
         frames=frames,
         **options,
     )
-    from eval.edits.session import run_request
+    from eval.runs.progress import activity
 
-    for line in result_lines(run_request(request, lambda sentence: click.echo(sentence, err=True))):
+    with activity("editing"):
+        from eval.edits.session import run_request
+
+        result = run_request(request, lambda sentence: click.echo(sentence, err=True))
+    for line in result_lines(result):
         click.echo(line)
 
 

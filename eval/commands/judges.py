@@ -24,13 +24,16 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     """
     from eval.domains import load_domain
     from eval.judging.quality import broken_promises, measure_judges
+    from eval.runs.progress import activity
     from eval.runs.store import storage_error
     from reports.studies.shipped_judges import store_judges
 
-    domain = load_domain(domain_name)
+    with activity(f"loading {domain_name}"):
+        domain = load_domain(domain_name)
     folder = out or Path("deltabench-runs") / f"judges-{domain_name}"
     _refuse_other_judges(folder, domain.judges.fingerprints)
-    found = measure_judges(domain, images, lambda prompt: click.echo(f"  {prompt}", err=True))
+    with activity("judging counterfactuals"):
+        found = measure_judges(domain, images, lambda prompt: click.echo(f"  {prompt}", err=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tables, written = store_judges(folder, found)

@@ -74,7 +74,7 @@ def _packages() -> dict[str, str]:
 
 def commit() -> str:
     """The commit of the source tree that runs, with ``+`` if files differ from it; '' for an installed package."""
-    here = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""
     try:
