@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from eval.statistics.shares import clustered_share_interval, share_interval
+from eval.statistics.shares import clustered_share_interval, difference_interval, share_interval
 from eval.statistics.variance import cluster_variance, degrees_of_freedom, two_way_variance
 
 __all__ = ["DRAWS", "Estimates", "image_bootstrap", "multinomial_weights", "share_interval", "two_way_bootstrap"]
@@ -104,14 +104,18 @@ def drawn_weights(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.
 
 
 def image_intervals(
-    values: np.ndarray, weights: np.ndarray, confidence: float = 0.95, shares: np.ndarray | None = None
+    values: np.ndarray,
+    weights: np.ndarray,
+    confidence: float = 0.95,
+    shares: np.ndarray | None = None,
+    paired: bool = False,
 ) -> Estimates:
-    """As ``image_bootstrap``, of drawn weights [draws, I]."""
+    """As ``image_bootstrap``, of drawn weights [draws, I]; ``paired``: of shares the values are differences."""
     drawn = _without_shares(values, shares)
     statistics = np.full((len(weights), len(values)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics[:, drawn] = _image_statistics(values[drawn], weights)
-    return _estimates(values, statistics, two_way=False, confidence=confidence, shares=shares)
+    return _estimates(values, statistics, False, confidence, shares, paired)
 
 
 def two_way_intervals(
@@ -120,15 +124,16 @@ def two_way_intervals(
     prompt_weights: np.ndarray,
     confidence: float = 0.95,
     shares: np.ndarray | None = None,
+    paired: bool = False,
 ) -> Estimates:
-    """As ``two_way_bootstrap``, of drawn weights [draws, I] and [draws, P]."""
+    """As ``two_way_bootstrap``, of drawn weights [draws, I] and [draws, P]; ``paired`` as above."""
     drawn = np.flatnonzero(_without_shares(values, shares))
     statistics = np.full((len(image_weights), len(values)), np.nan)
     for first in range(0, len(drawn), BLOCK):
         block = drawn[first : first + BLOCK]
         with np.errstate(invalid="ignore", divide="ignore"):
             statistics[:, block] = _two_way_statistics(values[block], image_weights, prompt_weights)
-    return _estimates(values, statistics, two_way=True, confidence=confidence, shares=shares)
+    return _estimates(values, statistics, True, confidence, shares, paired)
 
 
 def _without_shares(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
@@ -191,7 +196,12 @@ def _studentised(shift: np.ndarray, squares: np.ndarray, total: np.ndarray) -> n
 
 
 def _estimates(
-    values: np.ndarray, statistics: np.ndarray, *, two_way: bool, confidence: float, shares: np.ndarray | None
+    values: np.ndarray,
+    statistics: np.ndarray,
+    two_way: bool,
+    confidence: float,
+    shares: np.ndarray | None,
+    paired: bool,
 ) -> Estimates:
     """Means of the cells, and intervals from the studentised draws [draws, M]."""
     freedom = degrees_of_freedom(values, two_way)
@@ -200,9 +210,10 @@ def _estimates(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(counts > 0, np.nansum(values, axis=(1, 2)) / counts, np.nan)
     low, high = np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    of_shares = difference_interval if paired else clustered_share_interval
     for row in np.flatnonzero(np.isfinite(freedom) & np.isfinite(standard_error)):
         if shares is not None and shares[row]:
-            low[row], high[row] = clustered_share_interval(values[row], two_way=two_way, tail=(1 - confidence) / 2)
+            low[row], high[row] = of_shares(values[row], two_way=two_way, tail=(1 - confidence) / 2)
         else:
             half = _quantile(float(freedom[row]), confidence, statistics[:, row]) * standard_error[row]
             low[row], high[row] = mean[row] - half, mean[row] + half

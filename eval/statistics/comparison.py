@@ -20,7 +20,7 @@ from eval.statistics.cells import (
     with_setting,
 )
 from eval.statistics.correction import holm
-from eval.statistics.intervals import estimate, estimate_differences
+from eval.statistics.intervals import estimate
 from eval.statistics.permutation import sign_flip_p
 from eval.statistics.power import LEVEL, minimum_detectable_effect
 
@@ -153,7 +153,7 @@ def compare_paired(
 
     check_population(population)
     a, b, difference = paired_differences(first, second)
-    estimates = estimate_differences(difference.values, _shares(metrics), population, seed, draws)
+    estimates = estimate(difference.values, _shares(metrics), population, seed, draws, paired=True)
     p_values = sign_flip_p(difference.values, population, np.random.default_rng([seed, 1]), flips)
     detectable = minimum_detectable_effect(estimates.standard_error, estimates.degrees_of_freedom)
     return pd.DataFrame(

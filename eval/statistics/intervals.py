@@ -113,7 +113,7 @@ def interval_of_difference(
         share = all(map(_is_share, grids))
     _, _, difference = paired_differences(*grids)
     shares = np.array([share])
-    return _interval(difference, lambda: estimate_differences(difference.values, shares, population, seed, draws))
+    return _interval(difference, lambda: estimate(difference.values, shares, population, seed, draws, paired=True))
 
 
 def overlap(first: Interval, second: Interval) -> bool:
@@ -123,7 +123,9 @@ def overlap(first: Interval, second: Interval) -> bool:
     return first.low <= second.high and second.low <= first.high
 
 
-def estimate(values: np.ndarray, shares: np.ndarray | None, population: str, seed: int, draws: int) -> Estimates:
+def estimate(
+    values: np.ndarray, shares: np.ndarray, population: str, seed: int, draws: int, *, paired: bool = False
+) -> Estimates:
     """Intervals of several metrics over the same cells.
 
     Args:
@@ -132,17 +134,11 @@ def estimate(values: np.ndarray, shares: np.ndarray | None, population: str, see
         population: ``these-prompts`` or ``prompts-like-these``.
         seed: of the draws.
         draws: how many.
+        paired: the values are differences of cells; of shares they lie in [-1, 1].
     """
     if population == LIKE_THESE:
-        return two_way_intervals(values, *drawn_weights(values.shape[1:], draws, seed), shares=shares)
-    return image_intervals(values, *drawn_weights(values.shape[1:2], draws, seed), shares=shares)
-
-
-def estimate_differences(
-    values: np.ndarray, shares: np.ndarray | None, population: str, seed: int, draws: int
-) -> Estimates:
-    """The same of paired differences; of two shares they lie in [-1, 1]."""
-    return estimate(values, None, population, seed, draws)
+        return two_way_intervals(values, *drawn_weights(values.shape[1:], draws, seed), shares=shares, paired=paired)
+    return image_intervals(values, *drawn_weights(values.shape[1:2], draws, seed), shares=shares, paired=paired)
 
 
 def _grid(

@@ -13,6 +13,9 @@ Both take Student's t at Satterthwaite's degrees of freedom for the normal quant
 and prompts together: the squares of both distances from the mean add (Zou and Donner 2008, Stat. Med. 27:1693), less
 what the noise of cells would count twice.
 
+One cell an image are independent trials, which have an interval of their own (``trials``). Differences of two shares
+(values in [-1, 1]) are the share of gains less the share of losses; their distances add likewise.
+
 Values between 0 and 1 (the kept share of several factors) vary less within a cluster than hits and misses of the same
 mean: they count as that many more cells.
 """
@@ -21,7 +24,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.statistics.variance import cluster_variance
+from eval.statistics.trials import trials_interval
+from eval.statistics.variance import cluster_variance, two_way_variance
 
 ALIKE = np.linspace(-9.0, 6.0, 31)  # log-odds of the correlation within clusters over which the profile is taken
 REACH = 9.0  # log-odds on either side of the mean in which the ends are sought
@@ -47,12 +51,55 @@ def clustered_share_interval(values: np.ndarray, *, two_way: bool, tail: float) 
     if mean <= 0 or mean >= 1:
         clusters = min(values.shape) if two_way else len(values)
         return share_interval(mean, 0.0, clusters - 1, tail)
+    if not two_way and _independent(values):
+        return trials_interval(int(np.nansum(values)), len(values), 2 * tail)
     noise = _noise_of_cells(values)
     (low, high), between = _distances(values, mean, noise, tail)
     if two_way:
         of_prompts, _ = _distances(values.T, mean, noise, tail)
         low, high = np.hypot(of_prompts, np.sqrt(between) * np.array([low, high]))
     return max(0.0, mean - float(low)), min(1.0, mean + float(high))
+
+
+def difference_interval(values: np.ndarray, *, two_way: bool, tail: float) -> tuple[float, float]:
+    """Interval of the mean of paired differences of cells in [0, 1].
+
+    The gains max(d, 0) and the losses max(-d, 0) are shares of the same cells, each with an interval of its own; the
+    squares of their distances add, less twice their covariance (Zou and Donner 2008). So it has a width where no cell
+    differs, too: the difference could be as large as the share of images that would have shown none.
+
+    Args:
+        values: float64 [I, P] in [-1, 1], NaN where missing; at least two images, and for two-way two prompts.
+        two_way: as above.
+        tail: as above.
+
+    >>> low, high = difference_interval(np.zeros((20, 1)), two_way=False, tail=0.025)
+    >>> round(low, 3), round(high, 3)
+    (-0.168, 0.168)
+    """
+    gains, losses = np.maximum(values, 0.0), np.maximum(-values, 0.0)  # NaN stays
+    up, down = float(np.nanmean(gains)), float(np.nanmean(losses))
+    gains_low, gains_high = clustered_share_interval(gains, two_way=two_way, tail=tail)
+    losses_low, losses_high = clustered_share_interval(losses, two_way=two_way, tail=tail)
+    alike = _correlation(gains, losses, two_way)
+    below = _without_overlap(up - gains_low, losses_high - down, alike)
+    above = _without_overlap(gains_high - up, down - losses_low, alike)
+    return max(-1.0, up - down - below), min(1.0, up - down + above)
+
+
+def _without_overlap(first: float, second: float, alike: float) -> float:
+    """Distance of a difference from those of its parts, whose correlation is ``alike``."""
+    return float(np.sqrt(max(first**2 + second**2 - 2 * alike * first * second, 0.0)))
+
+
+def _correlation(gains: np.ndarray, losses: np.ndarray, two_way: bool) -> float:
+    """Correlation of the two means, from the variances of their sum and difference; 0 where one does not vary."""
+    parts = np.stack([gains, losses, gains - losses])
+    variance = two_way_variance(parts) if two_way else cluster_variance(parts, 1)
+    product = float(variance[0] * variance[1])
+    if product <= 0:
+        return 0.0
+    return float(np.clip((variance[0] + variance[1] - variance[2]) / (2 * np.sqrt(product)), -1.0, 1.0))
 
 
 def share_interval(mean: float, standard_error: float, freedom: float, tail: float) -> tuple[float, float]:
@@ -77,6 +124,12 @@ def share_interval(mean: float, standard_error: float, freedom: float, tail: flo
     low = 0.0 if mean <= 0 else float(betaincinv(hits, misses + 1, tail))
     high = 1.0 if mean >= 1 else float(betaincinv(hits + 1, misses, 1 - tail))
     return low, high
+
+
+def _independent(values: np.ndarray) -> bool:
+    """Whether every image has one cell, which is a hit or a miss."""
+    present = ~np.isnan(values)
+    return bool((present.sum(1) == 1).all() and np.isin(values[present], (0.0, 1.0)).all())
 
 
 def _noise_of_cells(values: np.ndarray) -> float:

@@ -5,7 +5,12 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.statistics.shares import beta_binomial_interval, clustered_share_interval, share_interval
+from eval.statistics.shares import (
+    beta_binomial_interval,
+    clustered_share_interval,
+    difference_interval,
+    share_interval,
+)
 
 
 def by_scipy(hits, trials, quantile):
@@ -109,3 +114,39 @@ def test_one_prompt_that_is_less_easy_warns_of_harder_ones():
     mean, error = values.mean(), values.mean(0).std(ddof=1) / np.sqrt(8)
     low, _ = clustered_share_interval(values, two_way=True, tail=0.025)
     assert low < share_interval(mean, error, 7, 0.025)[0] - 0.02
+
+
+def test_one_cell_an_image_are_independent_trials():
+    """95 hits of 100 images, spread over two prompts that share none."""
+    values = np.full((100, 2), np.nan)
+    values[:60, 0], values[60:, 1] = 1.0, 1.0
+    values[:5, 0] = 0.0
+    wilson = scipy.stats.binomtest(95, 100).proportion_ci(0.95, "wilson")
+    found = clustered_share_interval(values, two_way=False, tail=0.025)
+    assert found == pytest.approx((wilson.low, wilson.high), abs=0.01)
+
+
+def test_a_difference_of_independent_images_is_newcombes():
+    """Pairs of hits and misses: 12 gains and 4 losses of 80; Newcombe (1998) from intervals of the two shares."""
+    values = np.r_[np.ones(12), -np.ones(4), np.zeros(64)][:, None]
+    gains, losses = (
+        clustered_share_interval((values == sign).astype(float), two_way=False, tail=0.025) for sign in (1, -1)
+    )
+    up, down = 12 / 80, 4 / 80
+    phi = -up * down / np.sqrt(up * (1 - up) * down * (1 - down))  # a cell is no gain and loss at once
+    below = (up - gains[0]) ** 2 + (losses[1] - down) ** 2 - 2 * phi * (up - gains[0]) * (losses[1] - down)
+    above = (gains[1] - up) ** 2 + (down - losses[0]) ** 2 - 2 * phi * (gains[1] - up) * (down - losses[0])
+    found = difference_interval(values, two_way=False, tail=0.025)
+    assert found == pytest.approx((0.1 - np.sqrt(below), 0.1 + np.sqrt(above)))
+
+
+@pytest.mark.parametrize("two_way", [False, True])
+def test_a_difference_turns_round_with_its_editors_and_is_never_empty(two_way):
+    rng = np.random.default_rng(0)
+    values = rng.choice([-1.0, 0.0, 0.0, 1.0, np.nan], size=(25, 10))
+    low, high = difference_interval(values, two_way=two_way, tail=0.025)
+    assert -1 <= low < np.nanmean(values) < high <= 1
+    assert difference_interval(-values, two_way=two_way, tail=0.025) == pytest.approx((-high, -low))
+    low, high = difference_interval(0 * values, two_way=two_way, tail=0.025)
+    exact = scipy.stats.binomtest(0, 10 if two_way else 25).proportion_ci(0.95, "exact").high
+    assert (low, high) == pytest.approx((-exact, exact))
