@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "domains": ("eval.commands.lists.domains:domains", "List the domains."),
     "models": ("eval.commands.lists.models:models", "List the weight files: there, missing, where they come from."),
     "prompts": ("eval.commands.lists.prompts:prompts", "List the prompts of a domain."),
-    "domain": ("eval.commands.lists.domain:domain", "Render, train or show a domain."),
+    "domain": ("eval.commands.lists.domain:domain", "Render, train, show or label a domain."),
 }
 
 

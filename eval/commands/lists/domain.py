@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from eval.commands import Group
+from eval.commands.lists.domain_label import label
 from eval.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def domain() -> None:
-    """Render, train or show a domain."""
+    """Render, train, show or label a domain."""
+
+
+domain.add_command(label)
 
 
 def _needs_avatars(name: str) -> None:
