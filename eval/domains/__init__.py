@@ -19,6 +19,13 @@ def _avatars() -> Domain:
     return load()
 
 
+def _faces() -> Domain:
+    """Photoreal people who do not exist, 256 px; the generator and judges come from packages, `models fetch faces`."""
+    from eval.domains.faces.domain import load
+
+    return load()
+
+
 def _ffhq() -> Domain:
     """Photographs of faces, 1024 px; needs public weight files that you have."""
     return _photographs("ffhq")
@@ -35,7 +42,13 @@ def _church() -> Domain:
 
 
 # A loader's docstring describes its domain.
-DOMAINS: dict[str, Callable[[], Domain]] = {"avatars": _avatars, "ffhq": _ffhq, "afhqcat": _afhqcat, "church": _church}
+DOMAINS: dict[str, Callable[[], Domain]] = {
+    "avatars": _avatars,
+    "faces": _faces,
+    "ffhq": _ffhq,
+    "afhqcat": _afhqcat,
+    "church": _church,
+}
 
 
 def load_domain(name: str, images: Path | None = None) -> Domain:

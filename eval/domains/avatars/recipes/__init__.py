@@ -33,7 +33,13 @@ def train_network(name: str, report: Callable[[str, int, int, dict[str, float]],
     Returns:
         The cards, as Markdown; of the last three one line.
     """
-    from eval.domains.avatars.recipes.artefacts import ARTEFACTS, build
+    from eval.domains.avatars.domain import AvatarsDomain
+    from eval.domains.avatars.networks import WEIGHTS
     from eval.domains.avatars.recipes.shipping import ship
+    from eval.domains.avatars.weights_io import Weights
+    from eval.domains.recipes.artefacts import ARTEFACTS, build
 
-    return build(name, report) if name in ARTEFACTS else ship(name, report)
+    if name not in ARTEFACTS:
+        return ship(name, report)
+    domain = AvatarsDomain(Weights(WEIGHTS))
+    return build(name, domain.editing, domain.prompts, WEIGHTS / "artefacts", report)

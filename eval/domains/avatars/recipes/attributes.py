@@ -16,7 +16,7 @@ from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import AttributeNetwork, to_float
-from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+from eval.domains.recipes.training import Report, print_report, schedule, train
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.precision import autocast
 from deltaedit.text import imagenet_templates, text_feature
 from eval.domains.avatars import datasets
-from eval.domains.avatars.captions import caption_batch, phrase, tokenizer, truth
+from eval.domains.avatars.captions import caption_batch, phrase, truth
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES, Portraits
 from eval.domains.avatars.networks import EDITING_CLIP, JUDGE_CLIP, MERGES_FILE, build_clip, to_float
 from eval.domains.avatars.recipes.attributes import augment, visible_cross_entropy
-from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+from eval.domains.recipes.contrastive import contrastive_loss
+from eval.domains.recipes.training import Report, print_report, schedule, train
+from eval.domains.vocabulary import tokenizer
 
 HEAD_SCALE = 20.0  # of unit features, so that the head's logits can be sure
 
@@ -49,24 +51,6 @@ RECIPES = {
     "editing-clip": ClipRecipe(EDITING_CLIP, "train", seed=301),
     "judge-clip": ClipRecipe(JUDGE_CLIP, "judge", seed=302, learning_rate=1e-3),
 }
-
-
-def contrastive_loss(logits: Tensor, true: Tensor, false: Tensor) -> Tensor:
-    """Symmetric cross-entropy against uniform targets over the true pairs.
-
-    Args:
-        logits: float [N, T], cosine times scale.
-        true: bool [N, T]; false: bool [N, T]; pairs that are neither are left out.
-    """
-    decided = logits.masked_fill(~(true | false), -1e4)
-
-    def one_way(scores: Tensor, positive: Tensor) -> Tensor:
-        counts = positive.sum(1)
-        rows = counts > 0
-        chosen = (F.log_softmax(scores, 1) * positive).sum(1)[rows] / counts[rows]
-        return -(chosen + counts[rows].log()).mean()  # plus the target's entropy: 0 is perfect
-
-    return one_way(decided, true) + one_way(decided.t(), true.t())
 
 
 def train_clip(name: str, report: Report = print_report) -> tuple[nn.Module, float]:

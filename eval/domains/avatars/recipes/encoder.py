@@ -18,7 +18,7 @@ from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import AvatarEncoder, to_float
 from eval.domains.avatars.recipes.attributes import train_attributes
 from eval.domains.avatars.recipes.generator import ReconstructionLoss, train_generator
-from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+from eval.domains.recipes.training import Report, print_report, schedule, train
 
 
 @dataclass(frozen=True)

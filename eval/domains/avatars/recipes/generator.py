@@ -25,7 +25,7 @@ from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
 from eval.domains.avatars.networks import AttributeNetwork, AvatarGenerator, to_float
 from eval.domains.avatars.recipes.attributes import train_attributes
-from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+from eval.domains.recipes.training import Report, print_report, schedule, train
 
 
 @dataclass(frozen=True)

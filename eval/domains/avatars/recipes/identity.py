@@ -16,7 +16,7 @@ from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import IdentityNetwork, to_float
 from eval.domains.avatars.recipes.attributes import augment
-from eval.domains.avatars.recipes.training import Report, print_report, schedule, train
+from eval.domains.recipes.training import Report, print_report, schedule, train
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import WEIGHTS, AvatarGenerator, to_float
 from eval.domains.avatars.recipes import attributes, clips, encoder, generator, identity
-from eval.domains.avatars.recipes.training import Report
 from eval.domains.avatars.weights_io import Weights, avatar_clip
+from eval.domains.recipes.training import Report
 from eval.metrics.attributes import log_odds
 
 FRECHET_SAMPLES = 5000

@@ -2,9 +2,10 @@ import numpy as np
 import torch
 
 from deltaedit.text import imagenet_templates
-from eval.domains.avatars.captions import caption_batch, compose, learn_merges, phrase, tokenizer, truth
+from eval.domains.avatars.captions import caption_batch, compose, phrase, truth
 from eval.domains.avatars.factors import FACTOR_NAMES, FACTORS, VALUES, sample_portraits
 from eval.domains.avatars.networks import MERGES_FILE
+from eval.domains.vocabulary import learn_merges, tokenizer
 
 
 def claim(**values):

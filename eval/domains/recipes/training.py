@@ -44,22 +44,25 @@ def train(
     seed: int,
     report: Report = print_report,
     report_every: int = 100,
+    domain: str = "avatars",
 ) -> float:
     """Run ``step`` from wherever an earlier training of this network stopped up to ``steps``.
 
     Args:
-        network: name of the training; its state is ``<cache>/avatars/training/<network>.pt``.
+        network: name of the training; its state is ``<cache>/<domain>/training/<network>.pt``.
         modules: networks whose weights belong to the state.
         optimizers: likewise.
         step: does one step and returns its losses; called with the step number and that step's random generator.
         steps: how many in all.
         seed: of the recipe.
         report: where progress goes.
+        report_every: steps between two reports.
+        domain: whose network it is.
 
     Returns:
         Seconds of training, earlier sessions included.
     """
-    state_file = cache_folder() / "avatars" / "training" / f"{network}.pt"
+    state_file = cache_folder() / domain / "training" / f"{network}.pt"
     start, elapsed_s = 0, 0.0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)

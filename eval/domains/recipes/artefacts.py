@@ -1,37 +1,40 @@
-"""What editors compute once on the embedded domain, to be shipped: R_s, the Delta Mapper, StyleCLIP's mappers.
+"""What editors compute once on a domain, to be shipped: R_s, the Delta Mapper, StyleCLIP's mappers.
 
 They are the artefacts that ``deltabench run`` would compute itself when it found none; the file names are the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from deltaedit.artefacts import Artefacts
 from deltaedit.domain import EditingDomain
-from eval.domains.avatars.networks import WEIGHTS
-from eval.domains.avatars.recipes.training import Report
+from eval.domains.recipes.training import Report
 from eval.prompts import Prompt
 
 ARTEFACTS = ("relevance", "delta-mapper", "styleclip-mapper")
 
 
-def _shipping_domain() -> tuple[EditingDomain, tuple[Prompt, ...]]:
-    """The editing domain, whose artefacts go to the package, and its prompts."""
-    from eval.domains.avatars.domain import AvatarsDomain
-    from eval.domains.avatars.weights_io import Weights
+def build(name: str, domain: EditingDomain, prompts: Sequence[Prompt], folder: Path, report: Report) -> str:
+    """Compute one of ``ARTEFACTS`` unless it is there.
 
-    domain = AvatarsDomain(Weights(WEIGHTS))
-    return replace(domain.editing, artefacts=Artefacts(WEIGHTS / "artefacts")), domain.prompts
+    Args:
+        name: which.
+        domain: for whose networks.
+        prompts: that get a latent mapper each.
+        folder: where the artefacts of the package are.
+        report: where progress goes.
 
-
-def build(name: str, report: Report) -> str:
-    """Compute one of ``ARTEFACTS`` unless it is there; returns what it cost and where it lies."""
+    Returns:
+        What it cost and where it lies.
+    """
     from baselines.styleclip_mapper import StyleClipMapper
     from deltaedit.editor import DeltaEdit, trained_mapper
     from deltaedit.relevance import domain_relevance
 
-    domain, prompts = _shipping_domain()
+    domain = replace(domain, artefacts=Artefacts(folder))
     if name == "relevance":
         artefact = domain_relevance(domain, report=lambda done, rows: report(name, done, rows, {}))
     elif name == "delta-mapper":

@@ -1,0 +1,244 @@
+"""The domain `faces`: photoreal people who do not exist, edited offline, judged by networks of photographs."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deltaedit.artefacts import Artefacts
+from deltaedit.backbones.clip import Clip
+from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.latents import Latents
+from eval.domains.base import Judges, Sources
+from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.networks import (
+    CONFIGURATIONS,
+    FACTORS,
+    MERGES_FILE,
+    SIDE_PX,
+    WEIGHTS,
+    AttributeJudge,
+    DlibIdentity,
+    FaceFeatures,
+    build_clip,
+    efficientnet,
+)
+from eval.domains.shipped_weights import ShippedWeights
+from eval.domains.vocabulary import tokenizer
+from eval.folders import cache_folder
+from eval.prompts import Prompt, load_prompts
+from eval.weights.catalogue import sha256
+from eval.weights.packages import require
+
+if TYPE_CHECKING:
+    from eval.domains.base import Domain
+
+NORMAL_TENSORS = torch.inference_mode(False)  # networks may be asked for within inference mode; editors need gradients
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip")
+GENERATOR_FILES = ("MappingNetwork.xml", "MappingNetwork.bin", "SynthesisNetwork.xml", "SynthesisNetwork.bin")
+TRUNK_FILE = "efficientnet-lite0-57934424.pth"
+IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
+TRAINING_SEED, TRAINING_SAMPLES = 10_000, 8_800  # what the Delta Mapper learns from
+SAMPLE_SEED = 3_000_000  # of ``sample``: beyond all that anything was trained, labelled or tested on
+# The pixels of aligned faces that a prompt may change: left, top, right, bottom as shares of the side, by factor.
+EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
+REGIONS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
+    "glasses": ((0.1, 0.3, 0.9, 0.62),),
+    "beard": ((0.2, 0.52, 0.8, 1.0),),
+    "hat": ((0.0, 0.0, 1.0, 0.42),),
+    "bangs": ((0.1, 0.0, 0.9, 0.45),),
+    "hair": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
+    "hairline": ((0.0, 0.0, 1.0, 0.42),),
+    "hair_length": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
+    "curls": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
+    "expression": ((0.2, 0.32, 0.8, 0.9),),
+    "mouth": ((0.25, 0.55, 0.75, 0.92),),
+    "lipstick": ((0.28, 0.58, 0.72, 0.85),),
+}
+
+
+class FacesDomain:
+    """The domain ``faces``. See ``eval.domains.base.Domain`` for what each member is.
+
+    Args:
+        weights: folder of the shipped networks.
+
+    Raises:
+        UsageError: later, where a file of the packages is missing.
+    """
+
+    name = "faces"
+    factors = FACTORS
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._weights = ShippedWeights(self.name, weights, JUDGE_NETWORKS)
+        self.prompts = load_prompts(Path(__file__).with_name("prompts.toml"))
+
+    @cached_property
+    def _sources(self) -> dict[str, list[int]]:
+        """Set -> the seeds of its images."""
+        return tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding="utf-8"))
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Every weight file -> sha256."""
+        packages = require((*GENERATOR_FILES, TRUNK_FILE, *IDENTITY_FILES))
+        generator = hashlib.sha256("".join(sha256(packages[name]) for name in GENERATOR_FILES).encode()).hexdigest()
+        return {
+            **self._weights.fingerprints(),
+            "generator": generator,
+            "frechet-features": sha256(packages[TRUNK_FILE]),
+            "identity": sha256(packages[IDENTITY_FILES[0]]),
+        }
+
+    def card(self, network: str) -> dict[str, Any]:
+        """What is known of one of the shipped networks: recipe, time, measurements."""
+        return self._weights.read(network)[1]
+
+    @cached_property
+    @NORMAL_TENSORS
+    def generator(self) -> FaceGenerator:
+        """Seeds to codes to pictures."""
+        return FaceGenerator()
+
+    @NORMAL_TENSORS
+    def _clip(self, network: str) -> Clip:
+        model = build_clip(CONFIGURATIONS[network])
+        tensors, _ = self._weights.read(network)
+        if network in JUDGE_NETWORKS:  # its trunk is the package's
+            trunk = efficientnet(require([TRUNK_FILE])[TRUNK_FILE]).state_dict()
+            mine = model.visual.trunk.state_dict()  # type: ignore[union-attr, operator]
+            tensors |= {f"visual.trunk.{name}": trunk[name] for name in mine}
+        self._weights.fill(network, model, tensors)
+        return self.around(network, model)
+
+    @staticmethod
+    def around(network: str, model: nn.Module) -> Clip:
+        """The editing or judge CLIP around a model, with the size and range of pictures that it was trained on."""
+        side = int(CONFIGURATIONS[network]["vision_cfg"]["image_size"])
+        statistics: dict[str, Any] = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+        if network in JUDGE_NETWORKS:
+            statistics = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+        return Clip(model, tokenizer(MERGES_FILE), side, **statistics)
+
+    @cached_property
+    def editing(self) -> EditingDomain:
+        """What editors see."""
+        joint = "".join(self.fingerprints[name] for name in ("generator", "editing-clip"))
+        return EditingDomain(
+            name=self.name,
+            synthesis=self.generator.synthesis,
+            encoder=None,
+            clip=self._clip("editing-clip"),
+            sample=self.sample,
+            training_set=self.training_set,
+            artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts"),
+            fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
+        )
+
+    @cached_property
+    @NORMAL_TENSORS
+    def judges(self) -> Judges:
+        """What scores."""
+        files = require((TRUNK_FILE, *IDENTITY_FILES))
+        features = FaceFeatures(efficientnet(files[TRUNK_FILE]))
+        tensors, card = self._weights.read("attribute-judge")
+        judge = AttributeJudge(features, tensors["weight"], tensors["bias"])
+        self._weights.freeze("attribute-judge", judge)
+        identity = DlibIdentity(*(files[name] for name in IDENTITY_FILES))
+        self._weights.freeze("attribute-judge", features)
+        return Judges(
+            attributes=judge,
+            sigma=split_sigma(tensors["sigma"]),
+            clip=self._clip("judge-clip"),
+            identity=identity,
+            identity_floor=float(card["measured"]["identity: different persons"]),
+            identity_ceiling=float(card["measured"]["identity: a picture and its mirror image"]),
+            frechet=features.whole,
+            frechet_name="fd_faces",
+            fingerprints={name: self.fingerprints[name] for name in (*JUDGE_NETWORKS, "identity", "frechet-features")},
+            protocols={
+                "attribute-judge": "efficientnet-lite0-imagenet,3-crops,linear",
+                "identity": "dlib-resnet-v1,68-landmarks,fixed-box,unit-norm",
+                "frechet-features": "efficientnet-lite0-imagenet,224px-bilinear-antialias,mean",
+            },
+        )
+
+    def test_sources(self, count: int) -> Sources:
+        """The first ``count`` test faces (at most 200); their codes are exact."""
+        return self._faces("test", count)
+
+    def calibration_sources(self, count: int) -> Sources:
+        """The first ``count`` calibration faces (at most 50)."""
+        return self._faces("calibration", count)
+
+    def counterfactuals(self, sources: str, count: int, prompt: Prompt) -> Tensor | None:
+        """Nobody knows them of faces."""
+        return None
+
+    def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray | None:
+        """Nobody knows which factors can be seen; every one counts."""
+        return None
+
+    def region(self, prompt: Prompt) -> np.ndarray:
+        """Where aligned faces have what the prompt is about: bool [256, 256]."""
+        region = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
+        for box in REGIONS.get(prompt.attribute, EVERYWHERE):
+            left, top, right, bottom = (round(share * SIDE_PX) for share in box)
+            region[top:bottom, left:right] = True
+        return region
+
+    def sample(self, count: int, seed: int) -> Latents:
+        """Latents of random faces; other seeds give other faces than those that are trained, labelled or tested."""
+        z = torch.randn(count, 512, generator=torch.Generator().manual_seed(SAMPLE_SEED + seed))
+        generator = self.generator
+        return generator.latents(generator.truncated(z))
+
+    def training_set(self) -> TrainingSet:
+        """Styles and CLIP features of the training samples."""
+        w, pictures = self.generator.samples(TRAINING_SEED, TRAINING_SAMPLES)
+        latents = self.generator.latents(w)
+        with torch.inference_mode():
+            features = [self.editing.clip.encode_images(to_float(block)) for block in pictures.split(100)]
+        origin = ("sampled",) * len(w)
+        return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
+
+    def _faces(self, which: str, count: int) -> Sources:
+        seeds = self._sources[which][:count]
+        w = self.generator.w(seeds)
+        pictures = self._pictures(which, seeds, w)
+        return Sources(tuple(f"{which}-{seed}" for seed in seeds), to_float(pictures), self.generator.latents(w))
+
+    def _pictures(self, which: str, seeds: list[int], w: Tensor) -> Tensor:
+        """Pictures of the first seeds of a set, kept in the cache folder."""
+        path = cache_folder() / "faces" / f"{which}-{self.fingerprints['generator'][:16]}.npz"
+        kept = np.load(path)["x"] if path.exists() else np.zeros((0, 3, SIDE_PX, SIDE_PX), np.uint8)
+        if len(kept) < len(seeds):
+            kept = np.concatenate([kept, self.generator.pictures(w[len(kept) :]).numpy()])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp.npz")
+            np.savez(temporary, x=kept)
+            temporary.replace(path)
+        return torch.from_numpy(kept[: len(seeds)])
+
+
+def split_sigma(sigma: Tensor) -> dict[str, Tensor]:
+    """float32 [V] of all values -> factor -> [V]."""
+    parts = sigma.split([len(values) for values in FACTORS.values()])
+    return dict(zip(FACTORS, parts, strict=True))
+
+
+def load(weights: Path = WEIGHTS) -> Domain:
+    """The domain from a folder of weight files.
+
+    Raises:
+        UsageError: a file is missing or damaged.
+    """
+    return FacesDomain(weights)

@@ -1,0 +1,90 @@
+"""Labels made by looking at samples, and the linear classifiers that are fitted on them.
+
+Three persons looked at different seeds: ``captions.csv`` is for the editors' side, ``judges.csv`` for the judges, and
+``held_out.csv`` is what everything is measured on. 1 means that an attribute is there, 0 that it is not; a blank that
+nobody can tell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from eval.domains.faces.captions import ATTRIBUTES
+from eval.domains.faces.generator import FaceGenerator
+
+FOLDER = Path(__file__).parent.parent / "labels"
+CODE_PENALTY = 0.01  # C of the logistic regressions on standardised codes
+FEATURE_PENALTY = 0.01  # on standardised features
+
+
+def read(name: str) -> pd.DataFrame:
+    """One set of labels: index seed, a column for each attribute, float 1, 0 or NaN."""
+    return pd.read_csv(FOLDER / f"{name}.csv", index_col="seed").astype(float)
+
+
+def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Logistic regression on features that are standardised first; both classes weigh the same.
+
+    Args:
+        x: float [N, D].
+        y: 1 and 0, [N].
+        penalty: C, the inverse strength of the L2 penalty.
+
+    Returns:
+        weight float [D] and bias, for the features as they are.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    centre, spread = x.mean(0), x.std(0) + 1e-6
+    fitted = LogisticRegression(C=penalty, max_iter=3000, class_weight="balanced").fit((x - centre) / spread, y)
+    weight = fitted.coef_[0] / spread
+    return weight, float(fitted.intercept_[0] - weight @ centre)
+
+
+def classifiers(x: np.ndarray, labels: pd.DataFrame, names: tuple[str, ...], penalty: float) -> tuple[Tensor, Tensor]:
+    """One logistic regression for each attribute, on the rows where it is labelled.
+
+    Args:
+        x: float [N, D], one row for each row of ``labels``.
+        labels: of ``read``.
+        names: the attributes.
+        penalty: as in ``logistic``.
+
+    Returns:
+        weight float32 [A, D] and bias float32 [A].
+    """
+    weights, biases = [], []
+    for name in names:
+        known = labels[name].notna().to_numpy()
+        weight, bias = logistic(x[known], labels[name].to_numpy()[known], penalty)
+        weights.append(weight)
+        biases.append(bias)
+    return torch.tensor(np.stack(weights), dtype=torch.float32), torch.tensor(biases, dtype=torch.float32)
+
+
+def code_classifier() -> tuple[Tensor, Tensor]:
+    """Attributes from w, for captions: weight float32 [A, 512] and bias [A] of their log-odds."""
+    labels = read("captions")
+    w = FaceGenerator().w(list(labels.index))
+    return classifiers(w.numpy(), labels, ATTRIBUTES, CODE_PENALTY)
+
+
+def accuracy(log_odds: Tensor, labels: pd.DataFrame, names: tuple[str, ...]) -> dict[str, tuple[float, int]]:
+    """Share of labelled faces that are read right, and how many there are, of each attribute.
+
+    Args:
+        log_odds: float [N, A], one row for each row of ``labels``.
+        labels: of ``read``.
+        names: the attributes, in the order of the columns of ``log_odds``.
+    """
+    found = {}
+    for column, name in enumerate(names):
+        known = labels[name].notna().to_numpy()
+        right = (log_odds[:, column].numpy() > 0)[known] == (labels[name].to_numpy()[known] > 0.5)
+        found[name] = (float(right.mean()), int(known.sum()))
+    return found
