@@ -49,6 +49,8 @@ class EditingDomain:
             editors whose loss has an identity term. None where the domain has none.
         perceptual: image -> feature maps of a network that is not a judge, with gradients; for editors whose loss
             compares VGG features. None where the domain has none.
+        relevance_by_derivative: how many images R_s is averaged over when it is computed by derivatives, for generators
+            on which the published sweep takes days; 0 for the sweep.
     """
 
     name: str
@@ -62,6 +64,7 @@ class EditingDomain:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     identity: Callable[[Tensor], Tensor] | None = None
     perceptual: Callable[[Tensor], list[Tensor]] | None = None
+    relevance_by_derivative: int = 0
 
     def images(self, latents: Latents) -> Tensor:
         """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""

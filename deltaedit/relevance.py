@@ -130,7 +130,8 @@ def domain_relevance(
 
     Args:
         domain: whose generator and editing CLIP are used.
-        images: K, how many samples of seed ``seed`` the directions are averaged over.
+        images: K, how many samples of seed ``seed`` the directions are averaged over; where the domain asks for R_s
+            by derivatives it says how many.
         statistics: samples behind mean and standard deviation.
         sigmas: how far a channel goes from its mean, in standard deviations.
         seed: of the samples.
@@ -140,10 +141,14 @@ def domain_relevance(
     Returns:
         the artefact ``relevance`` with float32 tensors relevance [C, E], mean [C] and std [C].
     """
+    derivative = domain.relevance_by_derivative
 
     def build() -> dict[str, Tensor]:
         mean, std = channel_statistics(domain.sample, statistics, seed)
-        latents = domain.sample(images, seed)
+        latents = domain.sample(derivative or images, seed)
+        if derivative:
+            matrix = relevance_by_derivative(domain.synthesis, domain.clip, latents, report)
+            return {"relevance": matrix, "mean": mean, "std": std}
         matrix = relevance_matrix(domain.synthesis, domain.clip, latents, mean, std, sigmas, batch, report)
         return {"relevance": matrix, "mean": mean, "std": std}
 
@@ -154,4 +159,38 @@ def domain_relevance(
         "sigmas": float(sigmas),
         "seed": seed,
     }
+    if derivative:
+        key = {"domain": domain.fingerprint, "derivative": derivative, "statistics": statistics, "seed": seed}
     return domain.artefacts.get("relevance", key, build)
+
+
+def relevance_by_derivative(synthesis: Synthesis, clip: Clip, latents: Latents, report: Report | None = None) -> Tensor:
+    """R_s for small changes: the direction in which the CLIP feature leaves when a channel begins to move.
+
+    One backward pass for each number of the CLIP feature gives the rows of all channels at once, where a sweep renders
+    two pictures for each channel. The result is the limit of ``relevance_matrix`` for small ``sigmas`` about the
+    image's own styles.
+
+    Args:
+        synthesis: the generator.
+        clip: sees the images.
+        latents: of the K images.
+        report: called with (done, all) backward passes.
+
+    Returns:
+        float32 [C, E], rows of unit norm; a row of zeros where a channel changes nothing.
+    """
+    total: Tensor | None = None
+    for number in range(len(latents)):
+        s = latents.s[number : number + 1].clone().requires_grad_()
+        feature = clip.encode_images(synthesis.synthesize(s, latents.s_rgb[number : number + 1].clone()))[0]
+        columns = []
+        for index, value in enumerate(feature):
+            columns.append(torch.autograd.grad(value, s, retain_graph=index + 1 < len(feature))[0][0])
+            if report is not None:
+                report(number * len(feature) + index + 1, len(latents) * len(feature))
+        rows = F.normalize(torch.stack(columns, 1), dim=1)
+        total = rows if total is None else total + rows
+    if total is None:
+        raise ValueError("The 'latents' parameter of relevance_by_derivative must hold 1 image or more. Got 0 instead.")
+    return F.normalize(total, dim=1)

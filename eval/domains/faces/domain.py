@@ -46,6 +46,7 @@ GENERATOR_FILES = ("MappingNetwork.xml", "MappingNetwork.bin", "SynthesisNetwork
 TRUNK_FILE = "efficientnet-lite0-57934424.pth"
 IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
 TRAINING_SEED, TRAINING_SAMPLES = 10_000, 8_800  # what the Delta Mapper learns from
+RELEVANCE_IMAGES = 2  # R_s is averaged over
 SAMPLE_SEED = 3_000_000  # of ``sample``: beyond all that anything was trained, labelled or tested on
 # The pixels of aligned faces that a prompt may change: left, top, right, bottom as shares of the side, by factor.
 EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
@@ -141,6 +142,7 @@ class FacesDomain:
             training_set=self.training_set,
             artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts"),
             fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
+            relevance_by_derivative=RELEVANCE_IMAGES,
         )
 
     @cached_property
