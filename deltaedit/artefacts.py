@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from deltaedit.files import keep
@@ -117,7 +118,7 @@ class Artefacts:
             try:
                 with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
                     meta = stored.metadata() or {}
-                    tensors = {tensor: stored.get_tensor(tensor) for tensor in stored.keys()}  # noqa: SIM118
+                    tensors = {tensor: _single(stored.get_tensor(tensor)) for tensor in stored.keys()}  # noqa: SIM118
             except SafetensorError as error:
                 raise ValueError(f"{path} is damaged ({error}); delete it and run the command again.") from None
             return Artefact(tensors, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)
@@ -133,3 +134,8 @@ class Artefacts:
         packed = save({k: v.contiguous() for k, v in tensors.items()}, meta)
         keep(path, lambda file: file.write(packed))
         return Artefact(tensors, cost_s, hardware, path, True)
+
+
+def _single(tensor: Tensor) -> Tensor:
+    """Half precision, in which some artefacts are shipped, as float32; other tensors as they are."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
