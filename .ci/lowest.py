@@ -7,4 +7,4 @@ from pathlib import Path
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 for requirement in project["dependencies"]:
     name, bound = re.match(r"([\w.-]+)>=([\w.]+)", requirement).groups()
-    print(f"{name}=={bound}.*" if bound.count(".") < 2 else f"{name}=={bound}")
+    print(f"{name}=={bound}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -32,7 +32,7 @@ class Run:
         self.stored = stored
         self.folder: Path = stored.folder
         self.tables = Tables(stored, tables)
-        self.figures = Figures(stored)
+        self.figures = Figures(stored, self.tables)
 
     @property
     def cells(self) -> DataFrame:
@@ -114,36 +114,59 @@ class Tables(Mapping[str, "DataFrame"]):
 
 
 class Figures(Mapping[str, "Figure"]):
-    """The figures of a run by name, drawn when asked for."""
+    """The figures of a run by name, drawn when looked at; a notebook shows them."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, tables: Tables) -> None:
         self._stored = stored
+        self._tables = tables
+
+    @cached_property
+    def _drawings(self) -> dict[str, Callable[[], Figure | None]]:
+        from reports.figures import drawings
+
+        return drawings(self._stored, [self._tables.table(name) for name in self._tables])
 
     def __getitem__(self, name: str) -> Figure:
         from eval.errors import UsageError, unknown
-        from reports.figures import FIGURES
         from reports.writers.style import house_style
 
-        if name not in FIGURES:
-            raise unknown("figure", name, FIGURES)
+        if name not in self._drawings:
+            raise unknown("figure", name, self._drawings)
         with house_style():
-            figure: Figure | None = FIGURES[name](self._stored)
+            figure = self._drawings[name]()
         if figure is None:
             raise UsageError(f"The run {self._stored.folder} holds nothing to draw for the figure '{name}'.")
+        _show_in_notebooks()
         return figure
 
     def __contains__(self, name: object) -> bool:
-        return name in set(self)
+        return name in self._drawings
 
     def __iter__(self) -> Iterator[str]:
-        from reports.figures import FIGURES
-
-        return iter(FIGURES)
+        return iter(self._drawings)
 
     def __len__(self) -> int:
-        from reports.figures import FIGURES
+        return len(self._drawings)
 
-        return len(FIGURES)
+
+def _show_in_notebooks() -> None:
+    """Let a cell that ends with a figure show it: notebooks do so by themselves only for figures of pyplot."""
+    from matplotlib.figure import Figure
+
+    from eval.progress import in_notebook
+
+    if in_notebook():
+        from IPython import get_ipython
+
+        get_ipython().display_formatter.formatters["image/png"].for_type(Figure, _png)
+
+
+def _png(figure: Figure) -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=144)
+    return buffer.getvalue()
 
 
 def _html(table: Table) -> str:

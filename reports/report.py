@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from eval import statistics
 from eval.errors import UsageError
 from eval.metrics.set_distances import SetDistances
-from eval.runs.progress import activity
+from eval.progress import activity
 from eval.runs.reader import Run
 from eval.runs.store import storage_error
 from reports.studies.shipped_judges import place_judges

@@ -29,8 +29,8 @@ def check_editor(
     from eval.domains import load_domain
     from eval.editors import conformance, registry
     from eval.errors import UsageError
+    from eval.progress import activity
     from eval.prompts import choose
-    from eval.runs.progress import activity
 
     specs, _ = registry.parse_methods(editor)
     if len(specs) != 1:

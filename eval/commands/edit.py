@@ -65,7 +65,7 @@ def edit(strength: str, seeds: tuple[str, ...], out: Path | None, frames: int, *
         frames=frames,
         **options,
     )
-    from eval.runs.progress import activity
+    from eval.progress import activity
 
     with activity("editing"):
         from eval.edits.session import run_request

@@ -24,7 +24,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     """
     from eval.domains import load_domain
     from eval.judging.quality import broken_promises, measure_judges
-    from eval.runs.progress import activity
+    from eval.progress import activity
     from eval.runs.store import storage_error
     from reports.studies.shipped_judges import store_judges
 

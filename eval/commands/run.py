@@ -82,8 +82,8 @@ def run(
 
 def _describe(planned: PlannedRun) -> None:
     """What `--dry-run` prints."""
+    from eval.progress import duration
     from eval.runs.plan import cell_count, estimated_s, shipped_costs, sweep_count
-    from eval.runs.progress import duration
 
     arguments, folder, costs = planned.arguments, planned.folder, shipped_costs()
     seconds = estimated_s(arguments, costs)

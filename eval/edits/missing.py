@@ -13,7 +13,7 @@ from torch import Tensor
 from deltaedit.artefacts import Artefact, Artefacts
 from deltaedit.domain import EditingDomain
 from eval.errors import UsageError
-from eval.runs.progress import duration
+from eval.progress import duration
 
 # name of an artefact -> what it is, and the option that names a file to be used instead
 PARTS = {

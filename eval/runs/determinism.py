@@ -215,9 +215,6 @@ def check_editors(
         specs: its editors.
         store: its folder.
         say: gets one line an editor.
-
-    Raises:
-        StorageError: the folder cannot be written.
     """
     probe = Probe(domain, arguments)
     record = store.read_json(DETERMINISM) or _header(probe)
@@ -268,8 +265,7 @@ def verdict(probe: Probe, arguments: Arguments, spec: EditorSpec, store: Store) 
 
 def _chunks(arguments: Arguments, spec: EditorSpec) -> Iterator[Chunk]:
     """The first chunk of the first prompt, at each strength that was given as a number."""
-    known = [strength for strength in arguments.strengths if strength.value is not None][:1]
-    for strength in known:
+    for strength in [strength for strength in arguments.strengths if strength.value is not None][:1]:
         value = float(strength.value or 0.0)
         yield next(chunks(arguments, spec.label, arguments.prompts[0].name, strength.kind, value, strength.goal))
 
@@ -285,19 +281,19 @@ def line(label: str, found: Mapping[str, Any], batches: Sequence[int]) -> str:
     if found["verdict"] == FAILED:
         return f"{label}: not checked, it failed ({found['error']})"
     repeat, batch, stored = found["repeat"], found["batch"], found["stored"]
-    parts = ["twice the same bits" if not any(_numbers(repeat)) else f"not the same twice ({_apart(repeat)})"]
+    parts = ["twice the same bits" if not _differs(repeat) else f"not the same twice ({_apart(repeat)})"]
     if batch is not None:
-        same = "change no bit" if not any(_numbers(batch)) else f"change {_apart(batch)}"
+        same = "change no bit" if not _differs(batch) else f"change {_apart(batch)}"
         parts.append(f"batches of {batches[1]} instead of {batches[0]} {same}")
-    if stored is not None and any(_numbers(stored)):
+    if stored is not None and _differs(stored):
         parts.append(f"the folder's chunk differs by {_apart(stored)}")
     return f"{label}: {found['verdict']}: {'; '.join(parts)}"
 
 
-def _numbers(apart: Mapping[str, Any]) -> tuple[float, ...]:
-    return apart["latents"], apart["images"], apart["metrics"]
-
-
 def _apart(apart: Mapping[str, Any]) -> str:
-    text = f"codes by {apart['latents']:.2g}, images by {apart['images']:.2g}"
-    return f"{text}, {apart['metric']} by {apart['metrics']:.2g}" if apart["metric"] else text
+    metric = f", {apart['metric']} by {apart['metrics']:.2g}" if apart["metric"] else ""
+    return f"codes by {apart['latents']:.2g}, images by {apart['images']:.2g}{metric}"
+
+
+def _differs(apart: Mapping[str, Any]) -> bool:
+    return any(apart[part] for part in ("latents", "images", "metrics"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.runs.files import first_line, open_arrays, read_array, read_json
 from eval.runs.names import REFERENCE, stored
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Run:
             raise ValueError(
                 f"{self.folder} is not a run folder: it has no manifest.json; make one with `deltabench run`."
             )
-        manifest = _read_json(path)
+        manifest = read_json(path)
         schema = manifest.get("schema") if isinstance(manifest, dict) else None
         if not isinstance(schema, int) or schema < 1:
             raise ValueError(
@@ -86,13 +86,13 @@ class Run:
     def prompts(self) -> tuple[dict[str, str], ...]:
         """The prompts of the run (name, source, target, attribute, value), in the order of the prompt set."""
         wanted = self.manifest.get("arguments", {}).get("prompts")
-        prompts = _read_json(self.folder / "prompts.json")
+        prompts = read_json(self.folder / "prompts.json")
         return tuple(prompt for prompt in prompts if not wanted or prompt["name"] in wanted)
 
     @cached_property
     def factors(self) -> dict[str, tuple[str, ...]]:
         """Factor -> its values, in the order of the judge's logits."""
-        return {name: tuple(values) for name, values in _read_json(self.folder / "factors.json").items()}
+        return {name: tuple(values) for name, values in read_json(self.folder / "factors.json").items()}
 
     @cached_property
     def editors(self) -> tuple[str, ...]:
@@ -127,14 +127,14 @@ class Run:
     @cached_property
     def _every_chunk(self) -> tuple[dict[str, Any], ...]:
         paths = sorted((self.folder / "chunks").glob("*.json"))
-        return tuple(_read_json(path) for path in paths if not path.name.endswith(".error.json"))
+        return tuple(read_json(path) for path in paths if not path.name.endswith(".error.json"))
 
     @cached_property
     def failures(self) -> tuple[dict[str, Any], ...]:
         """What ``chunks/<id>.error.json`` says of every chunk that failed and has not succeeded since."""
         paths = sorted((self.folder / "chunks").glob("*.error.json"))
         finished = {chunk["id"] for chunk in self._every_chunk}
-        return tuple(failure for failure in map(_read_json, paths) if failure["id"] not in finished)
+        return tuple(failure for failure in map(read_json, paths) if failure["id"] not in finished)
 
     @cached_property
     def rows(self) -> DataFrame:
@@ -180,7 +180,7 @@ class Run:
             with ParquetFile(path) as file:
                 table = file.read()
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path} cannot be read ({_first_line(error)}); {_repair(chunk)}.") from None
+            raise ValueError(f"{path} cannot be read ({first_line(error)}); {_repair(chunk)}.") from None
         if len(table) != chunk["count"]:
             raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
         return table
@@ -225,17 +225,16 @@ class Run:
     @cached_property
     def sweeps(self) -> tuple[dict[str, Any], ...]:
         """What ``strengths/*.json`` say, by editor and prompt."""
-        sweeps = [_read_json(path) for path in sorted((self.folder / "strengths").glob("*.json"))]
+        sweeps = [read_json(path) for path in sorted((self.folder / "strengths").glob("*.json"))]
         names = [prompt["name"] for prompt in self.prompts]
         kept = [sweep for sweep in sweeps if sweep["prompt"] in names and sweep["editor"] in self.editors]
-        return tuple(
-            sorted(kept, key=lambda sweep: (self.editors.index(sweep["editor"]), names.index(sweep["prompt"])))
-        )
+        kept.sort(key=lambda sweep: (self.editors.index(sweep["editor"]), names.index(sweep["prompt"])))
+        return tuple(kept)
 
     @cached_property
     def costs(self) -> dict[str, dict[str, Any]]:
         """Editor -> what ``costs/<editor>.json`` says, in the order of ``editors``."""
-        costs = {cost["editor"]: cost for cost in map(_read_json, sorted((self.folder / "costs").glob("*.json")))}
+        costs = {cost["editor"]: cost for cost in map(read_json, sorted((self.folder / "costs").glob("*.json")))}
         return {editor: costs[editor] for editor in self.editors if editor in costs}
 
     @cached_property
@@ -245,17 +244,17 @@ class Run:
 
     def sources(self, key: str) -> np.ndarray:
         """One array of ``sources.npz``, for example ``images`` uint8 [N, H, W, 3] or ``frechet`` float32 [N, D]."""
-        return _read_array(self.folder / "sources.npz", key)
+        return read_array(self.folder / "sources.npz", key)
 
     def reference(self, prompt: str, key: str) -> np.ndarray | None:
         """One array of ``references/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
         path = stored(self.folder, REFERENCE, prompt)
-        with _open_arrays(path) as arrays:
+        with open_arrays(path) as arrays:
             return arrays[key] if key in arrays.files else None
 
     def chunk_array(self, chunk: str, key: str) -> np.ndarray:
         """One array of ``chunks/<id>.npz``, for example ``frechet`` float32 [n, D]."""
-        return _read_array(self.folder / "chunks" / f"{chunk}.npz", key)
+        return read_array(self.folder / "chunks" / f"{chunk}.npz", key)
 
     def features(self, rows: np.ndarray, key: str) -> np.ndarray:
         """The judge's features of some cells.
@@ -270,8 +269,7 @@ class Run:
         chosen = self.rows.loc[rows, ["chunk", "position"]].reset_index(drop=True)
         parts: dict[int, np.ndarray] = {}
         for chunk, group in chosen.groupby("chunk", sort=False):
-            array = self._whole(str(chunk), key)
-            parts.update(zip(group.index, array[group["position"].to_numpy()], strict=True))
+            parts.update(zip(group.index, self._whole(str(chunk), key)[group["position"].to_numpy()], strict=True))
         return np.stack([parts[position] for position in range(len(chosen))])
 
     @cached_property
@@ -300,39 +298,3 @@ def _in_order(names: Iterable[str], first: list[str]) -> list[str]:
 
 def _repair(chunk: dict[str, Any]) -> str:
     return f"delete {chunk['id']}.json beside it and give the same `deltabench run` again"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"The run folder has no {path}; give the same `deltabench run` again.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is not valid JSON ({error}); delete it and give the same `deltabench run` again."
-        ) from None
-
-
-def _open_arrays(path: Path) -> Any:
-    from zipfile import BadZipFile
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise ValueError(f"The run folder has no {path}; give the same `deltabench run` again.") from None
-    except (OSError, ValueError, BadZipFile) as error:
-        raise ValueError(
-            f"{path} cannot be read ({_first_line(error)}); delete it and give the same `deltabench run` again."
-        ) from None
-
-
-def _read_array(path: Path, key: str) -> np.ndarray:
-    with _open_arrays(path) as arrays:
-        if key not in arrays.files:
-            raise ValueError(f"{path} has no array {key!r}; there are: {', '.join(arrays.files)}.")
-        array: np.ndarray = arrays[key]
-    return array

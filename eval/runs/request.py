@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.errors import UsageError
+from eval.progress import activity
 from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
 from eval.runs.plan import CHUNK, Arguments, parse_strengths
-from eval.runs.progress import activity
 from eval.runs.store import Store
 
 if TYPE_CHECKING:

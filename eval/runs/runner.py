@@ -6,13 +6,14 @@ Prompts are the outer loop, because the exact answers to a prompt are rendered a
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from deltaedit.latents import Latents
 from eval.domains.base import Domain, Sources
@@ -22,6 +23,7 @@ from eval.judging.apart import check_apart
 from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
 from eval.metrics.runtime import peak_memory_mib
 from eval.pixels import to_uint8
+from eval.progress import Progress
 from eval.prompts import Prompt
 from eval.runs.arrays import answer_arrays, array, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
@@ -36,7 +38,6 @@ from eval.runs.plan import (
     chunks,
     usual_s,
 )
-from eval.runs.progress import Progress
 from eval.runs.store import StorageError, Store
 
 KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
@@ -105,8 +106,8 @@ class Runner:
         Returns:
             The first chunk of each editor and prompt that could not be calibrated.
         """
-        jobs = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
-        jobs = [(prompt, editor) for prompt, editor in jobs if not self._is_calibrated(editor, prompt)]
+        every = [(prompt, editor) for prompt in self.arguments.prompts for editor in self._editors]
+        jobs = [job for job in every if not self._is_calibrated(job[1], job[0])]
         each = calibration_count(self.arguments)
         edits = {e.label: each * sum(editor is e for _, editor in jobs) for e in self._editors}
         with Progress(edits, quiet, usual_s(edits)) as progress:
@@ -122,9 +123,8 @@ class Runner:
         """Edits still to make for an editor and a prompt, those of calibration included."""
         missing = 0 if self._is_calibrated(editor, prompt) else calibration_count(self.arguments)
         for strength in self.arguments.strengths:
-            missing += sum(
-                chunk.count for chunk in self._chunks(editor, prompt, strength) if not self.store.is_done(chunk)
-            )
+            pending = (chunk for chunk in self._chunks(editor, prompt, strength) if not self.store.is_done(chunk))
+            missing += sum(chunk.count for chunk in pending)
         return missing
 
     def _is_calibrated(self, editor: TimedEditor, prompt: Prompt) -> bool:
@@ -159,16 +159,12 @@ class Runner:
 
     def _fit(self, editor: TimedEditor, prompt: Prompt, strengths: Sequence[Strength]) -> bool:
         """Whether the editor could be prepared and fitted; if not, the chunks of these strengths are given up."""
-        try:
+
+        def fit() -> None:
             editor.fit(prompt)
             self.store.write_json(self.store.costs_file(editor.label), editor.costs)
-        except StorageError:
-            raise
-        except Exception as error:
-            for strength in strengths:
-                self._give_up(self._chunks(editor, prompt, strength), error)
-            return False
-        return True
+
+        return self._tried(fit, lambda: self._chunks_at(editor, prompt, strengths))
 
     def _calibrate(
         self, editor: TimedEditor, prompt: Prompt, strengths: Sequence[Strength], progress: Progress
@@ -177,23 +173,11 @@ class Runner:
         if not strengths or self._is_calibrated(editor, prompt):
             return True
         name, stored = self.store.strength_file(editor.label, prompt.name), self._calibration_of(editor, prompt)
-        try:
-            calibrate(
-                editor,
-                prompt,
-                self._calibration,
-                self.arguments.goals,
-                stored,
-                lambda record: self.store.write_json(name, record),
-                progress.advance,
-            )
-        except StorageError:
-            raise
-        except Exception as error:
-            for strength in strengths:
-                self._give_up(self._chunks(editor, prompt, strength), error)
-            return False
-        return True
+        given = (editor, prompt, self._calibration, self.arguments.goals, stored)
+        return self._tried(
+            lambda: calibrate(*given, lambda record: self.store.write_json(name, record), progress.advance),
+            lambda: self._chunks_at(editor, prompt, strengths),
+        )
 
     def _one_strength(
         self, editor: TimedEditor, prompt: Prompt, strength: Strength, answers: Answers, progress: Progress
@@ -201,12 +185,7 @@ class Runner:
         for chunk in self._chunks(editor, prompt, strength):
             if self.store.is_done(chunk):
                 continue
-            try:
-                self._finish(editor, prompt, chunk, answers)
-            except StorageError:
-                raise
-            except Exception as error:
-                self._give_up([chunk], error)
+            self._tried(partial(self._finish, editor, prompt, chunk, answers), partial(list, [chunk]))
             progress.advance(chunk.count)
 
     def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk, answers: Answers) -> None:
@@ -229,23 +208,21 @@ class Runner:
 
     def _oracle(self, prompt: Prompt, answers: Answers, progress: Progress) -> None:
         """The exact answers through the inversion, judged like edits: what no editor of this generator can beat."""
-        encoder, device = self.domain.editing.encoder, self.domain.editing.device
-        pending = self._oracle_chunks(prompt)
-        if encoder is None or answers.images is None:
-            progress.advance(sum(chunk.count for chunk in pending))
-            return
-        for chunk in pending:
-            try:
-                began = clock(device)
-                with torch.inference_mode():
-                    w_plus = encoder(answers.images[chunk.rows].to(device))
-                    edited = Latents.from_w_plus(self.domain.editing.synthesis, w_plus)
-                self._judge_and_store(prompt, chunk, answers, edited, clock(device) - began)
-            except StorageError:
-                raise
-            except Exception as error:
-                self._give_up([chunk], error)
+        encoder = self.domain.editing.encoder
+        for chunk in self._oracle_chunks(prompt):
+            if encoder is not None and answers.images is not None:
+                images = answers.images[chunk.rows]
+                self._tried(partial(self._invert, encoder, images, prompt, chunk, answers), partial(list, [chunk]))
             progress.advance(chunk.count)
+
+    def _invert(
+        self, encoder: Callable[[Tensor], Tensor], images: Tensor, prompt: Prompt, chunk: Chunk, answers: Answers
+    ) -> None:
+        device = self.domain.editing.device
+        began = clock(device)
+        with torch.inference_mode():
+            edited = Latents.from_w_plus(self.domain.editing.synthesis, encoder(images.to(device)))
+        self._judge_and_store(prompt, chunk, answers, edited, clock(device) - began)
 
     def _judge_and_store(self, prompt: Prompt, chunk: Chunk, answers: Answers, edited: Latents, edit_s: float) -> None:
         """Synthesise, judge and store the edits of one chunk."""
@@ -270,6 +247,21 @@ class Runner:
             "peak_memory_mib": peak_memory_mib(),
         }
         self.store.write_chunk(chunk, rows, arrays, costs)
+
+    def _tried(self, work: Callable[[], object], failed: Callable[[], Iterable[Chunk]]) -> bool:
+        """Whether ``work`` was done; if not, the chunks of ``failed`` are given up."""
+        try:
+            work()
+        except StorageError:
+            raise
+        except Exception as error:
+            self._give_up(failed(), error)
+            return False
+        return True
+
+    def _chunks_at(self, editor: TimedEditor, prompt: Prompt, strengths: Sequence[Strength]) -> Iterator[Chunk]:
+        for strength in strengths:
+            yield from self._chunks(editor, prompt, strength)
 
     def _give_up(self, failed: Iterable[Chunk], error: Exception) -> None:
         """Record the error for each of these chunks that is not done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from reports.writers.layout import Table
 
-__all__ = ["write_figures"]
+__all__ = ["drawings", "write_figures"]
 
 FIGURES: dict[str, Callable[[Run], Figure | None]] = {
     "grid": grid_figure,
@@ -35,6 +36,20 @@ FIGURES: dict[str, Callable[[Run], Figure | None]] = {
     "runtime": runtime_figure,
     "pareto": pareto_figure,
 }
+
+
+def drawings(run: Run, tables: Sequence[Table] | None = None) -> dict[str, Callable[[], Figure | None]]:
+    """What draws each figure of a run, in ``house_style``; None is drawn where the run has nothing for it.
+
+    Args:
+        run: with at least one finished chunk.
+        tables: as ``write_figures`` takes them.
+    """
+    named, by_name = for_figures(run, frechet_tables(run, Pool(run), SetDistances()) if tables is None else tables)
+    return {
+        **{name: partial(draw, named) for name, draw in FIGURES.items()},
+        "frechet": partial(frechet_figure, named, by_name),
+    }
 
 
 def write_figures(
@@ -61,18 +76,13 @@ def write_figures(
         raise ValueError(f"{run.folder} has no finished chunk to draw; give the same `deltabench run` again.")
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
-    named, by_name = for_figures(run, frechet_tables(run, Pool(run), SetDistances()) if tables is None else tables)
-    drawings: dict[str, Callable[[Run], Figure | None]] = {
-        **FIGURES,
-        "frechet": lambda shown: frechet_figure(shown, by_name),
-    }
     paths = []
     with house_style():
-        for name, draw in drawings.items():
+        for name, draw in drawings(run, tables).items():
             for ending in ("pdf", "png"):  # of an earlier report: never beside tables of this one
                 (folder / f"{name}.{ending}").unlink(missing_ok=True)
             with attempt(f"figures/{name}", problems):
-                figure = draw(named)
+                figure = draw()
                 if figure is not None:
                     paths += save(figure, folder, name)
     return paths

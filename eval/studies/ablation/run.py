@@ -25,12 +25,12 @@ from eval.errors import UsageError
 from eval.judging.apart import check_apart
 from eval.judging.cells import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
 from eval.judging.recipes import recipes
+from eval.progress import Progress
 from eval.prompts import Prompt
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.manifest import commit
 from eval.runs.names import file_name
 from eval.runs.plan import CALIBRATION_IMAGES, SWEEP
-from eval.runs.progress import Progress
 from eval.runs.store import StorageError, Store, first_difference
 from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from eval.runs.progress import Pace, Progress, _Bar, activity, duration
+from eval.progress import Pace, Progress, _Bar, activity, duration
 
 
 def test_plain_lines_where_nobody_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = iter((107.0, 110.0))  # when 4 and 6 of 10 are made: 1.5 s an edit, what came before the first apart
-    monkeypatch.setattr("eval.runs.progress.time", SimpleNamespace(perf_counter=lambda: next(now_s)))
+    monkeypatch.setattr("eval.progress.time", SimpleNamespace(perf_counter=lambda: next(now_s)))
     with Progress(10) as progress:
         progress.describe("smile, deltaedit")
         progress.advance(4)
@@ -49,12 +49,12 @@ def test_what_is_not_known_of_an_editor_is_not_guessed() -> None:
 
 
 def test_what_takes_long_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.runs.progress.PATIENCE_S", 0.01)
+    monkeypatch.setattr("eval.progress.PATIENCE_S", 0.01)
     with activity("loading avatars"):
         time.sleep(0.2)
     with activity("loading nothing", quiet=True):
         time.sleep(0.05)
-    monkeypatch.setattr("eval.runs.progress.PATIENCE_S", 10)
+    monkeypatch.setattr("eval.progress.PATIENCE_S", 10)
     with activity("loading fast"):
         pass
     assert capsys.readouterr().err == "loading avatars …\n"
