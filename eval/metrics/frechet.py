@@ -13,17 +13,10 @@ is float64. The name of the feature network belongs to the number: ``fid`` only 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-
-from eval.metrics.root_trace import factor_trace, root_trace
-
-# What a way through the covariances may lose at most, as a share of tr Σ1 + tr Σ2; beyond it the rows' own singular
-# values decide. It is a bound: what is lost is about a hundredth.
-TOLERANCE = 1e-10
-EXTRAPOLATION_SIZES = 6  # subset sizes of the fit to infinity, evenly spaced in 1/N between N/4 and N
 
 
 def frechet_distance(x: Any, y: Any) -> float:
@@ -65,10 +58,7 @@ def frechet_from_statistics(
         At least 0.
     """
     trace = float(np.trace(covariance1) + np.trace(covariance2))
-    nuclear = _nuclear_norm(covariance1, covariance2, trace)
-    if nuclear is None:
-        nuclear = _singular_value_sum(_root(covariance1) @ _root(covariance2).T)
-    return _combine(mean1 - mean2, trace, nuclear)
+    return _combine(mean1 - mean2, trace, _singular_value_sum(_factor(covariance1) @ _factor(covariance2).T))
 
 
 def frechet_floor(
@@ -99,54 +89,6 @@ def frechet_floor(
         size = min(map(len, sides))
         values.append(frechet_distance(real[sides[0][:size]], real[sides[1][:size]]) * size / n)
     return float(np.mean(values))
-
-
-@dataclass(frozen=True)
-class Extrapolation:
-    """Distances at several sizes and the line through them against 1/N (FID∞, Chong & Forsyth 2020, arXiv 1911.07023).
-
-    Attributes:
-        limit: value of the line at 1/N = 0. Noise can make it slightly negative for equal distributions.
-        sizes: N of each point.
-        distances: distance of each point.
-    """
-
-    limit: float
-    sizes: tuple[int, ...]
-    distances: tuple[float, ...]
-
-
-def frechet_extrapolated(x: Any, y: Any, rng: np.random.Generator, sizes: Sequence[int] | None = None) -> Extrapolation:
-    """Distance at several N and its extrapolation to infinitely many images.
-
-    Args:
-        x: [n, D].
-        y: [m, D].
-        rng: draws the subsets, without replacement.
-        sizes: at least two different N, each at least 2 and at most min(n, m); default six from N/4 to N.
-
-    Returns:
-        The points and their limit; the limit is NaN and there are no points where n or m is below 8.
-
-    Raises:
-        ValueError: a size that is not allowed.
-    """
-    x, y = checked(x, y)
-    largest = min(len(x), len(y))
-    if sizes is None:
-        if largest < 8:
-            return Extrapolation(float("nan"), (), ())
-        sizes = [round(largest / share) for share in np.linspace(4, 1, EXTRAPOLATION_SIZES)]
-    if len(set(sizes)) < 2 or min(sizes) < 2 or max(sizes) > largest:
-        raise ValueError(
-            f"The 'sizes' parameter of frechet_extrapolated must be two or more sizes in [2, {largest}]. "
-            f"Got {list(sizes)} instead."
-        )
-    distances = [
-        frechet_distance(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]]) for size in sizes
-    ]
-    _, limit = np.polyfit(1 / np.asarray(sizes, dtype=np.float64), distances, 1)
-    return Extrapolation(float(limit), tuple(sizes), tuple(distances))
 
 
 def checked(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -191,10 +133,6 @@ def reduced(rows: np.ndarray) -> np.ndarray:
 def distance_of_rows(mean1: np.ndarray, a: np.ndarray, mean2: np.ndarray, b: np.ndarray) -> float:
     """Distance from means [D] and rows with AᵀA, BᵀB the covariances, as ``scaled`` gives them."""
     trace = float(np.vdot(a, a) + np.vdot(b, b))
-    if min(len(a), len(b)) > a.shape[1]:
-        nuclear = _nuclear_norm(a.T @ a, b.T @ b, trace)
-        if nuclear is not None:
-            return _combine(mean1 - mean2, trace, nuclear)
     return _combine(mean1 - mean2, trace, _singular_value_sum(reduced(a) @ reduced(b).T))
 
 
@@ -203,21 +141,14 @@ def _combine(difference: np.ndarray, trace: float, nuclear: float) -> float:
     return max(float(difference @ difference) + trace - 2 * nuclear, 0.0)
 
 
-def _nuclear_norm(covariance1: np.ndarray, covariance2: np.ndarray, trace: float) -> float | None:
-    """By the fastest way whose error is bounded by TOLERANCE; none where covariances are too inexact."""
-    for way in (root_trace, factor_trace):
-        nuclear, error = way(covariance1, covariance2, TOLERANCE * trace)
-        if error <= TOLERANCE * trace:
-            return nuclear
-    return None
-
-
 def _singular_value_sum(matrix: np.ndarray) -> float:
     return float(np.linalg.svd(matrix, compute_uv=False).sum())
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """F with FᵀF = Σ, also where Σ is singular."""
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """F with FᵀF = Σ: Cholesky's, or from the eigenvalues where Σ is singular to working precision."""
+    with suppress(np.linalg.LinAlgError):
+        return np.asarray(np.linalg.cholesky(covariance).T)
     values, vectors = np.linalg.eigh(covariance)
     root: np.ndarray = np.sqrt(values.clip(min=0))[:, None] * vectors.T
     return root

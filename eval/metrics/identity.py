@@ -20,27 +20,6 @@ def identity_similarity(first: Tensor, second: Tensor) -> Tensor:
     return F.cosine_similarity(first, second, dim=1).clamp(-1, 1)
 
 
-def share_of_ceiling(similarity: float, floor: float, ceiling: float) -> float:
-    """Similarity on the scale of the network: 0 = two different persons, 1 = two pictures of the same person.
-
-    Cosines of different networks cannot be compared; these shares can, roughly. Values outside [0, 1] are possible.
-
-    Args:
-        similarity: cosine.
-        floor: mean cosine of two different persons.
-        ceiling: mean cosine of two pictures of one person.
-
-    Raises:
-        ValueError: the ceiling is not above the floor.
-
-    >>> share_of_ceiling(0.5, 0.2, 0.8)
-    0.5
-    """
-    if ceiling <= floor:
-        raise ValueError(f"The identity ceiling must be above the floor {floor:g}. Got {ceiling:g} instead.")
-    return round((similarity - floor) / (ceiling - floor), 12)
-
-
 def floor_and_ceiling(embeddings: Tensor, persons: Tensor) -> tuple[float, float]:
     """Mean cosine over all pairs of different persons, and over all pairs of pictures of one person.
 

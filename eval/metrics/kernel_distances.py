@@ -106,24 +106,6 @@ Unbiased. The released code keeps the diagonals (biased, always positive): 1000Â
 """
 
 
-def kid_subsets(x: Any, y: Any, count: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
-    """KID as most papers print it: mean and standard deviation over random subsets of ``size`` rows of each side.
-
-    The deviation describes subsets of that size; it is no standard error of the mean.
-
-    Raises:
-        ValueError: ``size`` is larger than a side, or as for ``kid``.
-    """
-    x, y = checked(x, y)
-    if size > min(len(x), len(y)):
-        raise ValueError(
-            f"The 'size' parameter of kid_subsets must be at most {min(len(x), len(y))}, the rows that there are. "
-            f"Got {size} instead."
-        )
-    values = [kid(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]]) for _ in range(count)]
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if count > 1 else float("nan")
-
-
 def _labels(
     n: int, m: int, groups_x: Sequence[Any] | None, groups_y: Sequence[Any] | None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,11 +7,12 @@ perfect editor scores 0, and what two samples of *different* persons score at th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eval.metrics.frechet import EXTRAPOLATION_SIZES, Extrapolation, checked, frechet_distance, frechet_floor
+from eval.metrics.frechet import checked, frechet_distance, frechet_floor
 from eval.metrics.frechet_bootstrap import frechet_interval
 from eval.metrics.kernel_distances import KernelDistance, cmmd, kid
 
@@ -19,6 +20,22 @@ SEED = 0  # same cells, same draws
 DRAWS = 1000
 REPEATS = 4  # subsets of each size below all persons, whose distances are averaged
 FEWEST_PERSONS = 8  # for a fit against 1/N
+EXTRAPOLATION_SIZES = 6  # subset sizes of the fit to infinity, evenly spaced in 1/N between N/4 and N
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Distances at several sizes and the line through them against 1/N (FID∞, Chong & Forsyth 2020, arXiv 1911.07023).
+
+    Attributes:
+        limit: value of the line at 1/N = 0. Noise can make it slightly negative for equal distributions.
+        sizes: N of each point.
+        distances: distance of each point.
+    """
+
+    limit: float
+    sizes: tuple[int, ...]
+    distances: tuple[float, ...]
 
 
 class SetDistances:
@@ -75,8 +92,8 @@ def paired_extrapolation(x: Any, y: Any, persons: Sequence[Any], rng: np.random.
     """Fréchet distance at several N and its extrapolation to infinitely many persons, for two sets of the same persons.
 
     Subsets hold all rows of some persons, on both sides: smaller sets then differ from the whole in their size alone.
-    ``frechet_extrapolated`` would set different persons against each other in small subsets and the same ones in the
-    whole, and its line would be too steep.
+    Rows drawn one by one would set different persons against each other in small subsets and the same ones in the
+    whole, and the line would be too steep.
 
     Args:
         x: [N, D].

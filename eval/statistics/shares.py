@@ -156,7 +156,9 @@ def _distances(values: np.ndarray, mean: float, noise: float, tail: float) -> tu
     # Satterthwaite 1946: the noise of cells is known well, the differences of clusters are known from G - 1.
     freedom = (len(counts) - 1) / max(between, LITTLE) ** 2
     # Hits and misses of these means would vary within clusters by this much.
-    binary = float((shares * (1 - shares) * counts).sum() / max((counts - 1).sum(), 1.0)) or mean * (1 - mean)
+    repeated = (counts - 1).sum()
+    binary = float((shares * (1 - shares) * counts).sum() / repeated) if repeated else 0.0
+    binary = binary or mean * (1 - mean)
     trials = counts / np.clip(noise / binary, LITTLE, 1.0)
     ends = np.array(
         [

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from eval.metrics.frechet import (
     frechet_distance,
-    frechet_extrapolated,
     frechet_floor,
     frechet_from_statistics,
 )
@@ -69,7 +68,7 @@ def test_statistics_of_singular_covariances():
 
 @pytest.mark.parametrize("decay", [0.0, 1.2])
 def test_many_dimensions_equal_scipy_from_features_and_from_statistics(decay):
-    """Large enough for sums over shifts; a flat spectrum and one that falls as Inception's."""
+    """A flat spectrum and one that falls as Inception's."""
     rng = np.random.default_rng(18)
     spread = np.arange(1, 301) ** -decay
     turn = np.linalg.qr(rng.standard_normal((300, 300)))[0]
@@ -80,6 +79,23 @@ def test_many_dimensions_equal_scipy_from_features_and_from_statistics(decay):
     assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
     assert frechet_from_statistics(mean1, covariance1, mean2, covariance2) == pytest.approx(expected, rel=1e-6)
     assert frechet_distance(x, x) <= 1e-9 * np.trace(covariance1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_statistics_equal_roots_by_eigenvalues(seed, decay):
+    """The other way to factors: Σ = V diag(λ) Vᵀ, F = diag(√λ) Vᵀ; also where the scales differ by 10⁸."""
+    rng = np.random.default_rng(seed)
+    spread, scale = np.arange(1, 81) ** -decay, 10.0 ** rng.uniform(-4, 4)
+    covariances = [np.cov(rng.standard_normal((160, 80)) * spread, rowvar=False) * s for s in (scale, 1.0)]
+    roots = []
+    for matrix in covariances:
+        values, vectors = np.linalg.eigh(matrix)
+        roots.append(np.sqrt(values.clip(min=0))[:, None] * vectors.T)
+    traces = sum(np.trace(matrix) for matrix in covariances)
+    expected = traces - 2 * np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
+    found = frechet_from_statistics(np.zeros(80), covariances[0], np.zeros(80), covariances[1])
+    assert found == pytest.approx(expected, abs=1e-10 * traces)
 
 
 def test_fewer_images_than_dimensions_is_exact_and_silent():
@@ -172,27 +188,6 @@ def test_floor_keeps_groups_on_one_side():
 
 def test_floor_of_three_images_is_not_known():
     assert np.isnan(frechet_floor(features(15, 3, 4), 2, np.random.default_rng(0)))
-
-
-def test_extrapolation_removes_the_bias():
-    """Means apart by 1 in one of 12 directions of unit variance: the true distance is 1."""
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((2, 1500, 12))
-    y[:, 0] += 1
-    line = frechet_extrapolated(x, y, rng)
-    assert line.sizes[0] == 375
-    assert line.sizes[-1] == 1500
-    assert line.distances[0] > line.distances[-1] > line.limit
-    assert line.limit == pytest.approx(1.0, abs=0.1)
-
-
-def test_extrapolation_of_few_images_is_not_known():
-    assert np.isnan(frechet_extrapolated(features(16, 7, 2), features(17, 7, 2), np.random.default_rng(0)).limit)
-
-
-def test_extrapolation_refuses_sizes():
-    with pytest.raises(ValueError, match="'sizes' parameter"):
-        frechet_extrapolated(features(16, 9, 2), features(17, 9, 2), np.random.default_rng(0), [4, 10])
 
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "data" / "clip_embeddings" / "celeba"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval.metrics.identity import floor_and_ceiling, identity_similarity, share_of_ceiling
+from eval.metrics.identity import floor_and_ceiling, identity_similarity
 
 
 def test_is_the_cosine():
@@ -17,17 +17,6 @@ def test_of_opposite_and_equal_embeddings():
     x = torch.tensor([[3.0, 4.0]])
     assert identity_similarity(x, 2 * x).item() == pytest.approx(1)
     assert identity_similarity(x, -x).item() == pytest.approx(-1)
-
-
-def test_share_of_ceiling():
-    assert share_of_ceiling(0.1, 0.1, 0.9) == 0
-    assert share_of_ceiling(0.9, 0.1, 0.9) == 1
-    assert share_of_ceiling(0.0, 0.1, 0.9) == pytest.approx(-0.125)
-
-
-def test_ceiling_below_the_floor_is_refused():
-    with pytest.raises(ValueError, match="above the floor"):
-        share_of_ceiling(0.5, 0.5, 0.5)
 
 
 def test_floor_and_ceiling_are_means_over_pairs():

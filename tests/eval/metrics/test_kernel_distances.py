@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eval.metrics import kernel_distances
-from eval.metrics.kernel_distances import cmmd, kid, kid_subsets
+from eval.metrics.kernel_distances import cmmd, kid
 
 
 def by_loops(x, y, kernel):
@@ -71,19 +71,6 @@ def test_unbiased_for_equal_distributions():
     values = [kid(*rng.standard_normal((2, 20, 4))) for _ in range(200)]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(200)
     assert min(values) < 0 < max(values)
-
-
-def test_one_subset_of_everything_is_the_whole(sets):
-    x, y = sets[0][:9], sets[1]
-    mean, deviation = kid_subsets(x, y, 3, 9, np.random.default_rng(0))
-    assert mean == pytest.approx(by_loops(x, y, lambda a, b: (a @ b / 5 + 1) ** 3), rel=1e-10)
-    assert deviation == pytest.approx(0, abs=1e-12)
-    assert np.isnan(kid_subsets(x, y, 1, 9, np.random.default_rng(0))[1])
-
-
-def test_subsets_larger_than_a_set_are_refused(sets):
-    with pytest.raises(ValueError, match="at most 9"):
-        kid_subsets(*sets, 2, 10, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("distance", [kid, cmmd])
