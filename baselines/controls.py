@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -24,7 +25,7 @@ from torch.nn import functional as F
 from baselines.styleclip_global import StyleClipGlobal
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import check, number, parameter, whole
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import TextPrompt
 
@@ -93,14 +94,9 @@ def _generator(text: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
+@dataclass(eq=False)
 class RandomDirection:
-    """The editor ``random-direction``.
-
-    Args:
-        norm: length of the step at strength 1, or ``styleclip-global`` for the length that this editor takes for the
-            same prompt with its defaults.
-        seed: of the directions.
-    """
+    """The editor ``random-direction``."""
 
     name: ClassVar[str] = "random-direction"
     space: ClassVar[str] = "S"
@@ -108,9 +104,12 @@ class RandomDirection:
     paper: ClassVar[str] = "control"
     version: ClassVar[int] = 2  # 1 had one direction per prompt
 
-    def __init__(self, norm: float | str = "styleclip-global", seed: int = 0) -> None:
-        self.norm = norm
-        self.seed = seed
+    norm: float | str = parameter(
+        StyleClipGlobal.name,
+        number(0).or_else(StyleClipGlobal.name),
+        "length of the step at strength 1; styleclip-global: the length of that editor's step for the same prompt",
+    )
+    seed: int = parameter(0, whole(0), "seed of the directions")
 
     def prepare(self, domain: EditingDomain) -> None:
         """Get the channels' means and standard deviations.
@@ -118,9 +117,7 @@ class RandomDirection:
         Raises:
             ValueError: a hyper-parameter that is not allowed.
         """
-        right = self.norm == StyleClipGlobal.name or is_number(self.norm, 0)
-        require(right, self, "norm", f"a number, 0 or more, or '{StyleClipGlobal.name}'")
-        require(is_count(self.seed, 0), self, "seed", "a whole number, 0 or more")
+        check(self)
         self._example = StyleClipGlobal()
         self._example.prepare(domain)
         self.prepare_cost_s = self._example.prepare_cost_s

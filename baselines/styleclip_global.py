@@ -11,6 +11,7 @@ So α counts standard deviations of the most relevant channel. The same Δs for 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import check, number, parameter, true_or_false, whole
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import TextPrompt, text_delta
 
@@ -62,16 +63,9 @@ def global_direction(relevance: Tensor, std: Tensor, delta: Tensor, beta: float)
     return std * kept / kept.abs().max().clamp(min=torch.finfo(kept.dtype).tiny)
 
 
+@dataclass(eq=False)
 class StyleClipGlobal:
     """The editor ``styleclip-global``.
-
-    Args:
-        beta: β, or ``auto`` for the released interface's rule.
-        alpha: α at strength 1 (4.1 in the released notebook, 3 in the interface).
-        automatic_channels: β ``auto`` leaves more than these (20 for ffhq, 100 for others in the released interface).
-        templates: average texts over the 79 templates.
-        relevance_images: images that R_s is averaged over.
-        relevance_statistics: samples behind the channels' mean and standard deviation; 100,000 as released.
 
     Attributes:
         prepare_cost_s: seconds that R_s cost where it was computed; after ``prepare``.
@@ -82,21 +76,18 @@ class StyleClipGlobal:
     knob: ClassVar[str] = "s + strength · α · Δs"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (global direction), ICCV 2021, arXiv 2103.17249"
 
-    def __init__(
-        self,
-        beta: float | str = 0.15,
-        alpha: float = 4.1,
-        automatic_channels: int = 20,
-        templates: bool = True,
-        relevance_images: int = 16,
-        relevance_statistics: int = 10_000,
-    ) -> None:
-        self.beta = beta
-        self.alpha = alpha
-        self.automatic_channels = automatic_channels
-        self.templates = templates
-        self.relevance_images = relevance_images
-        self.relevance_statistics = relevance_statistics
+    beta: float | str = parameter(
+        0.15, number(0, 1).or_else("auto"), "β, below which a channel stays; auto: the rule of the released interface"
+    )
+    alpha: float = parameter(4.1, number(), "α at strength 1 (4.1 in the released notebook, 3 in the interface)")
+    automatic_channels: int = parameter(
+        20, whole(0), "β auto leaves more channels than these (released: 20 for ffhq, 100 for the others)"
+    )
+    templates: bool = parameter(True, true_or_false(), "average texts over the 79 templates")
+    relevance_images: int = parameter(16, whole(), "images that R_s is averaged over")
+    relevance_statistics: int = parameter(
+        10_000, whole(), "samples behind the channels' mean and standard deviation (released: 100,000)"
+    )
 
     def prepare(self, domain: EditingDomain) -> None:
         """Get R_s, from the domain's artefacts or by computing it.
@@ -104,7 +95,7 @@ class StyleClipGlobal:
         Raises:
             ValueError: a hyper-parameter that is not allowed.
         """
-        self._validate()
+        check(self)
         self._domain = domain
         artefact = domain_relevance(domain, self.relevance_images, self.relevance_statistics)
         self.prepare_cost_s = artefact.cost_s
@@ -131,12 +122,3 @@ class StyleClipGlobal:
         """Edited codes of a batch; strength 1 is the published α."""
         with torch.inference_mode():
             return latents.with_s(latents.s + strength * self.step(prompt))
-
-    def _validate(self) -> None:
-        right = self.beta == "auto" or is_number(self.beta, 0, 1)
-        require(right, self, "beta", "a number from 0 to 1, or 'auto'")
-        require(is_number(self.alpha, -1e6), self, "alpha", "a finite number")
-        require(is_count(self.automatic_channels, 0), self, "automatic_channels", "a whole number, 0 or more")
-        for name in ("relevance_images", "relevance_statistics"):
-            require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
-        require(isinstance(self.templates, bool), self, "templates", "true or false")

@@ -15,8 +15,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import MISSING, asdict, dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,20 @@ from baselines.objectives import clip_distance, gradients, identity_distance, ne
 from baselines.ranger import Ranger
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import (
+    Rule,
+    check,
+    keyed,
+    number,
+    of_preset,
+    one_of,
+    parameter,
+    positive,
+    require,
+    settled,
+    true_or_false,
+    whole,
+)
 from deltaedit.precision import autocast
 from deltaedit.text import TextPrompt
 
@@ -38,31 +51,32 @@ VALIDATION_IMAGES = 200
 
 @dataclass(frozen=True)
 class Training:
-    """How a mapper is trained.
+    """How a mapper is trained."""
 
-    Attributes:
-        steps: of the optimiser.
-        batch: codes a step.
-        optimizer: ``ranger`` or ``adam``.
-        learning_rate: at the start; every layer has a multiplier of 0.01, so 0.5 is 0.005 in effect.
-        schedule: ``constant`` or ``cosine`` (down to 0 at the last step).
-        images: codes to learn from.
-        validate_every: steps between two validations, whose best weights are kept; 0 keeps the last weights.
-        precision: of generator, CLIP and identity network: ``float32``, or ``bfloat16`` where the hardware has it.
-        normalise: what PixelNorm averages over in W+: ``rows`` of a level or ``channels`` of a row.
-        lambda_l2: weight of the mean squared offset.
-    """
-
-    steps: int
-    batch: int
-    optimizer: str
-    learning_rate: float
-    schedule: str
-    images: int
-    validate_every: int
-    precision: str
-    normalise: str
-    lambda_l2: float
+    steps: int = parameter(MISSING, whole(), "steps of the optimizer")
+    batch: int = parameter(MISSING, whole(), "codes in a step")
+    optimizer: str = parameter(MISSING, one_of(("ranger", "adam")), "what takes the steps")
+    learning_rate: float = parameter(
+        MISSING, positive(), "learning rate at the start; every layer multiplies it by 0.01, so 0.5 is 0.005 in effect"
+    )
+    schedule: str = parameter(MISSING, one_of(("constant", "cosine")), "cosine: down to 0 at the last step")
+    images: int = parameter(MISSING, whole(), "codes to learn from")
+    validate_every: int = parameter(
+        MISSING, whole(0), "steps between two validations, whose best weights are kept; 0 keeps the last weights"
+    )
+    precision: str = parameter(
+        MISSING,
+        one_of(("float32", "bfloat16")),
+        "precision of generator, CLIP and identity network; bfloat16 only where the hardware has it",
+    )
+    normalise: str = parameter(
+        MISSING,
+        one_of(("rows", "channels")),
+        "PixelNorm over the rows of a level as released, or the channels of a row",
+    )
+    lambda_l2: float = parameter(
+        MISSING, number(0), "weight of the mean squared offset (in S: the sum of the convolutions' means, as released)"
+    )
 
 
 # "small" is ours: the published training takes 10 hours on a GPU; a 64 px generator with a small CLIP needs far less.
@@ -73,37 +87,11 @@ PRESETS = {
     "published": Training(50_000, 2, "ranger", 0.5, "constant", 5_000, 2_000, "float32", "rows", 0.8),
     "small": Training(400, 16, "adam", 0.5, "cosine", 2_048, 0, "bfloat16", "channels", 0.2),
 }
-CHOICES = {
-    "variant": ("w+", "single", "s"),
-    "normalise": ("rows", "channels"),
-    "preset": ("auto", *PRESETS),
-    "optimizer": ("ranger", "adam"),
-    "schedule": ("constant", "cosine"),
-    "precision": ("float32", "bfloat16"),
-}
 
 
+@dataclass(eq=False)
 class StyleClipMapper:
     """Trains one small network per prompt that moves W+ (or S).
-
-    Args:
-        variant: ``w+`` (levels), ``single`` or ``s``.
-        no_fine: leave the fine level as it is, for prompts that should not change colours.
-        no_fine_prompts: names of prompts to do that for, joined by ``+``.
-        lambda_clip: weight of the CLIP term.
-        lambda_id: of the identity term.
-        preset: ``published``, ``small``, or ``auto``: published for generators from 256 px up, small below.
-        steps: this and the next eight: instead of the preset's; see ``Training``.
-        batch: codes a step.
-        optimizer: ``ranger`` or ``adam``.
-        learning_rate: at the start.
-        schedule: ``constant`` or ``cosine``.
-        images: codes to learn from.
-        precision: ``float32``, or ``bfloat16`` where the hardware has it.
-        normalise: PixelNorm over the ``rows`` of a level as released, or over the ``channels`` of a row.
-        lambda_l2: of the mean squared offset (in S: the sum over the convolutions of their means, as released).
-        training_seed: of the first weights, the codes and their order; not ``seed``, for a run's other seeds share the
-            trained mappers.
 
     Attributes:
         training: how mappers are trained here; after ``prepare``.
@@ -114,41 +102,38 @@ class StyleClipMapper:
     knob: ClassVar[str] = "w + strength · 0.1 · M(w)"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent mapper), ICCV 2021, arXiv 2103.17249"
 
-    def __init__(
-        self,
-        variant: Literal["w+", "single", "s"] = "w+",
-        no_fine: bool = False,
-        no_fine_prompts: str = "",
-        lambda_clip: float = 1.0,
-        lambda_id: float = 0.1,
-        preset: Literal["auto", "published", "small"] = "auto",
-        steps: int | None = None,
-        batch: int | None = None,
-        optimizer: Literal["ranger", "adam"] | None = None,
-        learning_rate: float | None = None,
-        schedule: Literal["constant", "cosine"] | None = None,
-        images: int | None = None,
-        precision: Literal["float32", "bfloat16"] | None = None,
-        normalise: Literal["rows", "channels"] | None = None,
-        lambda_l2: float | None = None,
-        training_seed: int = 0,
-    ) -> None:
-        self.variant = variant
-        self.no_fine = no_fine
-        self.no_fine_prompts = no_fine_prompts
-        self.normalise = normalise
-        self.lambda_clip = lambda_clip
-        self.lambda_id = lambda_id
-        self.lambda_l2 = lambda_l2
-        self.preset = preset
-        self.steps = steps
-        self.batch = batch
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.images = images
-        self.precision = precision
-        self.training_seed = training_seed
+    variant: Literal["w+", "single", "s"] = parameter(
+        "w+",
+        one_of(("w+", "single", "s")),
+        "w+: a mapper for each level; single: one for all rows; s: styles",
+        "variant",
+    )
+    no_fine: bool = parameter(
+        False, true_or_false(), "leave the fine level as it is, for prompts that should not change colours"
+    )
+    no_fine_prompts: str = parameter(
+        "", Rule("a text", lambda got: isinstance(got, str)), "names of prompts to do that for, joined by +"
+    )
+    lambda_clip: float = parameter(1.0, number(0), "weight of the CLIP term", "lambda_clip")
+    lambda_id: float = parameter(0.1, number(0), "weight of the identity term", "lambda_id")
+    preset: Literal["auto", "published", "small"] = parameter(
+        "auto", one_of(("auto", *PRESETS)), "auto: published for generators from 256 px up, small below"
+    )
+    steps: int | None = of_preset(Training, "steps")
+    batch: int | None = of_preset(Training, "batch")
+    optimizer: Literal["ranger", "adam"] | None = of_preset(Training, "optimizer")
+    learning_rate: float | None = of_preset(Training, "learning_rate")
+    schedule: Literal["constant", "cosine"] | None = of_preset(Training, "schedule")
+    images: int | None = of_preset(Training, "images")
+    precision: Literal["float32", "bfloat16"] | None = of_preset(Training, "precision")
+    normalise: Literal["rows", "channels"] | None = of_preset(Training, "normalise")
+    lambda_l2: float | None = of_preset(Training, "lambda_l2")
+    training_seed: int = parameter(
+        0,
+        whole(0),
+        "seed of the first weights, the codes and their order; a run's other seeds share the trained mappers",
+        "seed",
+    )
 
     def prepare(self, domain: EditingDomain) -> None:
         """Settle how mappers are trained here.
@@ -156,11 +141,8 @@ class StyleClipMapper:
         Raises:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
-        self._validate()
-        published = PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")]
-        own: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Training)}
-        given = {name: value for name, value in own.items() if value is not None}
-        self.training: Training = replace(published, **given)
+        check(self)
+        self.training = settled(self, PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")])
         require(self.training.images >= self.training.batch, self.training, "images", "at least the batch")
         self._identity = needed_identity(domain, self.name, self.lambda_id)
         self._domain = domain
@@ -169,10 +151,9 @@ class StyleClipMapper:
 
     def fit(self, prompt: TextPrompt) -> None:
         """Get the mapper of the prompt, from the domain's artefacts or by training it."""
-        names = ("variant", "lambda_clip", "lambda_id")
         fine = not (self.no_fine or prompt.name in self.no_fine_prompts.split("+"))
         key: dict[str, object] = {"domain": self._domain.fingerprint, "text": prompt.target, "fine": fine}
-        key |= {name: getattr(self, name) for name in names} | {"seed": self.training_seed} | asdict(self.training)
+        key |= keyed(self) | asdict(self.training)
         mapper = self._network(fine)
         artefact = self._domain.artefacts.get(self.name, key, lambda: self._train(mapper, prompt.target))
         mapper.load_state_dict(artefact.tensors)
@@ -295,23 +276,6 @@ class StyleClipMapper:
                 features.append(self._identity(domain.synthesis(w_plus[rows])).float())
         sources = torch.cat(features) if features else w_plus.new_zeros(count, 1)
         return Latents.from_w_plus(domain.synthesis, w_plus), sources
-
-    def _validate(self) -> None:
-        for name, allowed in CHOICES.items():
-            value = getattr(self, name)
-            optional = name in Training.__dataclass_fields__ and value is None
-            require(optional or value in allowed, self, name, f"one of {', '.join(allowed)}")
-        for name in ("lambda_clip", "lambda_id"):
-            require(is_number(getattr(self, name), 0), self, name, "a number, 0 or more")
-        l2 = self.lambda_l2
-        require(l2 is None or is_number(l2, 0), self, "lambda_l2", "a number, 0 or more, or none")
-        for name in ("steps", "batch", "images"):
-            value = getattr(self, name)
-            require(value is None or is_count(value), self, name, "a whole number, 1 or more, or none")
-        rate = self.learning_rate
-        require(rate is None or is_number(rate, 1e-9), self, "learning_rate", "a number above 0, or none")
-        require(is_count(self.training_seed, 0), self, "training_seed", "a whole number, 0 or more")
-        require(isinstance(self.no_fine, bool), self, "no_fine", "true or false")
 
 
 def _weights(mapper: nn.Module) -> dict[str, Tensor]:

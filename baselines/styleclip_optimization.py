@@ -10,7 +10,7 @@ costs the whole optimisation. Strength multiplies the offset found: w' = w_s + s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -25,57 +25,40 @@ from baselines.objectives import (
 )
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the two published ways to run it differ in.
+    """What the two published ways to run it differ in."""
 
-    Attributes:
-        steps: of Adam.
-        lambda_l2: weight of the *sum* of squares over all of W+.
-        lambda_id: weight of the identity term.
-    """
-
-    steps: int
-    lambda_l2: float
-    lambda_id: float
+    steps: int = parameter(MISSING, whole(), "Adam's steps")
+    lambda_l2: float = parameter(MISSING, number(0), "weight of the sum of squares over all of W+")
+    lambda_id: float = parameter(MISSING, number(0), "weight of the identity term; 0 leaves it out")
 
 
 PRESETS = {"cli": Setting(300, 0.008, 0.0), "colab": Setting(40, 0.008, 0.005)}
 
 
+@dataclass(eq=False)
 class StyleClipOptimization(PerImageOptimizer):
-    """Optimises the W+ code of every image apart.
-
-    Args:
-        preset: ``cli``: the defaults of the released script; ``colab``: those of the authors' notebook; ``auto``: cli
-            for generators from 256 px up, colab below, where its 40 steps edit as strongly as 300.
-        steps: instead of the preset's.
-        lambda_l2: instead of the preset's.
-        lambda_id: instead of the preset's; 0 leaves the identity term out.
-        learning_rate: peak of the ramped rate.
-    """
+    """Optimizes the W+ code of every image apart."""
 
     name: ClassVar[str] = "styleclip-optimization"
     space: ClassVar[str] = "W+"
     knob: ClassVar[str] = "w + strength · (w* - w)"
     paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent optimisation), ICCV 2021, arXiv 2103.17249"
 
-    def __init__(
-        self,
-        preset: Literal["auto", "cli", "colab"] = "auto",
-        steps: int | None = None,
-        lambda_l2: float | None = None,
-        lambda_id: float | None = None,
-        learning_rate: float = 0.1,
-    ) -> None:
-        self.preset = preset
-        self.steps = steps
-        self.lambda_l2 = lambda_l2
-        self.lambda_id = lambda_id
-        self.learning_rate = learning_rate
+    preset: Literal["auto", "cli", "colab"] = parameter(
+        "auto",
+        one_of(("auto", *PRESETS)),
+        "cli: the defaults of the released script; colab: those of the authors' notebook; auto: cli for generators "
+        "from 256 px up, colab below, where its 40 steps edit as strongly as 300",
+    )
+    steps: int | None = of_preset(Setting, "steps")
+    lambda_l2: float | None = of_preset(Setting, "lambda_l2")
+    lambda_id: float | None = of_preset(Setting, "lambda_id")
+    learning_rate: float = parameter(0.1, positive(), "Adam's learning rate at the peak of its ramp")
 
     def prepare(self, domain: EditingDomain) -> None:
         """Nothing is computed per generator.
@@ -83,13 +66,8 @@ class StyleClipOptimization(PerImageOptimizer):
         Raises:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
-        self._validate()
-        published = PRESETS[preset_name(self.preset, domain.synthesis, "cli", "colab")]
-        self._setting = Setting(
-            published.steps if self.steps is None else self.steps,
-            published.lambda_l2 if self.lambda_l2 is None else self.lambda_l2,
-            published.lambda_id if self.lambda_id is None else self.lambda_id,
-        )
+        check(self)
+        self._setting = settled(self, PRESETS[preset_name(self.preset, domain.synthesis, "cli", "colab")])
         self._identity = needed_identity(domain, self.name, self._setting.lambda_id)
         self.start_with(domain)
 
@@ -124,14 +102,6 @@ class StyleClipOptimization(PerImageOptimizer):
         if self._identity is not None and sources is not None:
             loss = loss + self._setting.lambda_id * identity_distance(self._identity(images), sources)
         return loss
-
-    def _validate(self) -> None:
-        require(self.preset in ("auto", *PRESETS), self, "preset", f"one of auto, {', '.join(PRESETS)}")
-        require(self.steps is None or is_count(self.steps), self, "steps", "a whole number, 1 or more, or none")
-        for name in ("lambda_l2", "lambda_id"):
-            value = getattr(self, name)
-            require(value is None or is_number(value, 0), self, name, "a number, 0 or more, or none")
-        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
 
     def _source_identities(self, start: Tensor) -> Tensor | None:
         if self._identity is None:

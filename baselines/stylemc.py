@@ -9,7 +9,7 @@ then set to 0. Every image gets the same direction: s' = s + strength · power �
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import check, keyed, number, of_preset, one_of, parameter, positive, settled, whole
 from deltaedit.text import TextPrompt
 
 IDENTITY_WEIGHTS = {"high": 2.0, "medium": 0.5, "low": 0.1, "none": 0.0}
@@ -27,15 +27,19 @@ BATCHES_PER_STEP = 2
 
 @dataclass(frozen=True)
 class Setting:
-    """What the presets differ in.
+    """What the presets differ in."""
 
-    Attributes:
-        identity_power: of ``IDENTITY_WEIGHTS``.
-        power: what the direction is multiplied by at strength 1.
-    """
-
-    identity_power: str
-    power: float
+    identity_power: str = parameter(
+        MISSING,
+        one_of(tuple(IDENTITY_WEIGHTS)),
+        "weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0",
+    )
+    power: float = parameter(
+        MISSING,
+        number(),
+        "what the direction is multiplied by at strength 1; 10 in the authors' demo, up to 50 in their README; "
+        "1 is the direction that the losses looked at",
+    )
 
 
 # "small" is ours. A power of 10 moves styles ten times as far as the losses ever looked, which the styles of a 64 px
@@ -43,52 +47,31 @@ class Setting:
 PRESETS = {"published": Setting("high", 10.0), "small": Setting("low", 1.0)}
 
 
+@dataclass(eq=False)
 class StyleMC:
-    """Learns one direction in S per prompt on a few images.
-
-    Args:
-        preset: ``published``, ``small``, or ``auto``: published for generators from 256 px up, small below.
-        identity_power: weight of the identity term by the released names: high 2, medium 0.5, low 0.1, none 0; auto:
-            the preset's.
-        power: instead of the preset's: what the direction is multiplied by at strength 1; 10 in the authors' demo, up
-            to 50 in their README; 1 is the direction that the losses looked at.
-        images: to learn on (129 in the README).
-        batch: images a gradient is summed over, twice a step.
-        learning_rate: of the gradient descent.
-        first_px: side of the first layers that may change, in pixels.
-        last_px: side of the last.
-        resolution: largest side of the pictures that the losses look at, in pixels.
-        training_seed: of the images to learn on; not ``seed``, for a run's other seeds share the learnt directions.
-    """
+    """Learns one direction in S per prompt on a few images."""
 
     name: ClassVar[str] = "stylemc"
     space: ClassVar[str] = "S"
     knob: ClassVar[str] = "s + strength · power · Δs"
     paper: ClassVar[str] = "Kocasari et al., StyleMC, WACV 2022, arXiv 2112.08493"
 
-    def __init__(
-        self,
-        preset: Literal["auto", "published", "small"] = "auto",
-        identity_power: Literal["auto", "high", "medium", "low", "none"] = "auto",
-        power: float | None = None,
-        images: int = 129,
-        batch: int = 4,
-        learning_rate: float = 5.0,
-        first_px: int = 8,
-        last_px: int = 64,
-        resolution: int = 256,
-        training_seed: int = 0,
-    ) -> None:
-        self.preset = preset
-        self.identity_power = identity_power
-        self.power = power
-        self.images = images
-        self.batch = batch
-        self.learning_rate = learning_rate
-        self.first_px = first_px
-        self.last_px = last_px
-        self.resolution = resolution
-        self.training_seed = training_seed
+    preset: Literal["auto", "published", "small"] = parameter(
+        "auto", one_of(("auto", *PRESETS)), "auto: published for generators from 256 px up, small below"
+    )
+    identity_power: Literal["auto", "high", "medium", "low", "none"] = of_preset(Setting, "identity_power", "auto")
+    power: float | None = of_preset(Setting, "power")
+    images: int = parameter(129, whole(), "images to learn on (129 in the README)", "images")
+    batch: int = parameter(4, whole(), "images that a gradient is summed over, twice a step", "batch")
+    learning_rate: float = parameter(5.0, positive(), "learning rate of the gradient descent", "learning_rate")
+    first_px: int = parameter(8, whole(4, "pixels"), "side of the first layers that may change, in pixels", "first_px")
+    last_px: int = parameter(64, whole(4, "pixels"), "side of the last layers that may change, in pixels", "last_px")
+    resolution: int = parameter(
+        256, whole(4, "pixels"), "largest side of the pictures that the losses look at, in pixels", "resolution"
+    )
+    training_seed: int = parameter(
+        0, whole(0), "seed of the images to learn on; a run's other seeds share the learnt directions", "seed"
+    )
 
     def prepare(self, domain: EditingDomain) -> None:
         """Nothing is computed per generator.
@@ -96,12 +79,9 @@ class StyleMC:
         Raises:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
-        self._validate()
+        check(self)
         preset = PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")]
-        self._setting = Setting(
-            preset.identity_power if self.identity_power == "auto" else self.identity_power,
-            preset.power if self.power is None else self.power,
-        )
+        self._setting = settled(self, preset)
         self._identity_weight = IDENTITY_WEIGHTS[self._setting.identity_power]
         self._identity = needed_identity(domain, self.name, self._identity_weight)
         self._domain = domain
@@ -110,14 +90,8 @@ class StyleMC:
 
     def fit(self, prompt: TextPrompt) -> None:
         """Find the direction of the prompt among the artefacts, or learn it."""
-        key = {
-            "domain": self._domain.fingerprint,
-            "text": prompt.target,
-            "identity_power": self._setting.identity_power,
-            **{name: getattr(self, name) for name in ("images", "batch", "learning_rate")},
-            **{name: getattr(self, name) for name in ("first_px", "last_px", "resolution")},
-            "seed": self.training_seed,
-        }
+        key: dict[str, object] = {"domain": self._domain.fingerprint, "text": prompt.target, **keyed(self)}
+        key["identity_power"] = self._setting.identity_power
         artefact = self._domain.artefacts.get(self.name, key, lambda: {"direction": self._learn(prompt.target).cpu()})
         self._directions[prompt.target] = artefact.tensors["direction"].to(self._domain.device)
 
@@ -158,15 +132,3 @@ class StyleMC:
             loss = loss + self._identity_weight * identity_distance(self._identity(images), sources).mean()
         (gradient,) = torch.autograd.grad(loss, moved)
         return gradient
-
-    def _validate(self) -> None:
-        require(self.preset in ("auto", *PRESETS), self, "preset", f"one of auto, {', '.join(PRESETS)}")
-        powers = ("auto", *IDENTITY_WEIGHTS)
-        require(self.identity_power in powers, self, "identity_power", f"one of {', '.join(powers)}")
-        require(self.power is None or is_number(self.power, -1e6), self, "power", "a finite number, or none")
-        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
-        for name in ("images", "batch"):
-            require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
-        for name in ("first_px", "last_px", "resolution"):
-            require(is_count(getattr(self, name), 4), self, name, "a whole number of pixels, 4 or more")
-        require(is_count(self.training_seed, 0), self, "training_seed", "a whole number, 0 or more")

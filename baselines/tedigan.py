@@ -16,7 +16,7 @@ with 500 steps). Strength multiplies the offset found: w' = z_x + strength (z* -
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -26,64 +26,43 @@ from baselines.objectives import clip_distance, gradients, ramped_rate
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
 from deltaedit.errors import MissingNetworkError
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 
 MEAN_SAMPLES = 4096  # images that the mean latent is taken over
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the two published ways to run it differ in, besides start and R.
+    """What the two published ways to run it differ in, besides start and R."""
 
-    Attributes:
-        steps: of Adam.
-        learning_rate: of Adam, the peak where it is ramped.
-        clip_weight: w_CLIP.
-    """
-
-    steps: int
-    learning_rate: float
-    clip_weight: float
+    steps: int = parameter(MISSING, whole(), "Adam's steps")
+    learning_rate: float = parameter(MISSING, positive(), "Adam's learning rate, at the peak where it is ramped")
+    clip_weight: float = parameter(MISSING, number(0), "w_CLIP, the weight of the CLIP term")
 
 
 PRESETS = {"instance": Setting(200, 0.01, 2.0), "demo": Setting(200, 0.1, 1.0)}
 
 
+@dataclass(eq=False)
 class TediGan(PerImageOptimizer):
-    """Optimises the W+ code of every image apart, held to the image by reconstruction terms.
-
-    Args:
-        preset: ``instance`` (``base/invert.py`` of the release) or ``demo`` (its 1024 px ``ext/demo.py``).
-        steps: instead of the preset's.
-        learning_rate: instead of the preset's.
-        clip_weight: instead of the preset's.
-        pixel_weight: of MSE(x, x̂).
-        perceptual_weight: of the mean squared difference of the perceptual features, averaged over the feature maps.
-        code_weight: of R(z).
-    """
+    """Optimizes the W+ code of every image apart, held to the image by reconstruction terms."""
 
     name: ClassVar[str] = "tedigan"
     space: ClassVar[str] = "W+"
     knob: ClassVar[str] = "z + strength · (z* - z)"
     paper: ClassVar[str] = "Xia et al., TediGAN, CVPR 2021, arXiv 2012.03308 and 2104.08910"
 
-    def __init__(
-        self,
-        preset: Literal["instance", "demo"] = "instance",
-        steps: int | None = None,
-        learning_rate: float | None = None,
-        clip_weight: float | None = None,
-        pixel_weight: float = 1.0,
-        perceptual_weight: float = 5e-5,
-        code_weight: float = 2.0,
-    ) -> None:
-        self.preset = preset
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.clip_weight = clip_weight
-        self.pixel_weight = pixel_weight
-        self.perceptual_weight = perceptual_weight
-        self.code_weight = code_weight
+    preset: Literal["instance", "demo"] = parameter(
+        "instance", one_of(tuple(PRESETS)), "instance: base/invert.py of the release; demo: its 1024 px ext/demo.py"
+    )
+    steps: int | None = of_preset(Setting, "steps")
+    learning_rate: float | None = of_preset(Setting, "learning_rate")
+    clip_weight: float | None = of_preset(Setting, "clip_weight")
+    pixel_weight: float = parameter(1.0, number(0), "weight of MSE(x, x̂)")
+    perceptual_weight: float = parameter(
+        5e-5, number(0), "weight of the perceptual features' mean squared difference, averaged over the feature maps"
+    )
+    code_weight: float = parameter(2.0, number(0), "weight of R(z)")
 
     def prepare(self, domain: EditingDomain) -> None:
         """Average the mean latent, for ``demo``.
@@ -92,13 +71,8 @@ class TediGan(PerImageOptimizer):
             ValueError: a hyper-parameter that is not allowed, or a domain without the encoder or the perceptual network
                 that the loss needs.
         """
-        self._validate()
-        published = PRESETS[self.preset]
-        self._setting = Setting(
-            published.steps if self.steps is None else self.steps,
-            published.learning_rate if self.learning_rate is None else self.learning_rate,
-            published.clip_weight if self.clip_weight is None else self.clip_weight,
-        )
+        check(self)
+        self._setting = settled(self, PRESETS[self.preset])
         self.start_with(domain)
         self._encoder, self._perceptual = self._networks(domain)
         with gradients():
@@ -162,12 +136,3 @@ class TediGan(PerImageOptimizer):
                 "set perceptual_weight=0",
             )
         return encoder, domain.perceptual if self.perceptual_weight else None
-
-    def _validate(self) -> None:
-        require(self.preset in PRESETS, self, "preset", f"one of {', '.join(PRESETS)}")
-        require(self.steps is None or is_count(self.steps), self, "steps", "a whole number, 1 or more, or none")
-        rate, clip_weight = self.learning_rate, self.clip_weight
-        require(rate is None or is_number(rate, 1e-9), self, "learning_rate", "a number above 0, or none")
-        require(clip_weight is None or is_number(clip_weight, 0), self, "clip_weight", "a number, 0 or more, or none")
-        for name in ("pixel_weight", "perceptual_weight", "code_weight"):
-            require(is_number(getattr(self, name), 0), self, name, "a number, 0 or more")

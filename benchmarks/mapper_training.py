@@ -29,7 +29,8 @@ from torch.utils.data import DataLoader
 
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.domain import TrainingSet
-from deltaedit.train import Training, TrainMapper, train_mapper
+from deltaedit.settings import Settings
+from deltaedit.train import Training, train_mapper
 
 RESOLUTION, EMBEDDING = 1024, 512
 BLOCK = 2000
@@ -55,7 +56,7 @@ def synthetic(rows):
 
 
 def released(checkout, images, batch, workers):
-    """The released data set, loader, network and optimiser; a generator that yields after every step."""
+    """The released data set, loader, network and optimizer; a generator that yields after every step."""
     torch.Tensor.cuda = lambda self, *_, **__: self  # its activation moves everything to the GPU
     sys.path.insert(0, str(checkout))
     try:
@@ -69,20 +70,20 @@ def released(checkout, images, batch, workers):
     data.dataset_size, data.cycle = len(images.s), True
     loader = DataLoader(data, batch_size=batch, shuffle=True, num_workers=workers, drop_last=True)
     net = DeltaMapper()
-    optimiser = torch.optim.Adam(list(net.parameters()), lr=0.5)
+    optimizer = torch.optim.Adam(list(net.parameters()), lr=0.5)
     for styles, condition, wanted in loader:  # as in its scripts/train.py
         predicted = net(styles, condition)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         cosine = 1 - torch.mean(torch.nn.CosineSimilarity(dim=-1)(predicted, wanted))
         loss = torch.nn.MSELoss()(predicted, wanted) + cosine
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         yield loss.detach()
 
 
 def ours(images, layout, batch):
     """Our loop; a generator that yields after every step."""
-    settings = TrainMapper(batch=batch, schedule="constant", bfloat16=False)
+    settings = Settings(batch=batch, schedule="constant", bfloat16=False)
     training = Training(images, layout, settings, torch.device("cpu"))
     while True:
         yield training.advance()
@@ -133,7 +134,7 @@ def take_turns(loops, turns, steps, clock):
 
 def our_memory(images, layout, batch):
     """Peak of this process after a whole training of a few steps with validations and stored states, MiB."""
-    settings = TrainMapper(steps=4, evaluate_every=2, batch=batch, bfloat16=False)
+    settings = Settings(steps=4, evaluate_every=2, batch=batch, bfloat16=False)
     with tempfile.TemporaryDirectory() as folder:
         train_mapper(images, layout, settings, Path(folder) / "state.pt")
     return peak_mib()

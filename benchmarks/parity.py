@@ -29,7 +29,8 @@ from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
-from deltaedit.train import Training, TrainMapper
+from deltaedit.settings import Settings
+from deltaedit.train import Training
 from eval.weights.layouts import rosinality_name
 
 SIDE_PX = 256  # of the generator behind the losses
@@ -85,23 +86,23 @@ def compare_training(options, dtype):
     """Steps of the released loop, and of ours, on the pairs that ours draws."""
     torch.manual_seed(0)
     images = TrainingSet(torch.randn(200, 6048, dtype=dtype), F.normalize(torch.randn(200, 512, dtype=dtype), dim=1))
-    settings = TrainMapper(steps=options.steps, batch=options.batch, schedule="constant", bfloat16=False)
+    settings = Settings(steps=options.steps, batch=options.batch, schedule="constant", bfloat16=False)
     training = Training(images, layout_1024(), settings, torch.device("cpu"))
     training.mapper.to(dtype)
     theirs = released(options.deltaedit, "delta_mapper").DeltaMapper().to(dtype)
     theirs.load_state_dict(training.mapper.state_dict())
     batches, draw = [], training.draw
     training.draw = lambda: batches.append(draw()) or batches[-1]
-    optimiser = torch.optim.Adam(list(theirs.parameters()), lr=0.5)
+    optimizer = torch.optim.Adam(list(theirs.parameters()), lr=0.5)
     worst = 0.0
     for step in range(options.steps):
         our_loss = float(training.advance())
         predicted = theirs(batches[-1].s, batches[-1].condition)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         cosine = torch.nn.CosineSimilarity(dim=-1)(predicted, batches[-1].delta_s)
         loss = torch.nn.MSELoss()(predicted, batches[-1].delta_s) + (1 - torch.mean(cosine))
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         worst = max(worst, abs(our_loss - loss.item()) / loss.item())
         if step in (0, 1, options.steps - 1):
             row(f"training, {dtype}, batch {options.batch}, losses up to step {step + 1}", f"{worst:.1e} relative")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -22,41 +22,46 @@ from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefact
 from deltaedit.backbones.synthesis import StyleLayer
-from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.mapper import DeltaMapper, w_plus_layout
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.mapper import DeltaMapper
+from deltaedit.parameters import check, require
 from deltaedit.relevance import domain_relevance
-from deltaedit.targets import Target, relevance_mask
-from deltaedit.text import ARMS, TextPrompt, condition, direction, text_centre, text_feature
-from deltaedit.train import Report, TrainMapper, forget_training, train_mapper
-
-ORIGINS = ("both", "inverted", "sampled")
-OUTPUTS = ("S", "W+")
+from deltaedit.settings import Settings
+from deltaedit.text import TextPrompt, condition, direction, text_feature
+from deltaedit.train import Report, forget_training, train_mapper
+from deltaedit.variants import arm_direction, text_centre, w_plus_images, w_plus_layout
 
 
-class DeltaEdit:
-    """The editor ``deltaedit``.
+def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
+    """Channels that an edit may change: bool [C], |R_s Δt| >= τ.
 
     Args:
-        threshold: τ, the relevance below which a channel stays.
-        normalise_threshold_delta: compare τ with R_s · Δt / ‖Δt‖ instead of R_s · Δt (False as released).
-        arm: of the conditioning, in training and editing: ``delta`` (the paper), ``raw``, ``centred``, ``pseudo-text``.
-        templates: average texts over the 79 templates.
-        steps: of the mapper's training; for this and the next ten see ``deltaedit.train.TrainMapper``.
-        batch: pairs a step.
-        learning_rate: of Adam.
-        schedule: ``constant`` or ``cosine``.
-        mse_weight: of the squared error.
-        cosine_weight: of 1 - cosine.
-        levels: coarse, medium and fine mappers, or one for all styles.
-        origin: train on ``inverted`` or ``sampled`` images or ``both``.
-        training_images: how many of them, 0 for all.
-        bfloat16: train in bfloat16 where the hardware has it.
-        training_seed: of the training (not ``seed``: other seeds of a run share the trained mapper).
-        relevance_images: images that R_s is averaged over.
-        relevance_statistics: samples behind the channels' mean and standard deviation.
-        output: ``S`` (the paper), or ``W+``, where R_s knows no channels and masks none.
+        relevance: float [C, E], rows of unit norm.
+        delta: float [E].
+        threshold: τ; 0 lets every channel pass.
+
+    >>> relevance_mask(torch.eye(2), torch.tensor([0.5, -0.01]), 0.03)
+    tensor([ True, False])
+    """
+    return (relevance @ delta).abs() >= threshold
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an edit leads, as the mapper understands it; ``DeltaEdit`` makes it of texts or of two images.
+
+    Attributes:
+        towards: float32 [E], second half of the condition.
+        mask: bool [C], channels that may change.
+    """
+
+    towards: Tensor
+    mask: Tensor
+
+
+class DeltaEdit(Settings):
+    """The editor ``deltaedit``; its hyper-parameters are in ``deltaedit.settings``.
 
     Attributes:
         prepare_cost_s: seconds that the mapper and R_s cost where they were computed; after ``prepare``.
@@ -68,61 +73,20 @@ class DeltaEdit:
     knob: ClassVar[str] = "s + strength · Δŝ"
     paper: ClassVar[str] = "Lyu et al., DeltaEdit, CVPR 2023, arXiv 2303.06285"
 
-    def __init__(
-        self,
-        threshold: float = 0.03,
-        normalise_threshold_delta: bool = False,
-        arm: str = "delta",
-        templates: bool = True,
-        steps: int = TrainMapper.steps,
-        batch: int = TrainMapper.batch,
-        learning_rate: float = TrainMapper.learning_rate,
-        schedule: str = TrainMapper.schedule,
-        mse_weight: float = TrainMapper.mse_weight,
-        cosine_weight: float = TrainMapper.cosine_weight,
-        levels: bool = TrainMapper.levels,
-        origin: str = TrainMapper.origin,
-        training_images: int = TrainMapper.images,
-        bfloat16: bool = TrainMapper.bfloat16,
-        training_seed: int = TrainMapper.seed,
-        relevance_images: int = 16,
-        relevance_statistics: int = 10_000,
-        output: str = TrainMapper.output,
-    ) -> None:
-        self.threshold = threshold
-        self.normalise_threshold_delta = normalise_threshold_delta
-        self.arm = arm
-        self.templates = templates
-        self.steps = steps
-        self.batch = batch
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.mse_weight = mse_weight
-        self.cosine_weight = cosine_weight
-        self.levels = levels
-        self.origin = origin
-        self.training_images = training_images
-        self.bfloat16 = bfloat16
-        self.training_seed = training_seed
-        self.relevance_images = relevance_images
-        self.relevance_statistics = relevance_statistics
-        self.output = output
-
     def prepare(self, domain: EditingDomain) -> None:
         """Get R_s and the trained mapper, from the domain's artefacts or by computing them.
 
         Raises:
             ValueError: a hyper-parameter that is not allowed.
         """
-        self.validate()
+        check(self)
         self._domain = domain
         relevance = domain_relevance(domain, self.relevance_images, self.relevance_statistics)
-        trained = trained_mapper(domain, self.settings())
+        trained = trained_mapper(domain, self)
         self.prepare_cost_s = relevance.cost_s + trained.cost_s
         self._relevance = relevance.tensors["relevance"].to(domain.device)
         with torch.random.fork_rng(devices=[]):  # building draws weights, which are then replaced
-            layout = mapper_layout(domain, self.output)
-            self.mapper = DeltaMapper(layout, self._relevance.shape[1], self.levels)
+            self.mapper = DeltaMapper(mapper_layout(domain, self.output), self._relevance.shape[1], self.levels)
         self.mapper.load_state_dict(mapper_state(trained))
         self.mapper.to(domain.device).requires_grad_(False).eval()
         self._targets: dict[tuple[str, str], Target] = {}
@@ -135,6 +99,23 @@ class DeltaEdit:
     def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
         """Edited codes of a batch; strength 1 is the paper's."""
         return self.edit_towards(latents, self._targets[prompt.source, prompt.target], strength)
+
+    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
+        """Masked Δŝ of a batch for a fitted prompt, which every strength multiplies: see ``offsets_towards``."""
+        with torch.inference_mode():
+            return self.offsets_towards(latents, self._targets[prompt.source, prompt.target])
+
+    def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
+        """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
+        with torch.inference_mode():
+            return latents.moved(self._domain.synthesis, strength * self.offsets_towards(latents, target))
+
+    def offsets_towards(self, latents: Latents, target: Target) -> Tensor:
+        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L, D]."""
+        codes = latents.s if self.output == "S" else latents.w_plus
+        conditions = condition(self._domain.image_features(latents), target.towards)
+        offset: Tensor = self.mapper(codes.flatten(1), conditions) * target.mask
+        return offset.view_as(codes)
 
     def text_target(self, prompts: Sequence[TextPrompt]) -> Target:
         """Where one prompt leads, or several at once: Δt = Σ (t_target - t_source), each with its own source text.
@@ -149,12 +130,12 @@ class DeltaEdit:
             features = {text: text_feature(clip, text, patterns) for text in texts}
             delta = torch.stack([features[prompt.target] - features[prompt.source] for prompt in prompts]).sum(0)
             if self.arm == "delta":
-                return self._target(F.normalize(delta, dim=0, eps=1e-5), delta)
+                return self._target(direction(delta), delta)
             source, target = prompts[0].source, prompts[0].target
             if self.arm == "centred" and source not in self._centres:
                 self._centres[source] = text_centre(clip, source, patterns)
             centre = self._centres.get(source, features[source])
-            return self._target(direction(self.arm, features[source], features[target], centre), delta)
+            return self._target(arm_direction(self.arm, features[target], centre), delta)
 
     def image_target(self, before: Tensor, after: Tensor) -> Target:
         """Where the difference of two reference images leads: Δi = i(after) - i(before) in the place of Δt.
@@ -171,78 +152,28 @@ class DeltaEdit:
         require(self.arm == "delta", self, "arm", "delta for the difference of two images")
         with torch.no_grad():
             first, last = (self._domain.clip.encode_images(images).mean(0) for images in (before, after))
-            return self._target(F.normalize(last - first, dim=0, eps=1e-5), last - first)
-
-    def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
-        """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
-        with torch.inference_mode():
-            return latents.moved(self._domain.synthesis, strength * self.offsets_towards(latents, target))
+            return self._target(direction(last - first), last - first)
 
     def _target(self, towards: Tensor, delta: Tensor) -> Target:
         """A direction with the channels that τ lets pass for its difference Δ, which is not normalised."""
         delta = F.normalize(delta, dim=0) if self.normalise_threshold_delta else delta
         mask = relevance_mask(self._relevance, delta, self.threshold)
-        if not mask.any() and self.output == "S":
+        if self.output == "W+":
+            return Target(towards, mask.new_ones(self.mapper.size))
+        if not mask.any():
             largest = float((self._relevance @ delta).abs().max())
             warnings.warn(
                 f"{self.name}: threshold = {self.threshold:g} leaves no channel, so that the edit changes nothing; the "
                 f"largest relevance is {largest:.3g}.",
                 stacklevel=3,
             )
-        if self.output == "W+":
-            mask = torch.ones(self.mapper.size, dtype=torch.bool, device=mask.device)
         return Target(towards, mask)
 
-    def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
-        """Masked Δŝ of a batch for a fitted prompt, which every strength multiplies: see ``offsets_towards``."""
-        with torch.inference_mode():
-            return self.offsets_towards(latents, self._targets[prompt.source, prompt.target])
 
-    def offsets_towards(self, latents: Latents, target: Target) -> Tensor:
-        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L, D]."""
-        features = self._domain.image_features(latents)
-        codes = latents.w_plus.flatten(1) if self.output == "W+" else latents.s
-        offset: Tensor = self.mapper(codes, condition(features, target.towards)) * target.mask
-        return offset.view_as(latents.w_plus) if self.output == "W+" else offset
-
-    def settings(self) -> TrainMapper:
-        """How the mapper is trained."""
-        return TrainMapper(
-            steps=self.steps,
-            batch=self.batch,
-            learning_rate=float(self.learning_rate),
-            schedule=self.schedule,
-            mse_weight=float(self.mse_weight),
-            cosine_weight=float(self.cosine_weight),
-            arm=self.arm,
-            levels=self.levels,
-            origin=self.origin,
-            images=self.training_images,
-            bfloat16=self.bfloat16,
-            seed=self.training_seed,
-            output=self.output,
-        )
-
-    def validate(self) -> None:
-        """Raise ValueError for a hyper-parameter that is not allowed."""
-        for name in ("threshold", "mse_weight", "cosine_weight"):
-            require(is_number(getattr(self, name), 0), self, name, "a number, 0 or more")
-        require(is_number(self.learning_rate, 1e-9), self, "learning_rate", "a number above 0")
-        for name in ("steps", "batch", "relevance_images", "relevance_statistics"):
-            require(is_count(getattr(self, name)), self, name, "a whole number, 1 or more")
-        for name in ("training_images", "training_seed"):
-            require(is_count(getattr(self, name), 0), self, name, "a whole number, 0 or more")
-        for name in ("normalise_threshold_delta", "templates", "levels", "bfloat16"):
-            require(isinstance(getattr(self, name), bool), self, name, "true or false")
-        choices = {"arm": ARMS, "schedule": ("constant", "cosine"), "origin": ORIGINS, "output": OUTPUTS}
-        for name, allowed in choices.items():
-            require(getattr(self, name) in allowed, self, name, f"one of {', '.join(allowed)}")
-
-
-def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report | None = None) -> Artefact:
+def trained_mapper(domain: EditingDomain, settings: Settings, report: Report | None = None) -> Artefact:
     """The mapper of a domain, from its artefacts or trained now on ``domain.training_set()``.
 
-    A training that is broken off goes on where it was when it is asked for again.
+    A training that is broken off goes on where it was at the next call.
 
     Args:
         domain: whose artefacts and training set are used.
@@ -257,7 +188,8 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
     state_file = domain.artefacts.cache / domain.artefacts.address("delta-mapper", key).replace(".safetensors", ".pt")
 
     def build() -> dict[str, Tensor]:
-        images, layout = mapper_images(domain.training_set(), settings.output), mapper_layout(domain, settings.output)
+        images = domain.training_set() if settings.output == "S" else w_plus_images(domain.training_set())
+        layout = mapper_layout(domain, settings.output)
         result = train_mapper(images, layout, settings, state_file, report, domain.device)
         weights = {f"mapper.{name}": value for name, value in result.state.items()}
         return {**weights, "curve": torch.tensor(result.curve, dtype=torch.float64)}
@@ -267,29 +199,14 @@ def trained_mapper(domain: EditingDomain, settings: TrainMapper, report: Report 
     return artefact
 
 
-def mapper_key(domain: EditingDomain, settings: TrainMapper) -> dict[str, object]:
+def mapper_key(domain: EditingDomain, settings: Settings) -> dict[str, object]:
     """Everything that determines a trained mapper: the key of its artefact."""
-    return {"domain": domain.fingerprint, **settings.key()}
+    return {"domain": domain.fingerprint, **settings.training_key()}
 
 
 def mapper_layout(domain: EditingDomain, output: str) -> Sequence[StyleLayer]:
     """The layers that a mapper knows: those of the styles, or the rows of W+."""
-    if output == "S":
-        return domain.synthesis.layout
-    return w_plus_layout(*domain.sample(1, 0).w_plus.shape[1:])
-
-
-def mapper_images(images: TrainingSet, output: str) -> TrainingSet:
-    """The training set with the codes that a mapper of this output learns from in the place of the styles.
-
-    Raises:
-        ValueError: the domain gives no codes in W+.
-    """
-    if output == "S":
-        return images
-    if images.w_plus is None:
-        raise ValueError("The 'output' parameter of DeltaEdit cannot be W+: the training set of the domain has no W+.")
-    return replace(images, s=images.w_plus.flatten(1))
+    return domain.synthesis.layout if output == "S" else w_plus_layout(*domain.sample(1, 0).w_plus.shape[1:])
 
 
 def mapper_state(artefact: Artefact) -> dict[str, Tensor]:

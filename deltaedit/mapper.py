@@ -111,15 +111,6 @@ def _indices_by_width(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
     return {name: torch.stack(parts) for name, parts in groups.items()}
 
 
-def w_plus_layout(rows: int, length: int) -> tuple[StyleLayer, ...]:
-    """The rows of W+ as layers, so that a mapper can answer in W+ (an ablation): rows of one resolution lie together.
-
-    >>> [(layer.resolution, layer.start) for layer in w_plus_layout(4, 8)]
-    [(4, 0), (8, 8), (8, 16), (16, 24)]
-    """
-    return tuple(StyleLayer(4 << ((row + 1) // 2), length, row * length, row) for row in range(rows))
-
-
 class DeltaMapper(nn.Module):
     """Predicts the style offset that goes with a CLIP direction.
 

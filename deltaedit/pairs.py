@@ -14,12 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from deltaedit.domain import TrainingSet
 from deltaedit.text import condition, direction
-
-PSEUDO_TEXT_NOISE = 0.75  # length of the noise on an image feature that stands in for a text, of unit length
+from deltaedit.variants import arm_direction, pseudo_text
 
 
 @dataclass(frozen=True)
@@ -52,44 +50,36 @@ def draw_rows(count: int, images: int, generator: np.random.Generator) -> tuple[
     return first, (first + generator.integers(1, images, size=count)) % images
 
 
-def make_pairs(images: TrainingSet, first: Tensor, second: Tensor, arm: str, centre: Tensor) -> Pairs:
+def draw_pairs(
+    images: TrainingSet, rows: np.ndarray, count: int, generator: np.random.Generator, arm: str, centre: Tensor
+) -> Pairs:
+    """``count`` random pairs among the images of ``rows`` int64 [K]; see ``make_pairs`` for the rest."""
+    first, second = (torch.from_numpy(rows[chosen]) for chosen in draw_rows(count, len(rows), generator))
+    return make_pairs(images, first, second, arm, centre, generator)
+
+
+def make_pairs(
+    images: TrainingSet,
+    first: Tensor,
+    second: Tensor,
+    arm: str,
+    centre: Tensor,
+    generator: np.random.Generator | None = None,
+) -> Pairs:
     """Pairs of the images of given rows.
 
     Args:
         images: styles and features.
         first: int64 [B].
         second: int64 [B].
-        arm: of the conditioning, see ``deltaedit.text.direction``.
-        centre: float32 [E], the mean image feature.
+        arm: of the conditioning; ``delta`` is the paper's, the others are in ``deltaedit.variants``.
+        centre: float32 [E], the mean image feature, for the arm ``centred``.
+        generator: draws the noise of the arm ``pseudo-text``.
     """
-    return _pairs(images, first, second, images.features[second], arm, centre)
-
-
-def _pairs(images: TrainingSet, first: Tensor, second: Tensor, wanted: Tensor, arm: str, centre: Tensor) -> Pairs:
-    s, features = images.s[first], images.features[first]
-    towards = direction(arm, features, wanted, centre)
-    return Pairs(s, condition(features, towards), images.s[second] - s)
-
-
-def draw_pairs(
-    images: TrainingSet, rows: np.ndarray, count: int, generator: np.random.Generator, arm: str, centre: Tensor
-) -> Pairs:
-    """``count`` random pairs among the images of ``rows`` int64 [K]; see ``make_pairs`` for the rest."""
-    first, second = (torch.from_numpy(rows[chosen]) for chosen in draw_rows(count, len(rows), generator))
-    if arm != "pseudo-text":
-        return make_pairs(images, first, second, arm, centre)
-    return _pairs(images, first, second, pseudo_text(images.features[second], generator), arm, centre)
-
-
-def pseudo_text(features: Tensor, generator: np.random.Generator) -> Tensor:
-    """Image features with noise, which stand in for the features of texts (LAFITE, Zhou et al. 2022, equation 5).
-
-    Args:
-        features: float32 [B, E], unit norm.
-        generator: draws the noise, of length ``PSEUDO_TEXT_NOISE`` in a random direction.
-
-    Returns:
-        float32 [B, E], unit norm.
-    """
-    noise = torch.from_numpy(generator.standard_normal(tuple(features.shape), dtype=np.float32)).to(features)
-    return F.normalize(features + PSEUDO_TEXT_NOISE * F.normalize(noise, dim=-1), dim=-1)
+    s1, s2, i1, i2 = images.s[first], images.s[second], images.features[first], images.features[second]
+    if arm == "delta":
+        towards = direction(i2 - i1)
+    else:
+        i2 = pseudo_text(i2, generator) if arm == "pseudo-text" and generator is not None else i2
+        towards = arm_direction(arm, i2, centre)
+    return Pairs(s1, condition(i1, towards), s2 - s1)

@@ -1,6 +1,113 @@
-"""The one sentence that every editor says about a wrong hyper-parameter."""
+"""Hyper-parameters stated once: default, what is allowed, and what it is, beside the field that holds it.
+
+An editor is a dataclass whose fields are made by ``parameter``. Its constructor, ``methods show``, the check in
+``prepare`` and the keys of its artefacts all read these fields.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar, get_args
+
+Preset = TypeVar("Preset")
+UNSET = (None, "auto")  # what stands for the value of a preset
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a hyper-parameter may be.
+
+    Attributes:
+        text: ends the sentence "must be …".
+        allows: whether a value is allowed.
+    """
+
+    text: str
+    allows: Callable[[Any], bool]
+
+    def or_else(self, value: str | None) -> Rule:
+        """The rule with one more value, as a text or None."""
+        shown = "none" if value is None else f"'{value}'"
+        return Rule(f"{self.text}, or {shown}", lambda got: got == value or self.allows(got))
+
+
+def number(low: float = -math.inf, high: float = math.inf) -> Rule:
+    """A finite number within limits that are allowed themselves.
+
+    >>> number(0, 1).text, number(0).allows(0.5), number(0).allows(True), number(0).allows("1")
+    ('a number from 0 to 1', True, False, False)
+    """
+    text = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number, {low:g} or more"
+    return Rule(text if low > -math.inf else "a finite number", lambda got: is_number(got, low, high))
+
+
+def positive() -> Rule:
+    """A number above 0."""
+    return Rule("a number above 0", lambda got: is_number(got, 1e-9))
+
+
+def whole(low: int = 1, unit: str = "") -> Rule:
+    """A whole number from ``low`` up."""
+    return Rule(f"a whole number{unit and f' of {unit}'}, {low} or more", lambda got: is_count(got, low))
+
+
+def one_of(values: Any) -> Rule:
+    """One of these texts, or of those of a ``Literal``."""
+    allowed: Iterable[str] = get_args(values) or values
+    return Rule(f"one of {', '.join(allowed)}", lambda got: got in allowed)
+
+
+def true_or_false() -> Rule:
+    """A switch."""
+    return Rule("true or false", lambda got: isinstance(got, bool))
+
+
+def parameter(default: Any, rule: Rule, about: str, key: str = "") -> Any:
+    """A dataclass field that is a hyper-parameter.
+
+    Args:
+        default: ``MISSING`` of dataclasses for none.
+        rule: what it may be.
+        about: what it is.
+        key: its name in an artefact's key, where it belongs there.
+    """
+    return field(default=default, metadata={"rule": rule, "about": about, "key": key})
+
+
+def of_preset(settings: type, name: str, unset: str | None = None) -> Any:
+    """A field like that of a preset's settings; ``unset``, the default, takes the preset's value."""
+    like = settings.__dataclass_fields__[name].metadata  # type: ignore[attr-defined]
+    about = f"{like['about']}; {unset or 'none'}: the preset's"
+    return parameter(unset, like["rule"].or_else(unset), about, like["key"])
+
+
+def settled(editor: object, preset: Preset) -> Preset:
+    """The settings of a preset with the values that the editor was given in their place."""
+    own = {each.name: getattr(editor, each.name, None) for each in fields(preset)}  # type: ignore[arg-type]
+    return replace(preset, **{name: value for name, value in own.items() if value not in UNSET})  # type: ignore[type-var]
+
+
+def keyed(owner: object) -> dict[str, object]:
+    """What belongs in an artefact's key, by its name there; numbers are floats where the default is one."""
+    found = {}
+    for each in fields(owner):  # type: ignore[arg-type]
+        if each.metadata.get("key"):
+            value = getattr(owner, each.name)
+            found[each.metadata["key"]] = float(value) if isinstance(each.default, float) else value
+    return found
+
+
+def check(owner: object) -> None:
+    """Check every hyper-parameter of a dataclass.
+
+    Raises:
+        ValueError: one is not what it may be.
+    """
+    for each in fields(owner):  # type: ignore[arg-type]
+        rule = each.metadata.get("rule")
+        require(rule is None or rule.allows(getattr(owner, each.name)), owner, each.name, rule and rule.text)
 
 
 def require(right: bool, owner: object, parameter: str, allowed: str) -> None:

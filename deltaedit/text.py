@@ -1,4 +1,4 @@
-"""Texts as CLIP directions: template averages, text deltas, and the arms of the conditioning ablation."""
+"""Texts as CLIP features and directions (DeltaEdit, section 3.2): template averages, text deltas, the condition."""
 
 from __future__ import annotations
 
@@ -11,28 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-
-ARMS = ("delta", "raw", "centred", "pseudo-text")
-
-# DeltaEdit's sixteen demo targets with a gap for the source text: varied texts whose mean is the centre of the texts.
-VARIED_TEXTS = (
-    "chubby {}",
-    "{} with eyeglasses",
-    "{} with smile",
-    "{} with pale skin",
-    "{} with tanned skin",
-    "{} with big eyes",
-    "{} with black clothes",
-    "{} with blue suit",
-    "happy {}",
-    "{} with bangs",
-    "{} with red hair",
-    "{} with black hair",
-    "{} with blond hair",
-    "{} with curly hair",
-    "{} with receding hairline",
-    "{} with bowlcut hairstyle",
-)
 
 
 class TextPrompt(Protocol):
@@ -82,43 +60,9 @@ def text_delta(clip: Clip, source: str, target: str, templates: Sequence[str] | 
         return text_feature(clip, target, templates) - text_feature(clip, source, templates)
 
 
-def text_centre(clip: Clip, source: str, templates: Sequence[str] | None = None) -> Tensor:
-    """Mean feature of the source text and of varied texts about the same thing: float32 [E], shorter than 1."""
-    texts = [source, *(text.format(source) for text in VARIED_TEXTS)]
-    with torch.no_grad():
-        return torch.stack([text_feature(clip, text, templates) for text in texts]).mean(0)
-
-
-def direction(arm: str, source: Tensor, target: Tensor, centre: Tensor) -> Tensor:
-    """Where an edit goes in CLIP space: the second half of the mapper's condition, for images and for texts alike.
-
-    =========  ============================  ============================
-    arm        in training                   in editing
-    =========  ============================  ============================
-    delta      (i2 - i1) / ‖·‖               (t_target - t_source) / ‖·‖
-    raw        i2                            t_target
-    centred    (i2 - mean of i) / ‖·‖        (t_target - mean of t) / ‖·‖
-    =========  ============================  ============================
-
-    ``pseudo-text`` is ``raw`` with noise on i2 in training (``deltaedit.pairs.pseudo_text``).
-
-    Args:
-        arm: ``delta`` (the paper), ``raw``, ``centred`` or ``pseudo-text``.
-        source: float [..., E], unit norm.
-        target: float [..., E], unit norm.
-        centre: float [E], mean feature of the modality; only ``centred`` looks at it.
-
-    Returns:
-        float [..., E], unit norm (zero where there is no direction).
-
-    Raises:
-        ValueError: an unknown arm.
-    """
-    if arm in ("raw", "pseudo-text"):
-        return target
-    if arm not in ARMS:
-        raise ValueError(f"The 'arm' parameter of direction must be one of {', '.join(ARMS)}. Got '{arm}' instead.")
-    return F.normalize(target - (source if arm == "delta" else centre), dim=-1, eps=1e-5)
+def direction(delta: Tensor) -> Tensor:
+    """Δ / ‖Δ‖ of float [..., E], for images and texts alike; zero where there is no direction."""
+    return F.normalize(delta, dim=-1, eps=1e-5)
 
 
 def condition(features: Tensor, towards: Tensor) -> Tensor:

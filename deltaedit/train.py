@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,73 +19,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.adam import BackwardAdam
 from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import TrainingSet
 from deltaedit.files import keep
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.precision import autocast
+from deltaedit.settings import Settings
 
 Report = Callable[[int, int, dict[str, float]], None]
 VALIDATION_BATCH = 256  # a matter of memory only
-STATE_FORMAT = 2  # of the file that a training goes on from; counted up whenever its content changes
-
-
-@dataclass(frozen=True)
-class TrainMapper:
-    """How a mapper is trained.
-
-    Attributes:
-        steps: of the optimiser; the released code declares 201,562.
-        batch: pairs a step.
-        learning_rate: of Adam; every layer multiplies it by 0.01.
-        schedule: ``constant`` (published) or ``cosine`` (falls to 0 at the last step).
-        beta1: of Adam, decay of the mean gradient.
-        beta2: of Adam, decay of the squared gradient.
-        mse_weight: of the squared error.
-        cosine_weight: of 1 - cosine.
-        arm: of the conditioning, see ``deltaedit.text.direction``.
-        levels: coarse, medium, fine mappers (published), or one for all styles.
-        origin: train on ``inverted`` images, ``sampled`` ones, or ``both`` (published).
-        images: train on this many random images only; 0 for all.
-        validation_share: of the images, held out.
-        validation_pairs: drawn once from the held-out images.
-        evaluate_every: steps between two validations, which are also the states that can be resumed.
-        bfloat16: forward pass in bfloat16 (autocast) where the hardware has it, otherwise in float32.
-        seed: of initial weights, split and pairs.
-        output: what is mapped: styles ``S`` (published) or codes ``W+``.
-    """
-
-    steps: int = 6_000
-    batch: int = 64
-    learning_rate: float = 0.5
-    schedule: str = "cosine"
-    beta1: float = 0.9
-    beta2: float = 0.999
-    mse_weight: float = 1.0
-    cosine_weight: float = 1.0
-    arm: str = "delta"
-    levels: bool = True
-    origin: str = "both"
-    images: int = 0
-    validation_share: float = 0.02
-    validation_pairs: int = 2048
-    evaluate_every: int = 1000
-    bfloat16: bool = True
-    seed: int = 0
-    output: str = "S"
-
-    def key(self) -> dict[str, object]:
-        """What determines the trained mapper; an ``output`` in S goes without saying, as before there was another.
-
-        >>> sorted(TrainMapper(output="W+").key().keys() - TrainMapper().key().keys())
-        ['output']
-        """
-        settings = asdict(self)
-        if self.output == "S":
-            del settings["output"]
-        return settings
+STATE_FORMAT = 3  # of the file that a training goes on from; counted up whenever its content changes
 
 
 @dataclass(frozen=True)
@@ -113,10 +57,10 @@ def mapper_losses(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return F.mse_loss(predicted, wanted), 1 - F.cosine_similarity(predicted, wanted, dim=-1).mean()
 
 
-def learning_rate(settings: TrainMapper, step: int) -> float:
+def learning_rate(settings: Settings, step: int) -> float:
     """Adam's learning rate in a step counted from 0.
 
-    >>> [learning_rate(TrainMapper(steps=4, schedule="cosine"), step) for step in (0, 2, 4)]
+    >>> [learning_rate(Settings(steps=4, schedule="cosine"), step) for step in (0, 2, 4)]
     [0.5, 0.25, 0.0]
     """
     if settings.schedule == "constant":
@@ -124,21 +68,16 @@ def learning_rate(settings: TrainMapper, step: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
 
 
-def split_images(origin: Sequence[str], images: int, settings: TrainMapper) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows held out, int64, disjoint.
-
-    Args:
-        origin: of each image, or empty when nobody knows.
-        images: how many there are.
-        settings: ``origin``, ``images``, ``validation_share`` and ``seed`` matter.
+def split_images(origin: Sequence[str], images: int, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows held out, int64, disjoint, of ``images`` whose origin is given or empty.
 
     Raises:
         ValueError: fewer than two images would be left on either side.
     """
-    rows = np.random.default_rng((settings.seed, 0)).permutation(images)
+    rows = np.random.default_rng((settings.training_seed, 0)).permutation(images)
     if settings.origin != "both":
         rows = rows[np.asarray(origin)[rows] == settings.origin] if len(origin) == images else rows[:0]
-    rows = rows[: settings.images] if settings.images else rows
+    rows = rows[: settings.training_images] if settings.training_images else rows
     held_out = max(2, round(len(rows) * settings.validation_share))
     if len(rows) < held_out + 2:
         raise ValueError(
@@ -148,38 +87,28 @@ def split_images(origin: Sequence[str], images: int, settings: TrainMapper) -> t
 
 
 class Training:
-    """Everything that one training holds, and that is stored to resume it.
-
-    Args:
-        images: styles and CLIP features.
-        layout: the generator's ``Synthesis.layout``.
-        settings: of the training.
-        device: where to train.
-        state_file: where ``save`` stores the training; the best weights lie beside it then, and not in memory.
-    """
+    """Everything that one training holds, and that is stored to resume it; see ``train_mapper`` for the arguments."""
 
     def __init__(
         self,
         images: TrainingSet,
         layout: Sequence[StyleLayer],
-        settings: TrainMapper,
+        settings: Settings,
         device: torch.device,
         state_file: Path | None = None,
     ) -> None:
         self.images, self.settings, self.device, self.state_file = images, settings, device, state_file
         self.rows, held_out = split_images(images.origin, len(images.s), settings)
         self.centre = images.features[torch.from_numpy(self.rows)].mean(0)
-        draws = np.random.default_rng((settings.seed, 1))
+        draws = np.random.default_rng((settings.training_seed, 1))
         self.validation = draw_pairs(images, held_out, settings.validation_pairs, draws, settings.arm, self.centre)
         with torch.random.fork_rng(devices=[]):  # the layers draw their weights from the global generator
-            torch.manual_seed(settings.seed)
+            torch.manual_seed(settings.training_seed)
             self.mapper = DeltaMapper(layout, images.features.shape[1], settings.levels).to(device)
-        self.optimiser = BackwardAdam(
-            self.mapper.parameters(), settings.learning_rate, (settings.beta1, settings.beta2)
-        )
-        self.step = 0
-        self._best: dict[str, Tensor] = {}
-        self.best_step = 0
+        betas = (settings.beta1, settings.beta2)
+        self.optimizer = torch.optim.Adam(self.mapper.parameters(), settings.learning_rate, betas, fused=True)
+        self.step = self.best_step = 0
+        self._best: dict[str, Tensor] = {}  # where there is no file for it
         self.curve: list[tuple[int, float, float]] = []
 
     def loss(self, pairs: Pairs) -> Tensor:
@@ -190,23 +119,21 @@ class Training:
         mse, cosine = mapper_losses(predicted.to(wanted.dtype), wanted)
         return self.settings.mse_weight * mse + self.settings.cosine_weight * cosine
 
-    def draw(self) -> Pairs:
-        """The pairs of the next step."""
-        draws = np.random.default_rng((self.settings.seed, 2, self.step))
-        return draw_pairs(self.images, self.rows, self.settings.batch, draws, self.settings.arm, self.centre)
-
     def advance(self) -> Tensor:
-        """One step of the optimiser on pairs that only seed and step determine; its loss, a scalar."""
-        self.optimiser.set_learning_rate(learning_rate(self.settings, self.step))
-        loss = self.loss(self.draw())
+        """One step of the optimizer on pairs that only seed and step determine; its loss, a scalar."""
+        draws = np.random.default_rng((self.settings.training_seed, 2, self.step))
+        pairs = draw_pairs(self.images, self.rows, self.settings.batch, draws, self.settings.arm, self.centre)
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.settings, self.step)
+        loss = self.loss(pairs)
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         self.step += 1
         return loss.detach()
 
     @torch.no_grad()
     def validate(self, training_loss: float) -> float:
-        """Validation loss; the weights are kept when it is the lowest so far."""
+        """Validation loss; the weights are remembered when it is the lowest so far."""
         total, pairs = 0.0, self.validation
         for start in range(0, len(pairs.s), VALIDATION_BATCH):
             at = slice(start, start + VALIDATION_BATCH)
@@ -219,38 +146,22 @@ class Training:
                 f"take a 'learning_rate' below {self.settings.learning_rate}."
             )
         if not self.curve or loss < min(row[2] for row in self.curve):
-            self._keep_best()
+            self.best_step, state = self.step, self.mapper.state_dict()
+            path = self.state_file
+            if path is not None and not keep(best_file(path), lambda file: torch.save(state, file)):
+                self.state_file = None  # in memory then
+            if self.state_file is None:
+                self._best = {name: value.to("cpu", copy=True) for name, value in state.items()}
         self.curve.append((self.step, training_loss, loss))
         return loss
 
-    def _keep_best(self) -> None:
-        """Keep the weights as they are now, on the disk if there is a place, otherwise in memory."""
-        state, self.best_step = self.mapper.state_dict(), self.step
-        path = self.state_file
-        if path is not None and not keep(best_file(path), lambda file: torch.save(state, file)):
-            self.state_file = None  # in memory then
-        if self.state_file is not None:
-            return
-        if self._best:
-            for name, value in state.items():
-                self._best[name].copy_(value)
-        else:
-            self._best = {name: value.to("cpu", copy=True) for name, value in state.items()}
-
     def save(self) -> None:
         """Store all of it, whole or not at all."""
-        if self.state_file is None:
-            return
-        state = {
-            "format": STATE_FORMAT,
-            "settings": self.settings.key(),
-            "step": self.step,
-            "mapper": self.mapper.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "best_step": self.best_step,
-            "curve": self.curve,
-        }
-        keep(self.state_file, lambda file: torch.save(state, file))
+        if self.state_file is not None:
+            own = {name: getattr(self, name) for name in ("step", "best_step", "curve")}
+            networks = {"mapper": self.mapper.state_dict(), "optimizer": self.optimizer.state_dict()}
+            about = {"format": STATE_FORMAT, "settings": self.settings.training_key()}
+            keep(self.state_file, lambda file: torch.save({**about, **networks, **own}, file))
 
     def load(self) -> None:
         """Go on where ``save`` was called, if it was.
@@ -262,18 +173,18 @@ class Training:
         if path is None or not path.exists():
             return
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != self.settings.key():
+        if state["settings"] != self.settings.training_key():
             raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
         if state.get("format") != STATE_FORMAT or not best_file(path).exists():
             raise ValueError(f"{path} cannot be resumed by this version; delete it and train anew.")
         self.mapper.load_state_dict(state["mapper"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best_step = state["step"], state["best_step"]
         self.curve = [tuple(row) for row in state["curve"]]
 
     def finish(self) -> TrainedMapper:
         """The outcome; the training is over then, and its memory is given back before the best weights are read."""
-        del self.mapper, self.optimiser
+        del self.mapper, self.optimizer
         if self.state_file is not None:
             self._best = torch.load(best_file(self.state_file), map_location="cpu", weights_only=True)
         return TrainedMapper(self._best, self.best_step, tuple(self.curve))
@@ -293,7 +204,7 @@ def forget_training(state_file: Path) -> None:
 def train_mapper(
     training_set: TrainingSet,
     layout: Sequence[StyleLayer],
-    settings: TrainMapper | None = None,
+    settings: Settings | None = None,
     state_file: Path | None = None,
     report: Report | None = None,
     device: torch.device | str = "cpu",
@@ -303,7 +214,7 @@ def train_mapper(
     Args:
         training_set: styles and CLIP features of images.
         layout: the generator's ``Synthesis.layout``.
-        settings: default ``TrainMapper()``.
+        settings: default ``Settings()``.
         state_file: written at every validation; when it exists already, the training goes on from there and ends with
             the same weights, bit for bit, as an unbroken one. ``forget_training`` removes it.
         report: called with (step, steps, {"train": loss, "validation": loss}) at every validation.
@@ -312,14 +223,12 @@ def train_mapper(
     Raises:
         ValueError: too few images, a state file that does not fit, or a loss that is no longer finite.
     """
-    settings = settings or TrainMapper()
+    settings = settings or Settings()
     training = Training(training_set, layout, settings, torch.device(device), state_file)
     training.load()
     while training.step < settings.steps:
-        losses = []
         end = min(settings.steps, (training.step // settings.evaluate_every + 1) * settings.evaluate_every)
-        while training.step < end:
-            losses.append(training.advance())
+        losses = [training.advance() for _ in range(training.step, end)]
         train_loss = float(torch.stack(losses).mean())
         validation_loss = training.validate(train_loss)
         training.save()

@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from eval.errors import UsageError, unknown
@@ -22,11 +22,15 @@ class Parameter:
         name: of the argument.
         annotation: its type, or the type of its default.
         default: ``inspect.Parameter.empty`` if it must be given.
+        allowed: what it may be, where the editor's fields say it (``deltaedit.parameters``).
+        about: what it is, likewise.
     """
 
     name: str
     annotation: Any
     default: Any
+    allowed: str = ""
+    about: str = ""
 
     @property
     def type_name(self) -> str:
@@ -77,8 +81,15 @@ def parameters_of(editor: type) -> tuple[Parameter, ...]:
         if argument.kind in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
             continue
         guess = str if argument.default in (argument.empty, None) else type(argument.default)
-        found.append(Parameter(argument.name, hints.get(argument.name, guess), argument.default))
+        stated = stated_of(editor).get(argument.name, ("", ""))
+        found.append(Parameter(argument.name, hints.get(argument.name, guess), argument.default, *stated))
     return tuple(found)
+
+
+def stated_of(editor: type) -> dict[str, tuple[str, str]]:
+    """What a dataclass's fields say of its hyper-parameters: what each may be, and what it is."""
+    stated = [each for each in fields(editor) if "rule" in each.metadata] if is_dataclass(editor) else []
+    return {each.name: (each.metadata["rule"].text, each.metadata["about"]) for each in stated}
 
 
 def split_methods(text: str) -> list[tuple[str, dict[str, str]]]:

@@ -9,8 +9,8 @@ from safetensors import safe_open
 from deltaedit.editor import DeltaEdit, Target, mapper_state, relevance_mask, trained_mapper
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import domain_relevance
-from deltaedit.text import VARIED_TEXTS
-from deltaedit.train import TrainMapper
+from deltaedit.settings import Settings
+from deltaedit.variants import VARIED_TEXTS
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 
@@ -29,7 +29,7 @@ def formula(domain, latents, prompt, *, arm="delta", threshold=0.03, normalise=F
     """s + masked Δŝ with numpy, from the stored artefacts and the texts as they are."""
     editing = domain.editing
     relevance = domain_relevance(editing, 4, 30).tensors["relevance"].numpy()
-    trained = trained_mapper(editing, TrainMapper(steps=20, batch=8, arm=arm))
+    trained = trained_mapper(editing, Settings(steps=20, batch=8, arm=arm))
     mapper = DeltaMapper(editing.synthesis.layout, 8)
     mapper.load_state_dict(mapper_state(trained))
     texts = [prompt.source, prompt.target, *(text.format(prompt.source) for text in ("{}", *VARIED_TEXTS))]
@@ -154,7 +154,7 @@ def test_another_network_or_another_training_is_another_artefact(tiny_domain):
 
 
 def test_the_artefact_holds_the_curve_and_its_key(tiny_domain):
-    artefact = trained_mapper(tiny_domain.editing, TrainMapper(steps=6, batch=4, evaluate_every=3))
+    artefact = trained_mapper(tiny_domain.editing, Settings(steps=6, batch=4, evaluate_every=3))
     assert artefact.tensors["curve"][:, 0].tolist() == [3.0, 6.0]
     with safe_open(artefact.path, "pt") as file:
         key = json.loads(file.metadata()["key"])
@@ -211,12 +211,12 @@ def test_w_plus_needs_codes_in_w_plus(tiny_domain):
     training_set = replace(tiny_domain.editing.training_set(), w_plus=None)
     editing = replace(tiny_domain.editing, training_set=lambda: training_set)
     with pytest.raises(ValueError, match="has no W\\+"):
-        trained_mapper(editing, TrainMapper(steps=1, batch=8, output="W+"))
+        trained_mapper(editing, Settings(steps=1, batch=8, output="W+"))
 
 
 def test_the_address_of_a_mapper_in_s_is_what_it_was_before_there_was_another_output():
-    assert "output" not in TrainMapper().key()
-    assert TrainMapper(output="W+").key() == {**TrainMapper().key(), "output": "W+"}
+    assert "output" not in Settings().training_key()
+    assert Settings(output="W+").training_key() == {**Settings().training_key(), "output": "W+"}
 
 
 def test_a_threshold_that_leaves_no_channel_is_told(tiny_domain):

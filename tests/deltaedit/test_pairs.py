@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from deltaedit.domain import TrainingSet
-from deltaedit.pairs import draw_pairs, draw_rows, make_pairs, pseudo_text
+from deltaedit.pairs import draw_pairs, draw_rows, make_pairs
+from deltaedit.variants import pseudo_text
 
 
 @pytest.fixture

@@ -1,6 +1,21 @@
+from dataclasses import MISSING, dataclass
+
 import pytest
 
-from deltaedit.parameters import is_count, is_number, require
+from deltaedit.parameters import (
+    check,
+    is_count,
+    is_number,
+    keyed,
+    number,
+    of_preset,
+    one_of,
+    parameter,
+    require,
+    settled,
+    true_or_false,
+    whole,
+)
 
 
 class Editor:
@@ -26,3 +41,42 @@ def test_what_is_no_finite_number(value):
 @pytest.mark.parametrize(("value", "right"), [(2, True), (1, False), (2.0, False), (True, False), ("2", False)])
 def test_counts_are_whole_and_large_enough(value, right):
     assert is_count(value, 2) is right
+
+
+@dataclass(frozen=True)
+class Preset:
+    steps: int = parameter(MISSING, whole(), "steps of Adam")
+    power: str = parameter(MISSING, one_of(("high", "low")), "how strong")
+
+
+@dataclass(eq=False)
+class Gain:
+    gain: float = parameter(2.0, number(0).or_else("auto"), "what the step is multiplied by", "factor")
+    fast: bool = parameter(False, true_or_false(), "leave out the slow part")
+    steps: int | None = of_preset(Preset, "steps")
+    power: str = of_preset(Preset, "power", "auto")
+
+
+def test_check_says_the_first_wrong_field_in_its_own_words():
+    check(Gain())
+    check(Gain(gain="auto", fast=True, steps=3, power="low"))
+    for values, sentence in (
+        ({"gain": -1.0}, r"'gain' parameter of Gain must be a number, 0 or more, or 'auto'\. Got -1\.0"),
+        ({"fast": 1}, r"'fast' parameter of Gain must be true or false\. Got 1"),
+        ({"steps": 0}, r"'steps' parameter of Gain must be a whole number, 1 or more, or none\. Got 0"),
+        ({"power": "max"}, r"'power' parameter of Gain must be one of high, low, or 'auto'\. Got 'max'"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            check(Gain(**values))
+
+
+def test_a_key_holds_the_named_fields_and_floats_stay_floats():
+    assert keyed(Gain(gain=3)) == {"factor": 3.0}
+    assert isinstance(keyed(Gain(gain=3))["factor"], float)
+
+
+def test_what_is_given_takes_the_place_of_the_presets_values():
+    preset = Preset(300, "high")
+    assert settled(Gain(), preset) == preset
+    assert settled(Gain(steps=7, power="low"), preset) == Preset(7, "low")
+    assert settled(Gain(steps=7), preset) == Preset(7, "high")

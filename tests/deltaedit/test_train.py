@@ -8,8 +8,8 @@ from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import draw_pairs
+from deltaedit.settings import Settings
 from deltaedit.train import (
-    TrainMapper,
     best_file,
     forget_training,
     learning_rate,
@@ -19,7 +19,7 @@ from deltaedit.train import (
 )
 
 LAYOUT = StyleGAN2(16, (6, 6, 4), 8).layout  # C = 28
-TINY = TrainMapper(
+TINY = Settings(
     steps=12, batch=8, evaluate_every=4, validation_pairs=16, validation_share=0.2, schedule="constant", bfloat16=False
 )
 
@@ -44,7 +44,7 @@ def test_losses_are_the_formula():
 
 
 def test_learning_rate_of_both_schedules():
-    constant, cosine = TrainMapper(steps=10, schedule="constant"), TrainMapper(steps=10, schedule="cosine")
+    constant, cosine = Settings(steps=10, schedule="constant"), Settings(steps=10, schedule="cosine")
     assert {learning_rate(constant, step) for step in range(10)} == {0.5}
     assert [learning_rate(cosine, step) for step in (0, 5, 10)] == pytest.approx([0.5, 0.25, 0.0])
 
@@ -54,13 +54,13 @@ def test_the_first_steps_are_plain_adam(images, arm):
     """Against an own loop: other Adam implementation (not fused), the loss written out."""
     settings = replace(TINY, steps=4, mse_weight=0.5, cosine_weight=2.0, arm=arm)
     result = train_mapper(images, LAYOUT, settings)
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.training_seed)
     mapper = DeltaMapper(LAYOUT, 5)
     optimiser = torch.optim.Adam(mapper.parameters(), lr=0.5, foreach=False, fused=False)
     rows, _ = split_images(images.origin, 60, settings)
     losses = []
     for step in range(4):
-        draws = np.random.default_rng((settings.seed, 2, step))
+        draws = np.random.default_rng((settings.training_seed, 2, step))
         pairs = draw_pairs(images, rows, 8, draws, arm, images.features[rows].mean(0))
         out = mapper(pairs.s, pairs.condition)
         cosines = (out * pairs.delta_s).sum(1) / out.norm(dim=1) / pairs.delta_s.norm(dim=1)
@@ -152,7 +152,7 @@ def test_seeds_matter_and_the_global_generator_does_not(images):
     before = torch.random.get_rng_state()
     two = train_mapper(images, LAYOUT, TINY)
     assert torch.equal(before, torch.random.get_rng_state())
-    other = train_mapper(images, LAYOUT, replace(TINY, seed=1))
+    other = train_mapper(images, LAYOUT, replace(TINY, training_seed=1))
     assert one.curve == two.curve != other.curve
 
 
@@ -160,7 +160,7 @@ def test_no_image_is_on_both_sides_and_choices_are_kept(images):
     training, held_out = split_images(images.origin, 60, TINY)
     assert sorted([*training, *held_out]) == list(range(60))
     assert len(held_out) == 12
-    training, held_out = split_images(images.origin, 60, replace(TINY, origin="sampled", images=10))
+    training, held_out = split_images(images.origin, 60, replace(TINY, origin="sampled", training_images=10))
     assert len(training) + len(held_out) == 10
     assert min(*training, *held_out) >= 40
 
@@ -169,7 +169,7 @@ def test_too_few_images_are_refused(images):
     with pytest.raises(ValueError, match=r"needs 4 images or more of origin 'inverted'\. Got 0 instead"):
         split_images((), 60, replace(TINY, origin="inverted"))
     with pytest.raises(ValueError, match="Got 3 instead"):
-        train_mapper(images, LAYOUT, replace(TINY, images=3))
+        train_mapper(images, LAYOUT, replace(TINY, training_images=3))
 
 
 def test_divergence_is_said_with_the_step(images):

@@ -56,7 +56,11 @@ def show(name: str) -> None:
         set_up, prompt, edit = costs_of(costs, name)
         click.echo(f"  costs       set-up {set_up}, a prompt {prompt}, an edit {edit}  (avatars, {costs['hardware']})")
     for position, parameter in enumerate(parameters_of(found)):
-        click.echo(f"  {'' if position else 'parameters':10}  {parameter_text(parameter)} ({parameter.type_name})")
+        allowed = f": {parameter.allowed}" if parameter.allowed else ""
+        name = "" if position else "parameters"
+        click.echo(f"  {name:10}  {parameter_text(parameter)} ({parameter.type_name}){allowed}")
+        if parameter.about:
+            click.echo(f"{'':16}{parameter.about}")
     click.echo(f"\n{inspect.getdoc(found) or 'It has no description.'}")
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from deltaedit.artefacts import Artefacts
 from deltaedit.relevance import domain_relevance
-from deltaedit.train import TrainMapper
+from deltaedit.settings import Settings
 
 
 def published_only(artefacts: Artefacts) -> Artefacts:
@@ -26,12 +26,12 @@ def is_published(name: str, key: Mapping[str, object]) -> bool:
 
     >>> is_published("relevance", {"domain": "…", "images": 16, "statistics": 500, "sigmas": 5.0, "seed": 0})
     True
-    >>> is_published("delta-mapper", {**TrainMapper(arm="raw").key(), "domain": "…"})
+    >>> is_published("delta-mapper", {**Settings(arm="raw").training_key(), "domain": "…"})
     False
     """
     asked = {parameter: value for parameter, value in key.items() if parameter != "domain"}
     if name == "delta-mapper":
-        return asked == TrainMapper().key()
+        return asked == Settings().training_key()
     if name == "relevance":  # the statistics are measured in any case, with as many samples as are asked for
         defaults = inspect.signature(domain_relevance).parameters
         return all(asked[parameter] == defaults[parameter].default for parameter in ("images", "sigmas", "seed"))

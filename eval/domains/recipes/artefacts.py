@@ -38,7 +38,7 @@ def build(name: str, domain: EditingDomain, prompts: Sequence[Prompt], folder: P
     if name == "relevance":
         artefact = domain_relevance(domain, report=lambda done, rows: report(name, done, rows, {}))
     elif name == "delta-mapper":
-        artefact = trained_mapper(domain, DeltaEdit().settings(), lambda *args: report(name, *args))
+        artefact = trained_mapper(domain, DeltaEdit(), lambda *args: report(name, *args))
     else:
         editor = StyleClipMapper()
         editor.prepare(domain)

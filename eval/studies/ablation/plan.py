@@ -176,6 +176,7 @@ def check(ablation: Ablation, where: str) -> None:
 
 def _check_settings(ablation: Ablation, arm: Arm, where: str) -> None:
     from deltaedit.editor import DeltaEdit
+    from deltaedit.parameters import check
     from eval.editors.spec import parameters_of
 
     known = [parameter.name for parameter in parameters_of(DeltaEdit) if parameter.name != FORBIDDEN]
@@ -183,7 +184,7 @@ def _check_settings(ablation: Ablation, arm: Arm, where: str) -> None:
         if name not in known:
             raise unknown(f"setting of deltaedit (in {where})", name, known, "deltabench methods show deltaedit")
     try:
-        ablation.editor(arm, ablation.seeds[0]).validate()
+        check(ablation.editor(arm, ablation.seeds[0]))
     except ValueError as error:
         raise UsageError(f"The arm '{arm.label}' of {where} cannot be made: {error}") from None
 

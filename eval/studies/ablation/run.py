@@ -148,7 +148,7 @@ class AblationRunner:
         return failures
 
     def _is_untrained(self, job: Job) -> bool:
-        key = mapper_key(self._editing, self.ablation.editor(job.arm, job.seed).settings())
+        key = mapper_key(self._editing, self.ablation.editor(job.arm, job.seed))
         return self._editing.artefacts.find("delta-mapper", key) is None
 
     def _make_training_set(self, quiet: bool) -> None:
@@ -170,7 +170,7 @@ class AblationRunner:
         """The editor of an arm, its mapper trained."""
         name = f"{arm.label}, seed {seed}"
         progress.describe(f"{name}, training")
-        settings = self.ablation.editor(arm, seed).settings()
+        settings = self.ablation.editor(arm, seed)
         with judge_guard.editing(arm.label):  # a training is the editor at work as well
             trained_mapper(
                 self._editing,

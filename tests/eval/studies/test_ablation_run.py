@@ -36,7 +36,9 @@ def trainings(monkeypatch):
 
     seen, train = [], deltaedit.editor.train_mapper
     monkeypatch.setattr(
-        deltaedit.editor, "train_mapper", lambda *args: (seen.append((args[2].arm, args[2].seed)), train(*args))[1]
+        deltaedit.editor,
+        "train_mapper",
+        lambda *args: (seen.append((args[2].arm, args[2].training_seed)), train(*args))[1],
     )
     return seen
 

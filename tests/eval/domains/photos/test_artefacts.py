@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 
 from deltaedit.artefacts import Artefacts, GivenFile
-from deltaedit.train import TrainMapper
+from deltaedit.settings import Settings
 from eval.domains.photos.artefacts import published_only
 
 
@@ -15,8 +15,8 @@ def test_published_files_answer_for_default_settings_only(tmp_path):
         return artefacts.get(name, {"domain": "d", **key}, lambda: {"x": torch.ones(1)}).built_here
 
     relevance = {"images": 16, "statistics": 10_000, "sigmas": 5.0, "seed": 0}
-    assert not computed("delta-mapper", TrainMapper().key())
-    assert computed("delta-mapper", TrainMapper(cosine_weight=0.0).key())
-    assert computed("delta-mapper", TrainMapper(output="W+").key())
+    assert not computed("delta-mapper", Settings().training_key())
+    assert computed("delta-mapper", Settings(cosine_weight=0.0).training_key())
+    assert computed("delta-mapper", Settings(output="W+").training_key())
     assert not computed("relevance", relevance) and not computed("relevance", {**relevance, "statistics": 7})
     assert computed("relevance", {**relevance, "images": 3})

@@ -1,0 +1,108 @@
+"""What only ablations need: other arms of the conditioning, mappers whose output is in W+.
+
+=========  ============================  ============================
+arm        in training                   in editing
+=========  ============================  ============================
+delta      (i2 - i1) / ‖·‖               (t_target - t_source) / ‖·‖       the paper: ``text.direction``
+raw        i2                            t_target
+centred    (i2 - mean of i) / ‖·‖        (t_target - mean of t) / ‖·‖
+=========  ============================  ============================
+
+``pseudo-text`` is ``raw`` with noise on i2 in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.synthesis import StyleLayer
+from deltaedit.domain import TrainingSet
+from deltaedit.text import text_feature
+
+ARMS = ("delta", "raw", "centred", "pseudo-text")
+OUTPUTS = ("S", "W+")
+PSEUDO_TEXT_NOISE = 0.75  # length of the noise on an image feature that stands in for a text, of unit length
+
+# DeltaEdit's sixteen demo targets with a gap for the source text: varied texts whose mean is the centre of the texts.
+VARIED_TEXTS = (
+    "chubby {}",
+    "{} with eyeglasses",
+    "{} with smile",
+    "{} with pale skin",
+    "{} with tanned skin",
+    "{} with big eyes",
+    "{} with black clothes",
+    "{} with blue suit",
+    "happy {}",
+    "{} with bangs",
+    "{} with red hair",
+    "{} with black hair",
+    "{} with blond hair",
+    "{} with curly hair",
+    "{} with receding hairline",
+    "{} with bowlcut hairstyle",
+)
+
+
+def arm_direction(arm: str, target: Tensor, centre: Tensor) -> Tensor:
+    """Second half of the condition of an arm other than ``delta``: float [..., E], unit norm.
+
+    Args:
+        arm: ``raw``, ``centred`` or ``pseudo-text``.
+        target: float [..., E], unit norm.
+        centre: float [E], mean feature of the modality; only ``centred`` looks at it.
+
+    Raises:
+        ValueError: there is no such arm.
+    """
+    if arm not in ARMS:
+        raise ValueError(f"The 'arm' parameter must be one of {', '.join(ARMS)}. Got {arm!r} instead.")
+    return F.normalize(target - centre, dim=-1, eps=1e-5) if arm == "centred" else target
+
+
+def text_centre(clip: Clip, source: str, templates: Sequence[str] | None = None) -> Tensor:
+    """Mean feature of the source text and of varied texts about the same thing: float32 [E], shorter than 1."""
+    texts = [source, *(text.format(source) for text in VARIED_TEXTS)]
+    with torch.no_grad():
+        return torch.stack([text_feature(clip, text, templates) for text in texts]).mean(0)
+
+
+def pseudo_text(features: Tensor, generator: np.random.Generator) -> Tensor:
+    """Image features with noise, which stand in for the features of texts (LAFITE, Zhou et al. 2022, equation 5).
+
+    Args:
+        features: float32 [B, E], unit norm.
+        generator: draws the noise, of length ``PSEUDO_TEXT_NOISE`` in a random direction.
+
+    Returns:
+        float32 [B, E], unit norm.
+    """
+    noise = torch.from_numpy(generator.standard_normal(tuple(features.shape), dtype=np.float32)).to(features)
+    return F.normalize(features + PSEUDO_TEXT_NOISE * F.normalize(noise, dim=-1), dim=-1)
+
+
+def w_plus_layout(rows: int, length: int) -> tuple[StyleLayer, ...]:
+    """The rows of W+ as layers, so that a mapper can answer in W+: rows of one resolution lie together.
+
+    >>> [(layer.resolution, layer.start) for layer in w_plus_layout(4, 8)]
+    [(4, 0), (8, 8), (8, 16), (16, 24)]
+    """
+    return tuple(StyleLayer(4 << ((row + 1) // 2), length, row * length, row) for row in range(rows))
+
+
+def w_plus_images(images: TrainingSet) -> TrainingSet:
+    """The training set with its W+ in the place of the styles, float32 [N, L · D].
+
+    Raises:
+        ValueError: the domain gives no codes in W+.
+    """
+    if images.w_plus is None:
+        raise ValueError("The 'output' parameter of DeltaEdit cannot be W+: the training set of the domain has no W+.")
+    return replace(images, s=images.w_plus.flatten(1))
