@@ -25,7 +25,7 @@ from baselines.styleclip_global import automatic_beta, global_direction
 from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from deltaedit.artefacts import Artefacts
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
@@ -54,7 +54,7 @@ def released(checkout, module):
 def layout_1024():
     """The layers of a 1024 px generator."""
     with torch.device("meta"):
-        return StyleGAN2(1024).layout
+        return FastStyleGAN2(1024).layout
 
 
 def difference(one, two):
@@ -180,7 +180,7 @@ class ReleasedClip:
 def losses_setup(options):
     """A 256 px generator of ours and of theirs, a CLIP and an identity network, all random."""
     torch.manual_seed(0)
-    synthesis = StyleGAN2(SIDE_PX).eval().requires_grad_(False)
+    synthesis = FastStyleGAN2(SIDE_PX).eval().requires_grad_(False)
     for layer in synthesis.to_rgbs:
         layer.conv.weight *= 0.2
     decoder = released(options.styleclip, "models.stylegan2.model").Generator(SIDE_PX, 512, 8).eval()
@@ -216,7 +216,7 @@ def compare_latent_mapper(options):
     torch.manual_seed(3)
     w_plus = torch.randn(2, 18, 512)
     with torch.device("meta"):
-        synthesis_1024 = StyleGAN2(1024)
+        synthesis_1024 = FastStyleGAN2(1024)
     theirs = mappers.LevelsMapper(flags)
     ours = LevelsMapper(512, True, (4, 8))
     ours.load_state_dict(theirs.state_dict())

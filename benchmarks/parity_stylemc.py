@@ -28,7 +28,7 @@ from torchvision.transforms.functional import resize
 from baselines.stylemc import StyleMC
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 
@@ -89,7 +89,7 @@ def released(checkout):
 def generators(networks):
     """The same random weights in our network and in theirs."""
     torch.manual_seed(0)
-    synthesis = StyleGAN2(SIDE_PX, CHANNELS).eval().requires_grad_(False)
+    synthesis = FastStyleGAN2(SIDE_PX, CHANNELS).eval().requires_grad_(False)
     for layer in synthesis.to_rgbs:
         layer.conv.weight *= 0.2
     sizes = {"channel_base": SIDE_PX * CHANNELS[-1], "channel_max": CHANNELS[0]}

@@ -28,7 +28,7 @@ import torch
 from released_code import copy_to_nvidia, leave_empty, random_clip
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.latents import Latents
 from deltaedit.relevance import channel_statistics, relevance_matrix
 from eval.weights.layouts import rosinality_name
@@ -37,7 +37,7 @@ from eval.weights.layouts import rosinality_name
 def random_generator(resolution):
     """A config-f synthesis network whose images spread over about [-1, 1], as a trained one's do."""
     torch.manual_seed(0)
-    synthesis = StyleGAN2(resolution).eval().requires_grad_(False)
+    synthesis = FastStyleGAN2(resolution).eval().requires_grad_(False)
     for layer in synthesis.convs:
         layer.bias.normal_(0, 0.3)
     image = synthesis.synthesize(*synthesis.styles(torch.randn(1, synthesis.latents, 512)))
@@ -181,7 +181,7 @@ def write_checkpoint(path, resolution):
     from deltaedit.backbones.generator import Generator
 
     torch.manual_seed(0)
-    generator = Generator(StyleGAN2(resolution))
+    generator = Generator(FastStyleGAN2(resolution))
     state = {}
     for name, tensor in generator.state_dict().items():
         theirs = rosinality_name(name)

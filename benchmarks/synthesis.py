@@ -20,7 +20,7 @@ from time import perf_counter, process_time
 
 import torch
 
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from eval.weights.layouts import nvidia_name, rosinality_name
 
 
@@ -85,7 +85,7 @@ def main():
     clock = process_time if options.clock == "cpu" else perf_counter
     torch.manual_seed(0)
     torch.set_grad_enabled(False)
-    synthesis = StyleGAN2(options.resolution).eval()
+    synthesis = FastStyleGAN2(options.resolution).eval()
     makers = {"ours": lambda w_plus: synthesis.synthesize(*synthesis.styles(w_plus))}
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.resolution} px")
     print("| network | batch | seconds | ours is faster by | largest difference |\n|---|---|---|---|---|")

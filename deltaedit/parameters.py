@@ -107,7 +107,7 @@ def check(owner: object) -> None:
     """
     for each in fields(owner):  # type: ignore[arg-type]
         rule = each.metadata.get("rule")
-        require(rule is None or rule.allows(getattr(owner, each.name)), owner, each.name, rule and rule.text)
+        require(rule is None or rule.allows(getattr(owner, each.name)), owner, each.name, rule.text if rule else "")
 
 
 def require(right: bool, owner: object, parameter: str, allowed: str) -> None:

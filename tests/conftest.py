@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.domain import EditingDomain, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
@@ -108,7 +108,7 @@ class TinyDomain:
 
     def __init__(self, cache: Path) -> None:
         self.fingerprints = {"generator": "1" * 64, "encoder": "2" * 64, "judge": "3" * 64}
-        self.synthesis = StyleGAN2(SIDE_PX, (8, 8, 8), W_DIM)
+        self.synthesis = FastStyleGAN2(SIDE_PX, (8, 8, 8), W_DIM)
         _randomise(self.synthesis, 1)
         for layer in [*self.synthesis.convs, *self.synthesis.to_rgbs]:
             layer.affine.bias.data += 1  # styles around 1, as StyleGAN2 starts

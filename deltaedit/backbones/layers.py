@@ -1,10 +1,7 @@
-"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958).
+"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958), in their plain form.
 
-Every convolution has two equal forms. For training, gradients and batches of small maps, the style scales the
-activations: x·s is convolved with one shared kernel and divided by the norm that the scaled kernel would have had;
-without gradients the passes after the convolution write in place, as a fresh array costs more than they do.
-For one image without gradients (``render``) the style, the norm and the activation's gain go into the kernel and the
-bias, which saves a pass over the activations for each of them; above 32 px those passes cost more than the kernel's.
+The style scales the activations: x·s is convolved with one shared kernel and divided by the norm that the scaled kernel
+would have had. ``fast_stylegan2`` has forms of the same layers for when no gradients are wanted.
 """
 
 from __future__ import annotations
@@ -62,7 +59,7 @@ class ModulatedConv(nn.Module):
         ``gain`` belongs to a demodulated convolution: it is part of the norm.
         """
         out = self.convolve(x * (style * self.scale)[:, :, None, None].to(x.dtype))
-        return self.normalise(out, style, gain) if self.demodulate else out
+        return out * self.norm(out, style, gain) if self.demodulate else out
 
     def convolve(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
         """The convolution alone, of some input channels: [N, C, H, W] -> [N, outputs, H, W], no style, no norm."""
@@ -71,21 +68,12 @@ class ModulatedConv(nn.Module):
             return blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
 
-    def normalise(self, out: Tensor, style: Tensor, gain: float) -> Tensor:
-        """Divide by the norm of the kernel that has the style in it: out [N, outputs, H, W], style [N, inputs]."""
+    def norm(self, out: Tensor, style: Tensor, gain: float) -> Tensor:
+        """``gain`` / norm of the kernel that has the style [N, inputs] in it: [N, outputs, 1, 1], of out's dtype."""
         with torch.autocast(out.device.type, enabled=False):
             energy = self.weight.float().square().sum((2, 3)) * self.scale**2
             norm = torch.rsqrt(style.float().square() @ energy.t() + 1e-8) * gain
-        norm = norm[:, :, None, None].to(out.dtype)
-        return out * norm if torch.is_grad_enabled() else out.mul_(norm)
-
-    def kernel(self, style: Tensor, gain: float) -> Tensor:
-        """The kernel of one image, style [inputs] and gain in it: [outputs, inputs, k, k]."""
-        weight = self.weight * (style * self.scale)[:, None, None]
-        if self.demodulate:
-            norm = torch.rsqrt(torch.linalg.vector_norm(weight, dim=(1, 2, 3)).square() + 1e-8)
-            weight *= (norm * gain)[:, None, None, None]
-        return weight
+        return norm[:, :, None, None].to(out.dtype)
 
 
 def _binomial(x: Tensor, gain: float) -> Tensor:
@@ -121,27 +109,11 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
         """X [N, inputs, H, W], style [N, inputs], noise [N or 1, 1, H', W'] or None -> [N, outputs, H', W']."""
-        return self.activate(self.conv(x, style, GAIN), noise)
-
-    def activate(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Noise, bias and leaky ReLU of a convolution that has the activation's gain already; may write in place."""
+        x = self.conv(x, style, GAIN)
         if noise is not None:
             x = x + (self.noise_strength * GAIN).to(x.dtype) * noise.to(x.dtype)
-        bias = (self.bias * GAIN)[:, None, None].to(x.dtype)
-        x = F.leaky_relu(x + bias, SLOPE) if torch.is_grad_enabled() else F.leaky_relu_(x.add_(bias), SLOPE)
+        x = F.leaky_relu(x + (self.bias * GAIN)[:, None, None].to(x.dtype), SLOPE)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
-
-    def render(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
-        """``forward`` of one image without gradients: x [1, inputs, H, W], style [inputs], noise [1, 1, H', W']."""
-        kernel, bias = self.conv.kernel(style, GAIN), self.bias * GAIN
-        if self.conv.upsample:
-            x = blur(F.conv_transpose2d(x, kernel.transpose(0, 1), stride=2), bias)
-        else:
-            x = F.conv2d(x, kernel, bias, padding=1)
-        if noise is not None:
-            x += noise * (self.noise_strength * GAIN)
-        x = F.leaky_relu_(x, SLOPE)
-        return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -162,8 +134,3 @@ class ToRGB(nn.Module):
         """X [N, inputs, H, W], style [N, inputs] -> [N, 3, H, W]."""
         rgb: Tensor = self.conv(x, style) + self.bias[:, None, None]
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
-
-    def render(self, x: Tensor, style: Tensor) -> Tensor:
-        """``forward`` of one image without gradients: x [1, inputs, H, W], style [inputs]."""
-        rgb = F.conv2d(x, self.conv.kernel(style, 1.0), self.bias)
-        return rgb if self.clamp is None else rgb.clamp_(-self.clamp, self.clamp)

@@ -8,11 +8,12 @@ from typing import cast
 
 from torch import Tensor
 
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.backbones.stylegan2 import StyleGAN2
 
 
-class NoisySynthesis(StyleGAN2):
-    """``StyleGAN2`` whose pictures get its own maps where none are given; ``with_noise`` makes one.
+class NoisySynthesis(FastStyleGAN2):
+    """``FastStyleGAN2`` whose pictures get its own maps where none are given; ``with_noise`` makes one.
 
     Attributes:
         maps: one [1, 1, H, W] per convolution.
@@ -21,7 +22,7 @@ class NoisySynthesis(StyleGAN2):
     maps: Sequence[Tensor]
 
     def synthesize(self, s: Tensor, s_rgb: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """As ``StyleGAN2.synthesize``; ``noise`` None means the network's own maps."""
+        """As ``FastStyleGAN2.synthesize``; ``noise`` None means the network's own maps."""
         return super().synthesize(s, s_rgb, self.maps if noise is None else noise)
 
 

@@ -4,6 +4,8 @@ Three ways in, each a plain tensor:
 
     w [N, D]  --repeat-->  w_plus [N, L, D]  --affine of each layer-->  s [N, C], s_rgb [N, C_rgb]  -->  image
 
+This is the plain form, which takes gradients; ``fast_stylegan2`` makes the same images faster without them.
+
 `s` holds the styles of the convolutions, one number per input channel, layer after layer; `s_rgb` those of the
 ToRGB layers. That is StyleSpace (Wu et al. 2021, arXiv 2011.12799). DeltaEdit and StyleCLIP's global direction edit
 `s`.
@@ -13,28 +15,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from deltaedit.backbones.layers import EqualLinear, ModulatedConv, StyledConv, ToRGB, blur, upsample_2x
-from deltaedit.backbones.synthesis import LayerSweep, StyleLayer, Synthesis
-
-__all__ = [
-    "EqualLinear",
-    "ModulatedConv",
-    "StyleGAN2",
-    "StyledConv",
-    "ToRGB",
-    "blur",
-    "config_f",
-    "upsample_2x",
-]
-
-# How many levels (4 px, 8 px, …) a batch passes as one; the others image by image. Up to 32 px the kernels are larger
-# than the activations; above, one image alone takes less memory and no more time.
-BATCHED_LEVELS = 4
+from deltaedit.backbones.layers import EqualLinear, StyledConv, ToRGB, upsample_2x
+from deltaedit.backbones.synthesis import StyleLayer, Synthesis
 
 # Channels of config-f at each resolution, 4 px to 1024 px.
 CONFIG_F = (512, 512, 512, 512, 512, 256, 128, 64, 32)
@@ -86,11 +73,6 @@ class StyleGAN2(Synthesis):
         rgb_affines = [layer.affine for layer in self.to_rgbs]  # type: ignore[union-attr]
         self.layout_rgb = _layout(rgb_affines, [4 * 2**i for i in range(levels)], 1)  # type: ignore[arg-type]
 
-    @property
-    def _convolutions(self) -> int:
-        """How many there are up to the last of ``channels``: one at 4 px, two above."""
-        return 2 * len(self.channels) - 1
-
     def styles(self, w_plus: Tensor) -> tuple[Tensor, Tensor]:
         """Styles of every layer.
 
@@ -115,30 +97,14 @@ class StyleGAN2(Synthesis):
         Returns:
             float [N, 3, H, W], trained to lie in [-1, 1]; not clipped.
         """
-        return self._above(0, self.start(len(s)), None, s, s_rgb, noise)
-
-    def synthesize_above(self, index: int, x: Tensor, image: Tensor | None, s: Tensor, s_rgb: Tensor) -> Tensor:
-        """``synthesize`` for those who have computed a convolution themselves.
-
-        Args:
-            index: of the convolution.
-            x: its activated output, [N, channels, H, W].
-            image: the image of the levels below it, [N, 3, h, w]; None where there is none.
-            s: float [N, C]; the styles up to that convolution are not looked at.
-            s_rgb: float [N, C_rgb].
-
-        Returns:
-            float [N, 3, H, W] as from ``synthesize``.
-        """
-        return self._above(index + 1, x, self.image_after(index, x, image, s_rgb), s, s_rgb, None)
-
-    def image_after(self, index: int, x: Tensor, image: Tensor | None, s_rgb: Tensor) -> Tensor | None:
-        """The image so far, after a convolution with output x: every second one, from the first, has a ToRGB."""
-        if index % 2:
-            return image
-        at = self.layout_rgb[index // 2]
-        rgb: Tensor = self.to_rgbs[index // 2](x, s_rgb[:, at.start : at.stop])
-        return rgb if image is None else upsample_2x(image) + rgb
+        x: Tensor = self.start(len(s))
+        image: Tensor | None = None
+        for index in range(2 * len(self.channels) - 1):  # one convolution at 4 px, two above
+            at = self.layout[index]
+            x = self.convs[index](x, s[:, at.start : at.stop], None if noise is None else noise[index])
+            image = self.image_after(index, x, image, s_rgb)
+        assert image is not None  # the last convolution is followed by a ToRGB
+        return image
 
     def start(self, count: int) -> Tensor:
         """The learnt constant for ``count`` images, [count, channels, 4, 4], in the memory format that is fastest.
@@ -149,60 +115,20 @@ class StyleGAN2(Synthesis):
         layout = torch.channels_last if self.constant.device.type == "cpu" else torch.contiguous_format
         return self.constant.expand(count, -1, -1, -1).contiguous(memory_format=layout)
 
+    def image_after(self, index: int, x: Tensor, image: Tensor | None, s_rgb: Tensor) -> Tensor | None:
+        """The image so far, after a convolution with output x: every second one, from the first, has a ToRGB."""
+        if index % 2:
+            return image
+        at = self.layout_rgb[index // 2]
+        rgb: Tensor = self.to_rgbs[index // 2](x, s_rgb[:, at.start : at.stop])
+        return rgb if image is None else upsample_2x(image) + rgb
+
     def up_to(self, resolution: int) -> StyleGAN2:
         """The same network, weights shared, that stops at ``resolution`` px (at its own size if that is smaller)."""
         levels = sum(4 * 2**level <= resolution for level in range(len(self.channels)))
         lower = copy.copy(self)
         lower.channels = self.channels[:levels]
         return lower
-
-    def sweep(self, s: Tensor, s_rgb: Tensor) -> Iterator[LayerSweep]:
-        """As ``Synthesis.sweep``; what lies below the changed channel is computed once."""
-        from deltaedit.backbones.channel_sweep import sweep
-
-        return sweep(self, s, s_rgb)
-
-    def _tracked(self, *tensors: Tensor | None) -> bool:
-        """Whether the ordinary form is needed: gradients are wanted, or the device favours whole batches."""
-        if self.constant.device.type != "cpu":
-            return True
-        wanted = (t.requires_grad for t in (*tensors, *self.parameters()) if t is not None)
-        return torch.is_grad_enabled() and any(wanted)
-
-    def _above(
-        self, first: int, x: Tensor, image: Tensor | None, s: Tensor, s_rgb: Tensor, noise: Sequence[Tensor] | None
-    ) -> Tensor:
-        """Images by the convolutions from ``first`` up, on what enters it and the image so far."""
-        convolutions = self._convolutions
-        maps = list(noise) if noise is not None else [None] * convolutions
-        whole = self._tracked(s, s_rgb, *maps)
-        together = convolutions if whole else min(convolutions, 2 * BATCHED_LEVELS - 1)
-        for index in range(first, together):
-            at = self.layout[index]
-            x = self.convs[index](x, s[:, at.start : at.stop], maps[index])
-            image = self.image_after(index, x, image, s_rgb)
-        assert image is not None  # the last convolution is followed by a ToRGB, and so is the last of those together
-        first = max(first, together)
-        if first == convolutions:
-            return image
-        images = []
-        for row in range(len(s)):
-            own = [each if each is None or len(each) == 1 else each[row : row + 1] for each in maps]
-            images.append(self._render(first, x[row : row + 1], image[row : row + 1], s[row], s_rgb[row], own))
-        return torch.cat(images)
-
-    def _render(
-        self, first: int, x: Tensor, image: Tensor, s: Tensor, s_rgb: Tensor, maps: Sequence[Tensor | None]
-    ) -> Tensor:
-        """``_above`` for one image: x and image [1, …], s [C], s_rgb [C_rgb] -> [1, 3, H, W]."""
-        for index in range(first, self._convolutions):
-            at = self.layout[index]
-            x = self.convs[index].render(x, s[at.start : at.stop], maps[index])  # type: ignore[operator, union-attr]
-            if index % 2 == 0:
-                at = self.layout_rgb[index // 2]
-                rgb = self.to_rgbs[index // 2].render(x, s_rgb[at.start : at.stop])  # type: ignore[operator, union-attr]
-                image = upsample_2x(image) + rgb
-        return image
 
     def forward(self, w_plus: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """w_plus [N, L, D] -> image [N, 3, H, W]."""

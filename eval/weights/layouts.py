@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.backbones.generator import Generator
-from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.weights.files import CheckpointError, check_names, describe_names
 
 ROSINALITY = "a StyleGAN2 generator of rosinality's code"
@@ -153,7 +153,7 @@ def _empty(
         raise CheckpointError(f"{path} is not {what}: layer '{first}' has shape {tuple(named[first].shape)}.")
     w_dim, z_dim = named[first].shape
     with torch.device("meta"):
-        synthesis = StyleGAN2(4 * 2 ** (len(widths) - 1), channels, w_dim)
+        synthesis = FastStyleGAN2(4 * 2 ** (len(widths) - 1), channels, w_dim)
         return Generator(synthesis, z_dim, depth)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from baselines.stylemc import StyleMC
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from eval.editors.protocol import Editor
 
 
@@ -87,7 +87,7 @@ def test_presets(tiny_domain):
     loud = StyleMC(identity_power="high", power=10.0, images=9, batch=2)
     edits = [ready(editor, tiny_domain, prompt).edit(latents, prompt, 1.0).s for editor in (published, loud)]
     assert torch.equal(*edits) and not torch.equal(edits[0], small.s)
-    large = dataclasses.replace(tiny_domain.editing, synthesis=StyleGAN2(256, (4,) * 7, 8))
+    large = dataclasses.replace(tiny_domain.editing, synthesis=FastStyleGAN2(256, (4,) * 7, 8))
     for preset, resolution, power in (("auto", large, 10.0), ("small", large, 1.0)):
         editor = StyleMC(preset)
         editor.prepare(resolution)
@@ -110,7 +110,7 @@ def test_the_direction_is_an_artefact(tiny_domain):
 
 def test_the_lower_network_is_the_beginning_of_the_whole_one():
     torch.manual_seed(0)
-    whole, small = StyleGAN2(32, (8, 6, 4, 4), 8).requires_grad_(False), StyleGAN2(16, (8, 6, 4), 8)
+    whole, small = FastStyleGAN2(32, (8, 6, 4, 4), 8).requires_grad_(False), FastStyleGAN2(16, (8, 6, 4), 8)
     small.load_state_dict({name: value for name, value in whole.state_dict().items() if name in small.state_dict()})
     w_plus = torch.randn(2, whole.latents, 8)
     s, s_rgb = whole.styles(w_plus)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deltaedit.backbones.stylegan2 import StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.latents import Latents
 from deltaedit.relevance import channel_statistics, domain_relevance, relevance_matrix
 
@@ -56,7 +56,7 @@ class PixelClip:
 def test_large_maps_one_by_one_and_chosen_channels(batch):
     """128 px: above 32 px images are made one by one on the state below the changed channel."""
     torch.manual_seed(0)
-    synthesis = StyleGAN2(128, (4, 4, 3, 3, 2, 2), 5).eval()
+    synthesis = FastStyleGAN2(128, (4, 4, 3, 3, 2, 2), 5).eval()
     for layer in synthesis.convs:
         torch.nn.init.normal_(layer.bias)
     clip = PixelClip(128)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.backbones.stylegan2 import EqualLinear, StyleGAN2
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
+from deltaedit.backbones.layers import EqualLinear
 from eval.domains.avatars.factors import CODE_SIZE, FACTOR_NAMES, GEOMETRY, VALUES
 
 W_DIM = 128
@@ -46,7 +47,7 @@ class AvatarGenerator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.mapping = FactorMapping()
-        self.synthesis = StyleGAN2(64, (128, 128, 128, 64, 32), W_DIM)
+        self.synthesis = FastStyleGAN2(64, (128, 128, 128, 64, 32), W_DIM)
 
     def w_plus(self, codes: Tensor) -> Tensor:
         """Codes [N, CODE_SIZE] -> w_plus [N, 10, W_DIM], the same w for every layer."""

@@ -1,13 +1,16 @@
 import pytest
 import torch
 
-from deltaedit.backbones import stylegan2
-from deltaedit.backbones.stylegan2 import StyleGAN2, config_f, upsample_2x
+from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
+from deltaedit.backbones.layers import upsample_2x
+from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
+
+FORMS = pytest.mark.parametrize("form", [StyleGAN2, FastStyleGAN2])
 
 
-def network(resolution=64, channels=(8, 8, 8, 8, 4), w_dim=8):
+def network(form=FastStyleGAN2, resolution=64, channels=(8, 8, 8, 8, 4), w_dim=8):
     generator = torch.Generator().manual_seed(0)
-    synthesis = StyleGAN2(resolution, channels, w_dim)
+    synthesis = form(resolution, channels, w_dim)
     for parameter in synthesis.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
     return synthesis.requires_grad_(False)
@@ -29,9 +32,10 @@ def layer_by_layer(synthesis, w_plus, noise=None):
     return image
 
 
+@FORMS
 @pytest.mark.parametrize("count", [1, 3])
-def test_image_is_that_of_the_layers_in_order(count):
-    synthesis = network()
+def test_image_is_that_of_the_layers_in_order(count, form):
+    synthesis = network(form)
     w_plus = codes(synthesis, count)
     shared = [torch.randn(1, 1, at.resolution, at.resolution) for at in synthesis.layout]
     own = [torch.randn(count, 1, at.resolution, at.resolution) for at in synthesis.layout]
@@ -41,8 +45,9 @@ def test_image_is_that_of_the_layers_in_order(count):
         torch.testing.assert_close(synthesis(w_plus, noise), wanted, atol=1e-4, rtol=1e-5)
 
 
-def test_gradients_reach_the_latents():
-    synthesis = network().double()
+@FORMS
+def test_gradients_reach_the_latents(form):
+    synthesis = network(form).double()
     s, s_rgb = (code.requires_grad_() for code in synthesis.styles(codes(synthesis, 1).double()))
     slopes = torch.autograd.grad(synthesis.synthesize(s, s_rgb)[0, 1, 10, 20], (s, s_rgb))
     step = 1e-4  # small enough to stay on one side of the activation's kinks
@@ -105,5 +110,27 @@ def test_config_f_widths():
     assert config_f(1024) == (512, 512, 512, 512, 512, 256, 128, 64, 32)
 
 
-def test_names_of_the_layers_are_still_here():
-    assert all(hasattr(stylegan2, name) for name in stylegan2.__all__)
+@pytest.mark.parametrize(("resolution", "channels"), [(16, (8, 8, 4)), (128, (4, 4, 4, 3, 2, 2))])
+def test_plain_and_fast_form_agree(resolution, channels):
+    plain, fast = (network(form, resolution, channels) for form in (StyleGAN2, FastStyleGAN2))
+    for layer in (*plain.convs, *plain.to_rgbs, *fast.convs, *fast.to_rgbs):
+        layer.clamp = 200.0
+    s, s_rgb = plain.styles(codes(plain))
+    maps = [torch.randn(1, 1, at.resolution, at.resolution) for at in plain.layout]
+    for noise in (None, maps):
+        one, other = (form.synthesize(s, s_rgb, noise) for form in (plain, fast))
+        torch.testing.assert_close(one, other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
+        assert not torch.equal(one, torch.zeros_like(one))
+
+
+def test_the_fast_sweep_is_the_general_one():
+    plain, fast = network(StyleGAN2, 64, (6, 6, 5, 4, 3)), network(FastStyleGAN2, 64, (6, 6, 5, 4, 3))
+    s, s_rgb = plain.styles(codes(plain, 2))
+    with torch.inference_mode():
+        for general, quick in zip(plain.sweep(s, s_rgb), fast.sweep(s, s_rgb), strict=True):
+            at = plain.layout[general.index]
+            channels = torch.tensor([at.start, at.stop - 1])
+            values = torch.tensor([[3.0, -2.0, 0.5], [1.0, 0.0, -4.0]])
+            one, other = (sweep.images(channels, values) for sweep in (general, quick))
+            assert one.shape == (2 * 3 * 2, 3, 64, 64)
+            torch.testing.assert_close(one, other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.backbones.stylegan2 import EqualLinear
+from deltaedit.backbones.layers import EqualLinear
 from deltaedit.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
