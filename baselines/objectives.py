@@ -94,7 +94,7 @@ def in_blocks(work: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tens
 
 
 def block_size(synthesis: Synthesis) -> int:
-    """Images to optimise at a time: one at the published sizes, for memory; ten of small ones, which is faster."""
+    """Images to optimize at a time: one at the published sizes, for memory; ten of small ones, which is faster."""
     return 1 if synthesis.resolution >= 256 else 10
 
 

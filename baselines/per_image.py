@@ -1,4 +1,4 @@
-"""What editors share that optimise the W+ code of every image apart: one text each, offsets, strength."""
+"""What editors share that optimize the W+ code of every image apart: one text each, offsets, strength."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deltaedit.text import TextPrompt
 class PerImageOptimizer:
     """Edits by w' = w_s + strength (w* - w_s), where a subclass finds w* for each image and text.
 
-    A subclass calls ``start_with(domain)`` in its ``prepare`` and offers ``optimise``.
+    A subclass calls ``start_with(domain)`` in its ``prepare`` and offers ``optimize``.
     """
 
     def start_with(self, domain: EditingDomain) -> None:
@@ -36,9 +36,9 @@ class PerImageOptimizer:
         """w* - w_s of every image, float32 [N, L, D]: the whole cost of an edit, the same for every strength."""
         text, size = self._texts[prompt.target], block_size(self._domain.synthesis)
         with gradients():
-            return in_blocks(lambda start: self.optimise(start, text) - start, latents.w_plus.clone(), size)
+            return in_blocks(lambda start: self.optimize(start, text) - start, latents.w_plus.clone(), size)
 
-    def optimise(self, start: Tensor, text: Tensor) -> Tensor:
+    def optimize(self, start: Tensor, text: Tensor) -> Tensor:
         """w* of images that stay apart.
 
         Args:

@@ -1,4 +1,4 @@
-"""Ranger, the optimiser that StyleCLIP's mapper is trained with.
+"""Ranger, the optimizer that StyleCLIP's mapper is trained with.
 
 Three published ideas in one (constants of version 20.4.11, which StyleCLIP uses):
 

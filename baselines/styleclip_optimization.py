@@ -1,11 +1,11 @@
-"""StyleCLIP's latent optimisation (Patashnik et al., ICCV 2021, arXiv 2103.17249, section 4).
+"""StyleCLIP's latent optimization (Patashnik et al., ICCV 2021, arXiv 2103.17249, section 4).
 
 For each image of code w_s and text t, by Adam,
 
     w* = argmin_w  D_CLIP(G(w), t) + λ_L2 ‖w - w_s‖²₂ + λ_ID (1 - ⟨R(G(w)), R(G(w_s))⟩)
 
 in W+, with D_CLIP = 1 - cosine and R an identity network. Nothing is shared between images or prompts, so every edit
-costs the whole optimisation. Strength multiplies the offset found: w' = w_s + strength (w* - w_s).
+costs the whole optimization. Strength multiplies the offset found: w' = w_s + strength (w* - w_s).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class StyleClipOptimization(PerImageOptimizer):
     name: ClassVar[str] = "styleclip-optimization"
     space: ClassVar[str] = "W+"
     knob: ClassVar[str] = "w + strength · (w* - w)"
-    paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent optimisation), ICCV 2021, arXiv 2103.17249"
+    paper: ClassVar[str] = "Patashnik et al., StyleCLIP (latent optimization), ICCV 2021, arXiv 2103.17249"
 
     preset: Literal["auto", "cli", "colab"] = parameter(
         "auto",
@@ -71,7 +71,7 @@ class StyleClipOptimization(PerImageOptimizer):
         self._identity = needed_identity(domain, self.name, self._setting.lambda_id)
         self.start_with(domain)
 
-    def optimise(self, start: Tensor, text: Tensor) -> Tensor:
+    def optimize(self, start: Tensor, text: Tensor) -> Tensor:
         """w* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
         sources = self._source_identities(start)
         w_plus = start.clone().requires_grad_()
@@ -88,7 +88,7 @@ class StyleClipOptimization(PerImageOptimizer):
         """The objective of every image.
 
         Args:
-            w_plus: float32 [N, L, D], under optimisation.
+            w_plus: float32 [N, L, D], under optimization.
             start: float32 [N, L, D], of the images to edit.
             sources: float32 [N, E], identity features of those; None without identity term.
             text: float32 [E], unit norm.

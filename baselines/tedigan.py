@@ -1,4 +1,4 @@
-"""TediGAN's instance-level optimisation with CLIP (Xia et al., CVPR 2021, arXiv 2012.03308; extended 2104.08910).
+"""TediGAN's instance-level optimization with CLIP (Xia et al., CVPR 2021, arXiv 2012.03308; extended 2104.08910).
 
 For an image x and a text t, Adam minimises over z in W+
 
@@ -78,7 +78,7 @@ class TediGan(PerImageOptimizer):
         with gradients():
             self._mean = domain.sample(MEAN_SAMPLES, 0).w_plus.clone().mean(0) if self.preset == "demo" else None
 
-    def optimise(self, code: Tensor, text: Tensor) -> Tensor:
+    def optimize(self, code: Tensor, text: Tensor) -> Tensor:
         """z* of codes [N, L, D]: losses are summed and Adam works number by number, so no image sees another."""
         setting = self._setting
         # The release compares with the photograph in ``instance``; an editor here is given its code, so x = G(z_x).
@@ -98,7 +98,7 @@ class TediGan(PerImageOptimizer):
         """The objective of every image.
 
         Args:
-            z: float32 [N, L, D], under optimisation.
+            z: float32 [N, L, D], under optimization.
             code: float32 [N, L, D], z_x.
             source: float32 [N, 3, H, W], x.
             text: float32 [E], unit norm.

@@ -26,7 +26,7 @@ from deltaedit.backbones.synthesis import StyleLayer
 COARSE_LAYERS = 3  # 4 and 8 px
 MEDIUM_LAYERS = 4  # 16 and 32 px
 COARSE_PX, MEDIUM_PX = 8, 32  # the last sides of these levels where widths alternate
-LR_MUL = 0.01  # the learning rate of the mapper is effectively a hundredth of the optimiser's
+LR_MUL = 0.01  # the learning rate of the mapper is effectively a hundredth of the optimizer's
 
 
 class PixelNorm(nn.Module):

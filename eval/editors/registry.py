@@ -24,7 +24,7 @@ BUILT_IN = {
     "identity": "baselines.controls:Identity",
     "random-direction": "baselines.controls:RandomDirection",
 }
-# of StyleCLIP's three, those whose edits take no optimisation per image
+# of StyleCLIP's three, those whose edits take no optimization per image
 ALIASES: dict[str, tuple[str, ...]] = {"styleclip": ("styleclip-global", "styleclip-mapper")}
 GUIDE = "see docs/adding_an_editor.md"
 

@@ -56,7 +56,7 @@ def test_the_first_steps_are_plain_adam(images, arm):
     result = train_mapper(images, LAYOUT, settings)
     torch.manual_seed(settings.training_seed)
     mapper = DeltaMapper(LAYOUT, 5)
-    optimiser = torch.optim.Adam(mapper.parameters(), lr=0.5, foreach=False, fused=False)
+    optimizer = torch.optim.Adam(mapper.parameters(), lr=0.5, foreach=False, fused=False)
     rows, _ = split_images(images.origin, 60, settings)
     losses = []
     for step in range(4):
@@ -65,9 +65,9 @@ def test_the_first_steps_are_plain_adam(images, arm):
         out = mapper(pairs.s, pairs.condition)
         cosines = (out * pairs.delta_s).sum(1) / out.norm(dim=1) / pairs.delta_s.norm(dim=1)
         loss = 0.5 * ((out - pairs.delta_s) ** 2).mean() + 2 * (1 - cosines.mean())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert result.curve[0][1] == pytest.approx(np.mean(losses), rel=1e-5)
     for name, value in mapper.state_dict().items():
