@@ -4,8 +4,8 @@ Under the null hypothesis the two editors are exchangeable, so the sign of a dif
 image share much, so all cells of an image are flipped together (these prompts). For a population of prompts the prompts
 carry chance too. Flipping one kind of cluster is blind to the chance of the other, therefore images and prompts are
 flipped in turn, each against the t statistic of the two-way variance (as in the wild cluster bootstrap of MacKinnon,
-Nielsen and Webb 2021, J. Bus. Econ. Stat. 39:505), and the larger p-value counts. ``benchmarks/coverage.py`` measures
-what simpler tests get wrong.
+Nielsen and Webb 2021, J. Bus. Econ. Stat. 39:505), and the larger p-value counts.
+``benchmarks/false_alarms.py`` measures what simpler tests get wrong.
 """
 
 from __future__ import annotations

@@ -150,3 +150,11 @@ def test_a_difference_turns_round_with_its_editors_and_is_never_empty(two_way):
     low, high = difference_interval(0 * values, two_way=two_way, tail=0.025)
     exact = scipy.stats.binomtest(0, 10 if two_way else 25).proportion_ci(0.95, "exact").high
     assert (low, high) == pytest.approx((-exact, exact))
+
+
+def test_shares_of_seven_factors_on_one_prompt_count_as_so_many_trials():
+    """One prompt, 30 images of 7 independent factors: about the interval of 210 trials."""
+    values = (np.random.default_rng(3).random((7, 30, 1)) < 0.9).mean(0)
+    exact = scipy.stats.binomtest(round(210 * values.mean()), 210).proportion_ci(0.95, "exact")
+    found = clustered_share_interval(values, two_way=False, tail=0.025)
+    assert found == pytest.approx((exact.low, exact.high), abs=0.025)
