@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from eval import statistics
 from eval.errors import UsageError
-from eval.metrics.set_distances import SetDistances
 from eval.progress import activity
 from eval.runs.reader import Run
 from eval.runs.store import storage_error
@@ -50,7 +49,7 @@ def tables_of(run: Run) -> tuple[Table, ...]:
     Raises:
         ValueError: the run has no finished chunk, or a file of it cannot be read.
     """
-    return build_tables(run, SetDistances(), statistics)
+    return build_tables(run)
 
 
 def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Report:

@@ -127,7 +127,7 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain, population:
     from eval.studies.ablation.plan import chosen
     from reports.figures.ablation import ablation_figure
     from reports.studies.ablation import read_results
-    from reports.tables.ablation import ablation_table
+    from reports.studies.ablation_table import ablation_table
     from reports.writers.style import house_style, save
 
     arms = read_results(store, ablation, chosen(domain.prompts, ablation), population)

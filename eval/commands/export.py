@@ -85,8 +85,7 @@ def _write(folder: Path, out: Path, format_: str, layout: str) -> list[Path]:
 
 def _table_rows(run: Run) -> list[Mapping[str, Value]]:
     """The rows of the main and the matched table."""
-    from eval.metrics.set_distances import SetDistances
     from reports.tables import build_tables
 
-    tables = {table.name: table for table in build_tables(run, SetDistances())}
+    tables = {table.name: table for table in build_tables(run)}
     return [row for name in ("main", "matched") if name in tables for row in tables[name].data]

@@ -44,8 +44,6 @@ def paper(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], 
 
 
 def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], out: Path) -> list[Path]:
-    from eval import statistics
-    from eval.metrics.set_distances import SetDistances
     from eval.runs.reader import Run
     from eval.runs.store import storage_error
     from reports.paper.ablations import find_ablations
@@ -57,7 +55,7 @@ def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...],
     try:
         opened = Run(run)
         chosen = ablations or find_ablations(opened, places)
-        tables = build_tables(opened, SetDistances(), statistics)
+        tables = build_tables(opened)
         return write_paper(opened, tables, out, chosen, alignments or find_alignments(places))
     except OSError as error:
         raise storage_error(Path(error.filename or out), error) from error

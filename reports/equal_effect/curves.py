@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.metrics.book import Metric, metric_of
+from eval.statistics import Interval
 from reports.equal_effect.prompts import COMPARED_SHARE, ERROR, Level, Matched, is_control
-from reports.writers.intervals import Interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,19 +18,7 @@ EFFECT = "target_effect"
 KEYS = ["prompt", "source"]
 
 
-class Axis(NamedTuple):
-    """What a curve is drawn against: its column, heading and decimals."""
-
-    column: str
-    heading: str
-    digits: int
-
-
-AXES = (
-    Axis("identity", "identity to the original ↑", 2),
-    Axis("ad_mean", "AD mean ↓ (σ)", 2),
-    Axis(ERROR, "error to the answer ↓ (10³ MSE)", 2),
-)
+AXES = ("identity", "ad_mean", ERROR)
 
 
 @dataclass(frozen=True)
@@ -62,7 +51,7 @@ class Pareto:
 
     goals: tuple[float, ...]
     prompts: tuple[str, ...]
-    axes: tuple[Axis, ...]
+    axes: tuple[Metric, ...]
     curves: tuple[Curve, ...]
     floors: tuple[Curve, ...]
     oracle: Curve | None
@@ -82,8 +71,8 @@ def pareto(matched: Matched) -> Pareto | None:
     levels = [level for level in matched.levels if level.goal in goals]
     editors = {editor: [_chosen(level.eligible[editor], prompts) for level in levels] for editor in first.compared}
     cells = [table for tables in editors.values() for table in tables]
-    axes = tuple(axis for axis in AXES if any(table[axis.column].notna().any() for table in cells))
-    columns = [EFFECT, *(axis.column for axis in axes)]
+    axes = tuple(metric_of(name) for name in AXES if any(table[name].notna().any() for table in cells))
+    columns = [EFFECT, *(axis.name for axis in axes)]
     curves = tuple(
         Curve(editor, _points(matched, tables, columns), _areas(matched, tables, goals, axes))
         for editor, tables in editors.items()
@@ -125,7 +114,7 @@ def _points(matched: Matched, tables: list[DataFrame], columns: list[str]) -> tu
 
 
 def _areas(
-    matched: Matched, tables: list[DataFrame], goals: tuple[float, ...], axes: tuple[Axis, ...]
+    matched: Matched, tables: list[DataFrame], goals: tuple[float, ...], axes: tuple[Metric, ...]
 ) -> dict[str, Interval]:
     """The area is linear in the cells: each cell gets its own, and they are averaged like any other number."""
     if len(goals) < 2:
@@ -137,9 +126,9 @@ def _areas(
         shared = shared.intersection(table.index, sort=False)
     areas = {}
     for axis in axes:
-        values = [table.loc[shared, axis.column].to_numpy(np.float64) for table in indexed]
+        values = [table.loc[shared, axis.name].to_numpy(np.float64) for table in indexed]
         own = np.einsum("g,gn->n", weights, np.stack(values))
-        areas[axis.column] = matched.interval(shared.to_frame(index=False).assign(area=own), "area")
+        areas[axis.name] = matched.interval(shared.to_frame(index=False).assign(area=own), "area")
     return areas
 
 

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.writers.intervals import Interval, interval
+from eval.statistics import Interval
+from reports.means import mean_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 CONTROLS = ("identity", "random-direction")  # floors: shown beside the editors, never compared with them
 COMPARED_SHARE = 0.25  # of the prompts an editor must meet; one of fewer would decide what all are judged by
+ATTAINED = "attained"  # whether an edit does
 ATTAINED_SHARE = 0.5  # of the goal: a strength whose mean effect is the goal leaves about half of the edits below it
 ERROR = "error"  # squared error to the exact answer, in thousandths of the squared pixel range
 ERROR_SCALE = 1000
@@ -118,14 +120,11 @@ class Matched:
         reached = tuple(name for name, match in found.items() if match["reached"])
         met = tuple(name for name in reached if found[name]["met"])
         attained = (cells["target_effect"] >= ATTAINED_SHARE * goal - ROUNDING).astype(float)
-        return Reach(reached, met, self.interval(cells.assign(attained=attained), "attained"))
+        return Reach(reached, met, self.interval(cells.assign(**{ATTAINED: attained}), ATTAINED))
 
     def interval(self, cells: DataFrame, column: str) -> Interval:
         """Mean of a column over cells, clustered by source image; without a number where the run has no such column."""
-        if column not in cells:
-            return Interval(None, None, None, 0, 0)
-        values, sources = cells[column].to_numpy(np.float64), cells["source"].to_numpy(np.int64)
-        return interval(values, sources, len(self.run.names))
+        return mean_of(cells, column, share=True if column == ATTAINED else None)
 
 
 def is_control(editor: str) -> bool:

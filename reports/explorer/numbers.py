@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.statistics import Interval
 from reports.equal_effect.prompts import ERROR, ERROR_SCALE
 from reports.explorer.stops import Choices, Scope, Stop
-from reports.tables.main import MEASURES
-from reports.writers.intervals import Interval, interval
+from reports.means import interval_of, is_share
+from reports.tables.main import measures
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,8 +21,12 @@ ELIGIBLE = (
     *("target_effect", "success", "kept", "ad_mean", "ad_max", "identity"),
     *("counterfactual_psnr_db", "counterfactual_identity", ERROR),
 )
-EVERY_CELL = tuple(measure.column for measure in MEASURES if not measure.eligible_only)
 Values = dict[str, list[Any]]  # column -> mean, low, high; as ``packed`` writes them
+
+
+def every_cell() -> tuple[str, ...]:
+    """The columns that are averaged over all cells."""
+    return tuple(record.name for record in measures() if not record.eligible_only)
 
 
 def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
@@ -35,7 +40,7 @@ def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]
         tables = {editor: rows[rows["editor"] == editor] for editor in choices.run.editors}
         found[stop.name] = {
             scope.name: {
-                editor: _means(choices, stop, table[table["prompt"].isin(scope.prompts)])
+                editor: _means(stop, table[table["prompt"].isin(scope.prompts)])
                 for editor, table in tables.items()
                 if table["prompt"].isin(scope.prompts).any()
             }
@@ -46,22 +51,21 @@ def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 def _wanted(rows: DataFrame) -> list[str]:
     """The columns that are averaged, and those that say which cells: a tenth of what the cells hold."""
-    wanted = {"editor", "prompt", "source", "eligible", "counterfactual_psnr_db", *ELIGIBLE, *EVERY_CELL}
+    wanted = {"editor", "prompt", "source", "eligible", "counterfactual_psnr_db", *ELIGIBLE, *every_cell()}
     return [name for name in rows.columns if name in wanted]
 
 
-def _means(choices: Choices, stop: Stop, cells: DataFrame) -> dict[str, Any]:
+def _means(stop: Stop, cells: DataFrame) -> dict[str, Any]:
     eligible = cells[cells["eligible"].astype(bool)]
     found: dict[str, Any] = {"cells": len(cells), "eligible": len(eligible)}
-    found["over_eligible"] = _values(choices, eligible, ELIGIBLE)
+    found["over_eligible"] = _values(eligible, ELIGIBLE)
     if stop.kind != "matched":
-        found["over_all"] = _values(choices, cells, EVERY_CELL)
+        found["over_all"] = _values(cells, every_cell())
     return found
 
 
-def _values(choices: Choices, cells: DataFrame, columns: tuple[str, ...]) -> Values:
-    sources, images = cells["source"].to_numpy(np.int64), len(choices.run.names)
-    means = {column: interval(_column(cells, column), sources, images) for column in columns}
+def _values(cells: DataFrame, columns: tuple[str, ...]) -> Values:
+    means = {column: interval_of(_column(cells, column), cells, is_share(column)) for column in columns}
     return {column: packed(value) for column, value in means.items() if value.mean is not None}
 
 

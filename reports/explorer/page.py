@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from eval.runs.reader import Run, opened
@@ -17,7 +18,6 @@ from reports.explorer.pairs import comparisons
 from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
 from reports.explorer.tables import columns, described, populations, tables
-from reports.tables.matched import Statistics
 from reports.writers.style import colours
 
 NAME = "report.html"
@@ -28,7 +28,7 @@ SCRIPTS = ("state", "images", "parts", "table", "sets", "grid", "edit", "compare
 CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
 
 
-def write_explorer(run: Run | Path, statistics: Statistics | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
+def write_explorer(run: Run | Path, statistics: ModuleType | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
     """Write ``report.html`` into the run folder; the same bytes for the same cells.
 
     Args:
@@ -64,7 +64,7 @@ def _fitting(choices: Choices, data: dict[str, Any], page_bytes: int) -> bytes:
     return text
 
 
-def page_data(choices: Choices, statistics: Statistics | None) -> dict[str, Any]:
+def page_data(choices: Choices, statistics: ModuleType | None) -> dict[str, Any]:
     """What the page knows apart from pictures and single cells, as JSON can hold it."""
     run = choices.run
     means = numbers(choices)

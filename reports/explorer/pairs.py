@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics.book import metric_of
 from reports.equal_effect.prompts import Level, is_control, known_columns
 from reports.explorer.numbers import rounded
 from reports.explorer.stops import Choices, Stop
-from reports.tables.main import MEASURES
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
-from reports.tables.matched import SIGNIFICANT, THESE, Statistics
+from reports.tables.matched import SIGNIFICANT, THESE
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,11 +20,9 @@ TESTED = (
     *("success", "kept", "target_effect", "ad_mean", "identity", "directional_judge"),
     *("counterfactual_psnr_db", "counterfactual_identity"),
 )
-MORE_IS_BETTER = {measure.column: measure.more_is_better for measure in MEASURES}
-ELIGIBLE_ONLY = [measure.column for measure in MEASURES if measure.eligible_only]
 
 
-def comparisons(choices: Choices, statistics: Statistics, populations: dict[str, str]) -> dict[str, dict[str, Any]]:
+def comparisons(choices: Choices, statistics: ModuleType, populations: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What the paired tests find at every stop.
 
     Args:
@@ -39,14 +38,14 @@ def comparisons(choices: Choices, statistics: Statistics, populations: dict[str,
     return {name: found for name, found in (plain | _matched(choices, statistics, populations)).items() if found}
 
 
-def _plain(choices: Choices, stop: Stop, statistics: Statistics) -> dict[str, Any] | None:
+def _plain(choices: Choices, stop: Stop, statistics: ModuleType) -> dict[str, Any] | None:
     """All cells that two editors share; Holm over the pairs and columns of the stop."""
     rows = choices.run.rows.loc[stop.rows]
     editors = [e for e in choices.run.editors if not is_control(e) and (rows["editor"] == e).any()]
     columns = [name for name in TESTED if name in rows and rows[name].notna().any()]
     if len(editors) < 2 or not columns:
         return None
-    hidden = [name for name in columns if name in ELIGIBLE_ONLY]
+    hidden = [name for name in columns if metric_of(name).eligible_only]
     cells = rows[rows["editor"].isin(editors)].copy()
     cells[hidden] = cells[hidden].astype(float).where(cells["eligible"].astype(bool))
     table = statistics.compare_editors(cells, columns, population=THESE)
@@ -60,20 +59,20 @@ def _plain(choices: Choices, stop: Stop, statistics: Statistics) -> dict[str, An
 
 
 def _letters(
-    cells: DataFrame, table: DataFrame, editors: list[str], column: str, statistics: Statistics
+    cells: DataFrame, table: DataFrame, editors: list[str], column: str, statistics: ModuleType
 ) -> dict[str, str]:
     means = {editor: cells.loc[cells["editor"] == editor, column].mean() for editor in editors}
-    sign = -1 if MORE_IS_BETTER[column] else 1
+    sign = -(metric_of(column).sign or 1)
     order = sorted((editor for editor in editors if means[editor] == means[editor]), key=lambda e: sign * means[e])
     found = table[(table["metric"] == column) & (table["p_holm"] < SIGNIFICANT)]
     return statistics.letters(order, list(zip(found["editor_a"], found["editor_b"], strict=True)))
 
 
-def _matched(choices: Choices, statistics: Statistics, populations: dict[str, str]) -> dict[str, dict[str, Any] | None]:
+def _matched(choices: Choices, statistics: ModuleType, populations: dict[str, str]) -> dict[str, dict[str, Any] | None]:
     """As the matched table compares them: Holm over all effects, pairs and columns together."""
     import pandas
 
-    metrics = known_columns(choices.matched.levels, [measure.column for measure in MATCHED_MEASURES])
+    metrics = known_columns(choices.matched.levels, MATCHED_MEASURES)
     tables: dict[str, DataFrame] = {}
     levels: dict[str, Level] = {f"matched-{level.goal:g}": level for level in choices.matched.levels}
     for name, level in levels.items():

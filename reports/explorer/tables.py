@@ -5,39 +5,26 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+from eval.metrics.book import CELL, DERIVED, metrics
 from eval.runs.reader import ORACLE, Run
 from reports.equal_effect.prompts import is_control
 from reports.explorer.numbers import rounded, scope_of
 from reports.explorer.stops import COMMON, EVERY, Choices, Stop
-from reports.tables.main import MEASURES
+from reports.tables.main import measures
 from reports.tables.matched import EFFECT
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
 
 REACH = ("prompts_reached", "reach_edits")
-MATCHED_COLUMNS = tuple(measure.column for measure in (EFFECT, *MATCHED_MEASURES))
+MATCHED_COLUMNS = (EFFECT, *MATCHED_MEASURES)
 Row = dict[str, Any]
 
 
 def columns(run: Run) -> dict[str, dict[str, Any]]:
     """Column -> ``label``, ``digits``, ``better`` (1 more, -1 less, 0 neither), for every number of the page."""
     frechet = run.manifest["frechet_name"]
-    found = {
-        measure.column: described(measure.heading, measure.digits, 1 if measure.more_is_better else -1)
-        for measure in MEASURES
-    }
+    known = [record for record in metrics().values() if record.kind in (CELL, DERIVED) and not record.per_factor]
+    found = {record.name: described(record.title, record.digits, record.sign) for record in known}
     found |= {
-        "identity": described("identity", 2, 1),
-        "clip_score_editing": described("CLIP score (editing)", 1, 1),
-        "clip_score_judge": described("CLIP score (judge)", 1, 1),
-        "directional_editing": described("directional (editing)", 3, 1),
-        "directional_judge": described("directional (judge)", 3, 1),
-        "counterfactual_psnr_db": described("PSNR to the answer (dB)", 1, 1),
-        "counterfactual_ssim": described("SSIM to the answer", 3, 1),
-        "counterfactual_identity": described("identity to the answer", 2, 1),
-        "error": described("error to the answer (10³ MSE)", 2, -1),
-        "inversion_psnr_db": described("inversion's PSNR (dB)", 1, 0),
-        "outside_l1": described("outside L1", 3, -1),
-        "edit_l1": described("edit L1", 3, 0),
         "prompts_at_bar": described(f"prompts at the bar (of {len(run.prompts)})", 0, 1),
         "prompts_reached": described(f"prompts reached (of {len(run.prompts)})", 0, 1),
         "reach_edits": described("edits that attain it", 2, 1),
@@ -93,7 +80,7 @@ def populations(run: Run) -> dict[str, str]:
 
 def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     frechet = run.manifest["frechet_name"]
-    names = [*(measure.column for measure in MEASURES), frechet, "prompts_at_bar"]
+    names = [*(measure.name for measure in measures()), frechet, "prompts_at_bar"]
     letters = pairs.get(stop.name, {}).get("letters", {})
     rows = []
     for row in read_csv(run, "main"):
@@ -150,7 +137,7 @@ def _computed_table(choices: Choices, stop: Stop, scope: str, means: dict[str, A
         names = list(MATCHED_COLUMNS)
         picked = {editor: found["over_eligible"] for editor, found in means.items()}
     else:
-        names = [measure.column for measure in MEASURES]
+        names = [measure.name for measure in measures()]
         picked = {editor: _as_main(found) for editor, found in means.items()}
     rows = [
         {
@@ -165,10 +152,10 @@ def _computed_table(choices: Choices, stop: Stop, scope: str, means: dict[str, A
 
 def _as_main(found: dict[str, Any]) -> dict[str, list[Any]]:
     picked = {}
-    for measure in MEASURES:
+    for measure in measures():
         values = found["over_eligible" if measure.eligible_only else "over_all"]
-        if measure.column in values:
-            picked[measure.column] = values[measure.column]
+        if measure.name in values:
+            picked[measure.name] = values[measure.name]
     return picked
 
 

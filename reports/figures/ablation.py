@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.tables.ablation import SIGNIFICANT, ArmResult
+from reports.studies.ablation_table import SIGNIFICANT, ArmResult
 from reports.writers.style import FAINT, INK, SPARE_COLOURS, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
 
 if TYPE_CHECKING:

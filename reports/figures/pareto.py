@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics.book import Metric
 from eval.runs.reader import Run
-from reports.equal_effect.curves import EFFECT, Axis, Curve, Pareto, pareto
+from eval.statistics import Interval
+from reports.equal_effect.curves import EFFECT, Curve, Pareto, pareto
 from reports.equal_effect.prompts import Matched
-from reports.writers.intervals import Interval
 from reports.writers.layout import interval_text
 from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
 
@@ -38,24 +39,24 @@ def pareto_figure(run: Run) -> Figure | None:
     return figure
 
 
-def _draw(axes: Axes, found: Pareto, axis: Axis, palette: dict[str, str]) -> None:
+def _draw(axes: Axes, found: Pareto, axis: Metric, palette: dict[str, str]) -> None:
     for curve in found.curves:
         _draw_curve(axes, curve, axis, "o-", palette[curve.editor])
     for curve in found.floors:
         _draw_curve(axes, curve, axis, "X", palette[curve.editor])
     if found.oracle is not None:
         _draw_curve(axes, found.oracle, axis, "*", INK)
-    axes.set_title(axis.heading, loc="left", fontsize=TITLE_PT, pad=4)
+    axes.set_title(axis.title, loc="left", fontsize=TITLE_PT, pad=4)
     axes.set_xlabel("target effect (σ)")
     axes.set_xlim(left=-0.1)
-    if axis.column != "identity":
+    if axis.name != "identity":
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.4)
     axes.set_axisbelow(True)
 
 
-def _draw_curve(axes: Axes, curve: Curve, axis: Axis, style: str, colour: str) -> None:
-    effects, values = ([point[column] for point in curve.points] for column in (EFFECT, axis.column))
+def _draw_curve(axes: Axes, curve: Curve, axis: Metric, style: str, colour: str) -> None:
+    effects, values = ([point[column] for point in curve.points] for column in (EFFECT, axis.name))
     options: dict[str, Any] = {"color": colour, "markersize": 7 if style == "*" else 4, "linewidth": 1.0}
     axes.errorbar(
         [_place(effect) for effect in effects],
@@ -82,13 +83,13 @@ def _arms(values: list[Interval]) -> list[list[float]]:
     return [down, up]
 
 
-def _labels(found: Pareto, axis: Axis) -> list[tuple[str, str]]:
+def _labels(found: Pareto, axis: Metric) -> list[tuple[str, str]]:
     """Text and editor of the lines below a plot."""
     prompts = f"{len(found.prompts)} prompt{'s' * (len(found.prompts) > 1)}:"
     span = f"area under the curve per σ,\n{found.goals[0]:g} to {found.goals[-1]:g} σ, "
     lines = [((span if len(found.goals) > 1 else "") + prompts, "")]
     for curve in found.curves:
-        area = f" {interval_text(curve.areas[axis.column], axis.digits)}" if axis.column in curve.areas else ""
+        area = f" {interval_text(curve.areas[axis.name], axis.digits)}" if axis.name in curve.areas else ""
         lines.append((wrapped(f"● {curve.editor}{area}", LEGEND_LETTERS), curve.editor))
     lines += [(wrapped(f"✖ {curve.editor} (floor)", LEGEND_LETTERS), curve.editor) for curve in found.floors]
     return lines + ([("★ oracle (ceiling)", "oracle")] if found.oracle is not None else [])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run
 from reports.figures.heatmap import draw_rates
-from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
+from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
 from reports.writers.style import TWO_COLUMNS_IN, axes_at, colours, new_figure
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import KINDS, Run, Setting
-from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, eligible_mean, prompt_results
-from reports.writers.intervals import Interval
+from eval.statistics import Interval
+from reports.means import eligible_mean
+from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR, prompt_results
 from reports.writers.style import (
     FAINT,
     INK,
@@ -63,7 +64,7 @@ def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[f
 
 def _draw_setting(run: Run, axes: Axes, setting: Setting, colour: str) -> tuple[float, float] | None:
     cells = run.rows.loc[setting.rows]
-    kept, success = eligible_mean(run, cells, "kept"), eligible_mean(run, cells, "success")
+    kept, success = eligible_mean(cells, "kept"), eligible_mean(cells, "success")
     if kept.mean is None or success.mean is None:
         return None
     axes.errorbar(

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted, sentence_list
 from reports.paper.reading import read_table
-from reports.tables.ablation import COMPARED, MEASURES, SIGNIFICANT
+from reports.studies.ablation_table import COMPARED, SIGNIFICANT
 from reports.writers.layout import Table, Value
 
 RECORD = "ablation.json"
@@ -123,9 +124,7 @@ def _found(rows: Sequence[Mapping[str, Value]]) -> list[str]:
     texts = []
     for row in rows:
         names = [
-            MEASURES[name][0].split(" ↑")[0].split(" ↓")[0]
-            for name in COMPARED
-            if _number(row.get(f"{name}_difference_p_holm")) < SIGNIFICANT
+            metric_of(name).heading for name in COMPARED if _number(row.get(f"{name}_difference_p_holm")) < SIGNIFICANT
         ]
         if names:
             texts.append(f"{row['arm']} in {sentence_list(names)}")

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eval.runs.reader import Run
+from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.paper.parts import TablePart, counted, sentence_list
 from reports.paper.published import MARK, published_text
-from reports.writers.intervals import Interval, overlap
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 Row = Mapping[str, Value]
@@ -168,7 +168,7 @@ def _caption(run: Run, main: Table, rows: Sequence[Line], shown: Sequence[Measur
         f"{counted(cells, 'cell')} an editor and kind of strength."
     ]
     parts += [sentence for measure in shown for sentence in _explained(run, main, measure.column)]
-    parts.append("±: half of the 95 % bootstrap interval over source images.")
+    parts.append("±: half of the 95 % interval over source images.")
     parts += _winners(rows, shown, str(run.manifest["frechet_name"]))
     if fid:
         parts.append(

@@ -26,7 +26,7 @@ from reports.paper.pictures import failures_section, pictures_section
 from reports.paper.provenance import provenance_section
 from reports.paper.published import published_part
 from reports.paper.runtime import STAGES, runtime_parts, stage_text
-from reports.tables.bar import KEPT_BAR, SUCCESS_BAR
+from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR
 from reports.writers.layout import Table, Value, number
 from reports.writers.style import house_style, save
 
@@ -140,7 +140,7 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
 
 
 def _prompts_caption(run: Run) -> str:
-    from reports.tables.bar import prompt_results
+    from reports.tables.prompts import prompt_results
 
     counts = []
     for setting in run.headlines:

@@ -14,7 +14,7 @@ from eval.statistics.cells import LIKE_THESE, SHARES
 from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
 from eval.studies.ablation.plan import Ablation
 from eval.studies.ablation.run import COLUMNS, RECORD, jobs
-from reports.tables.ablation import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
+from reports.studies.ablation_table import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
 SWEEP_NUMBERS = ("strength", "success", "kept", "effect")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.writers.intervals import Interval
+from eval.statistics import Interval
 from reports.writers.layout import Block, Table, Value, interval_text, number
 from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, new_figure
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
-from reports.studies.determinism import determinism_table, marked
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
-from reports.tables.frechet import Pool, SetDistances, frechet_tables
+from reports.tables.determinism import determinism_table, marked
+from reports.tables.frechet import Pool, frechet_tables
 from reports.tables.main import main_table
-from reports.tables.matched import Statistics, matched_table
+from reports.tables.matched import matched_table
 from reports.tables.originals import originals_table
 from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
@@ -24,13 +24,11 @@ from reports.writers.layout import Table
 __all__ = ["build_tables", "store_tables", "summary", "write_tables"]
 
 
-def build_tables(run: Run, distances: SetDistances, statistics: Statistics | None = None) -> tuple[Table, ...]:
+def build_tables(run: Run) -> tuple[Table, ...]:
     """Every table of the run.
 
     Args:
         run: with at least one finished chunk.
-        distances: between two sets of features, float32 [N, D] each.
-        statistics: finds the editors that cannot be told apart; without it none are marked.
 
     Raises:
         ValueError: the run has no finished chunk, or a file of it cannot be read.
@@ -39,33 +37,31 @@ def build_tables(run: Run, distances: SetDistances, statistics: Statistics | Non
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     curves = pareto_table(run) if run.matched else None
     pool = Pool(run)
-    against_originals = originals_table(run, pool, distances)
+    against_originals = originals_table(run, pool)
     steadiness = determinism_table(run)
     tables = (
-        main_table(run, pool, distances),
+        main_table(run, pool),
         prompts_table(run),
         attributes_table(run),
         counterfactual_table(run),
-        *frechet_tables(run, pool, distances),
+        *frechet_tables(run, pool),
         *([against_originals] if against_originals else []),
         runtime_table(run),
         strengths_table(run),
-        *([matched_table(run, statistics)] if run.matched else []),
+        *([matched_table(run)] if run.matched else []),
         *([curves] if curves else []),
         *([steadiness] if steadiness else []),
     )
     return marked(run, tables)
 
 
-def write_tables(run: Run | Path, distances: SetDistances, statistics: Statistics | None = None) -> list[Path]:
+def write_tables(run: Run | Path) -> list[Path]:
     """Write ``tables/<name>.csv``, ``.md`` and ``.tex`` into the run folder, and the recipe of every column.
 
     All but the runtime table are the same bytes whenever the cells are the same.
 
     Args:
         run: opened, or its folder, of ``deltabench run``.
-        distances: between two sets of features, float32 [N, D] each.
-        statistics: as ``build_tables`` takes it.
 
     Returns:
         The files, in the order of ``docs/tables.md``.
@@ -74,7 +70,7 @@ def write_tables(run: Run | Path, distances: SetDistances, statistics: Statistic
         ValueError: as ``build_tables`` does.
     """
     run = opened(run)
-    return store_tables(run, build_tables(run, distances, statistics))
+    return store_tables(run, build_tables(run))
 
 
 def store_tables(run: Run, tables: Sequence[Table]) -> list[Path]:

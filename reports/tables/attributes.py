@@ -6,17 +6,42 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
-from reports.writers.intervals import Interval, interval
+from eval.statistics import Interval
+from reports.means import NOTHING, interval_of, mean_of
+from reports.tables.columns import BY_IMAGE, EDITOR, ELIGIBLE, KIND, MEAN, STRENGTH, Column, count, label, names
 from reports.writers.layout import Block, Table, Value, interval_columns, number
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMNS = (
-    *("editor", "kind", "strength", "target", "attribute", "eligible"),
-    *("flip_rate", "flip_rate_low", "flip_rate_high", "effect", "effect_low", "effect_high"),
-)
+COLUMNS = {
+    "editor": EDITOR,
+    "kind": KIND,
+    "strength": STRENGTH,
+    "target": label("the factor that the prompts ask to change"),
+    "attribute": label("the factor looked at"),
+    "eligible": count("number of eligible cells of the prompts of this target", ELIGIBLE, ("eligible",)),
+    "flip_rate": Column(
+        MEAN,
+        "mean over eligible cells of: 0 if the judge reads the attribute as before the edit, else 1",
+        "docs/metrics.md, Attributes",
+        "kept.",
+        ELIGIBLE,
+        ("kept",),
+        BY_IMAGE,
+    ),
+    "effect": Column(
+        MEAN,
+        "mean over eligible cells of: mean |Δo_v| / σ_v over the values v of the attribute",
+        "docs/metrics.md, Attributes",
+        "effect.",
+        ELIGIBLE,
+        ("target_effect",),
+        BY_IMAGE,
+    ),
+}
 OTHERS_MEAN, OTHERS_LARGEST = "others, mean", "others, largest"  # rows of Attribute Dependency, not attributes
 
 
@@ -45,7 +70,7 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     cells = cells[cells["eligible"].astype(bool)]
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
     asked = [factor for factor in run.factors if (targets == factor).any()]
-    return [_entry(run, cells[targets == target], target, factor) for target in asked for factor in run.factors]
+    return [_entry(cells[targets == target], target, factor) for target in asked for factor in run.factors]
 
 
 def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
@@ -53,24 +78,18 @@ def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
     cells = run.rows.loc[setting.rows]
     cells = cells[cells["eligible"].astype(bool)]
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
-    entries, images, nothing = [], len(run.names), Interval(None, None, None, 0, 0)
+    entries = []
     for target in (factor for factor in run.factors if (targets == factor).any()):
         mine = cells[targets == target]
-        sources = mine["source"].to_numpy(np.int64)
-        flips, mean, largest = (
-            interval(values, sources, images)
-            for values in (1 - _column(mine, "kept"), _column(mine, "ad_mean"), _column(mine, "ad_max"))
-        )
-        entries.append(Entry(target, OTHERS_MEAN, len(mine), flips, mean))
-        entries.append(Entry(target, OTHERS_LARGEST, len(mine), nothing, largest))
+        flips = interval_of(1 - _column(mine, "kept"), mine, share=True)
+        entries.append(Entry(target, OTHERS_MEAN, len(mine), flips, mean_of(mine, "ad_mean")))
+        entries.append(Entry(target, OTHERS_LARGEST, len(mine), NOTHING, mean_of(mine, "ad_max")))
     return entries
 
 
-def _entry(run: Run, cells: DataFrame, target: str, attribute: str) -> Entry:
-    sources = cells["source"].to_numpy(np.int64)
-    flipped, effect = 1 - _column(cells, f"kept.{attribute}"), _column(cells, f"effect.{attribute}")
-    images = len(run.names)
-    return Entry(target, attribute, len(cells), interval(flipped, sources, images), interval(effect, sources, images))
+def _entry(cells: DataFrame, target: str, attribute: str) -> Entry:
+    flips = interval_of(1 - _column(cells, f"kept.{attribute}"), cells, share=True)
+    return Entry(target, attribute, len(cells), flips, mean_of(cells, f"effect.{attribute}"))
 
 
 def _column(cells: DataFrame, name: str) -> np.ndarray:
@@ -94,7 +113,7 @@ def attributes_table(run: Run) -> Table:
         "the other visible attributes of a cell, averaged over cells."
     )
     question = "What else changes when an editor changes one attribute?"
-    return Table("attributes", question, COLUMNS, tuple(data), tuple(blocks), (note,))
+    return Table("attributes", question, names(COLUMNS), tuple(data), tuple(blocks), (note,))
 
 
 def _data(setting: Setting, entry: Entry) -> dict[str, Value]:
@@ -116,5 +135,5 @@ def _matrix(run: Run, title: str, entries: list[Entry], flips: bool) -> Block:
         values = [entry.flip_rate if flips else entry.effect for entry in entries if entry.target == target]
         shown = values[:-1] if flips else values
         rows.append((target, *(number(value.mean, 2) for value in shown)))
-    others = ("others ↓",) if flips else ("AD mean ↓", "AD max ↓")
+    others = ("others ↓",) if flips else tuple(metric_of(name).title for name in ("ad_mean", "ad_max"))
     return Block(title, ("target", *run.factors, *others), tuple(rows))

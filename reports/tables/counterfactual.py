@@ -1,4 +1,4 @@
-"""How far from the exact answer, and how much of that is the inversion's fault?"""
+"""How far from the counterfactual, and how much of that is the inversion's fault?"""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.metrics.book import metric_of
 from eval.runs.reader import ORACLE, Run
+from eval.statistics import Interval
 from reports.equal_effect.prompts import at_ceiling
-from reports.tables.bar import mean_of
-from reports.writers.intervals import Interval
+from reports.means import mean_of
+from reports.tables.columns import ALL, EDITOR, KIND, STRENGTH, count, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 if TYPE_CHECKING:
@@ -17,31 +19,28 @@ if TYPE_CHECKING:
 
 SCALE = 1000  # squared errors are printed in thousandths of the squared range of a pixel
 MEASURES = (
-    # column, heading, decimals
-    ("counterfactual_psnr_db", "PSNR ↑ (dB)", 1),
-    ("inversion_psnr_db", "inversion's PSNR (dB)", 1),
-    ("counterfactual_ssim", "SSIM ↑", 3),
-    ("inversion_ssim", "inversion's SSIM", 3),
-    ("counterfactual_identity", "identity to the answer ↑", 2),
-    ("error", "error ↓ (10³ MSE)", 2),
-    ("inversion_error", "of it inversion (10³ MSE)", 2),
-    ("edit_error", "of it edit ↓ (10³ MSE)", 2),
+    *("counterfactual_psnr_db", "inversion_psnr_db", "counterfactual_ssim", "inversion_ssim"),
+    *("counterfactual_identity", "error", "inversion_error", "edit_error"),
 )
-COLUMNS = (
-    *("editor", "kind", "strength", "cells"),
-    *(column for name, _, _ in MEASURES for column in (name, f"{name}_low", f"{name}_high")),
-    "at_ceiling",
-)
+AT_CEILING = "mean counterfactual PSNR and identity are not below the oracle's on the same cells"
+COLUMNS = {
+    "editor": EDITOR,
+    "kind": KIND,
+    "strength": STRENGTH,
+    "cells": count("number of finished cells", ALL),
+    **{name: mean(name, ALL) for name in MEASURES},
+    "at_ceiling": verdict(AT_CEILING, "counterfactual", ALL, ("counterfactual_psnr_db", "counterfactual_identity")),
+}
 CEILING_MARK = "‡"
 ORACLE_NOTE = (
-    "Oracle: the exact answer itself through the inversion, what an editor that knew it would score. "
-    f"{CEILING_MARK}: as close to the answer as the oracle, in pixels and in identity, which knowing the text alone "
-    "does not explain."
+    "Oracle: the counterfactual itself through the inversion, what an editor that knew it would score. "
+    f"{CEILING_MARK}: as close to the counterfactual as the oracle, in pixels and in identity, which knowing the text "
+    "alone does not explain."
 )
 
 
 def counterfactual_table(run: Run) -> Table:
-    """The squared error to the exact answer, split into the inversion's and the edit's own part."""
+    """The squared error to the counterfactual, split into the inversion's and the edit's own part."""
     data: list[dict[str, Value]] = []
     rows = []
     for setting in run.settings:
@@ -53,15 +52,17 @@ def counterfactual_table(run: Run) -> Table:
     if len(run.oracle):
         data.append(_data(run, run.oracle, ORACLE, "reference", "", None))
         rows.append(_printed(run, run.oracle, ORACLE, ""))
-    header = ("editor", "strength", *(heading for _, heading, _ in MEASURES))
+    header = ("editor", "strength", *(metric_of(name).title for name in MEASURES))
     notes = (
-        "Error: mean squared error to the exact answer, in thousandths of the squared pixel range; inversion: that of "
-        "the reconstruction to the original; edit: the difference of the two, below zero where an edit repairs what "
-        "the inversion had wrong. Over all cells.",
+        "Error: mean squared error to the counterfactual, in thousandths of the squared pixel range; inversion: that "
+        "of the reconstruction to the original; edit: the difference of the two, below zero where an edit repairs "
+        "what the inversion had wrong. Over all cells.",
         *([ORACLE_NOTE] if len(run.oracle) else []),
     )
-    question = "How far is an edit from the exact answer, and how much of that is the inversion's?"
-    return Table("counterfactual", question, COLUMNS, tuple(data), (Block("", header, tuple(rows), texts=2),), notes)
+    question = "How far is an edit from the counterfactual, and how much of that is the inversion's?"
+    return Table(
+        "counterfactual", question, names(COLUMNS), tuple(data), (Block("", header, tuple(rows), texts=2),), notes
+    )
 
 
 def _data(run: Run, cells: DataFrame, editor: str, kind: str, strength: str, caught: bool | None) -> dict[str, Value]:
@@ -73,13 +74,13 @@ def _data(run: Run, cells: DataFrame, editor: str, kind: str, strength: str, cau
 
 def _printed(run: Run, cells: DataFrame, editor: str, strength: str) -> tuple[str, ...]:
     values = counterfactual_values(run, cells)
-    return (editor, strength, *(interval_text(values[name], digits) for name, _, digits in MEASURES))
+    return (editor, strength, *(interval_text(values[name], metric_of(name).digits) for name in MEASURES))
 
 
 def counterfactual_values(run: Run, cells: DataFrame) -> dict[str, Interval]:
     """Mean and interval of every measure of the table; errors in thousandths of the squared pixel range."""
     split = split_errors(cells)
-    return {name: mean_of(run, split, name) for name, _, _ in MEASURES}
+    return {name: mean_of(split, name) for name in MEASURES}
 
 
 def split_errors(cells: DataFrame) -> DataFrame:

@@ -1,60 +1,71 @@
-"""How far are the edits, as a set, from the exact answers? Fréchet distance, KID and CMMD at equal N."""
+"""How far are the edits, as a set, from the counterfactuals? Fréchet distance, KID and CMMD at equal N."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from eval.metrics.book import metric_of
+from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import ORACLE, Run, Setting
+from reports.tables.columns import BY_PERSON, EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
 EXACT, INVERSION = "exact answer", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"
-QUESTION = "How far are the edits, as a set, from the exact answers?"
+QUESTION = "How far are the edits, as a set, from the counterfactuals?"
 SIZES_QUESTION = "How does the Fréchet distance depend on the number of images?"
-SIZES_COLUMNS = ("editor", "kind", "strength", "n", "distance")
+POOLED = "cells that all editors and kinds of strength have, pooled over prompts"
+SIZES_COLUMNS = {
+    "editor": EDITOR,
+    "kind": KIND,
+    "strength": STRENGTH,
+    "n": label("number of edits in the distance"),
+    "distance": Column(
+        *(FRECHET, "Fréchet distance of edits and counterfactuals of this many cells", metric_of("frechet").source),
+        *("frechet", POOLED, ("frechet",)),
+    ),
+}
 
 
-class BySize(Protocol):
-    """Distances at several N."""
+def distance_column(ending: str, name: str, interval: str = "") -> Column:
+    """A column that is named after the Fréchet distance of the domain, of ``main`` or ``frechet``.
 
-    @property
-    def limit(self) -> float:
-        """What they tend to."""
+    Args:
+        ending: behind the distance's name.
+        name: of the distance, as ``fd_avatars``.
+        interval: how its bounds are found.
+    """
+    if ending == "_n":
+        return count("number of edits in the distance", POOLED)
+    formula = {
+        "": "Fréchet distance of edits and counterfactuals of the same cells",
+        "_floor": "Fréchet distance of counterfactuals of different persons at this N",
+        "_extrapolated": "limit of a line through the distances of smaller sets against 1/N",
+    }[ending]
+    return Column(FRECHET, formula, metric_of("frechet").source, "frechet", POOLED, (name,), interval)
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """N of each."""
 
-    @property
-    def distances(self) -> tuple[float, ...]:
-        """One a size."""
-
-
-class SetDistances(Protocol):
-    """Distances between two sets of features float32 [N, D], row i of both of the same cell."""
-
-    def distance(self, edits: np.ndarray, answers: np.ndarray) -> float:
-        """Fréchet distance."""
-
-    def interval(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> tuple[float, float]:
-        """Ends of its 95 % interval; NaN where there is none."""
-
-    def floor(self, real: np.ndarray, persons: Sequence[int]) -> float:
-        """What two sets of real images of different persons score at this N."""
-
-    def by_size(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> BySize:
-        """Distances at several N."""
-
-    def kid(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
-        """Kernel Inception Distance."""
-
-    def cmmd(self, edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
-        """CLIP Maximum Mean Discrepancy, of CLIP features."""
+def frechet_columns(name: str) -> dict[str, Column]:
+    """What the columns are, for a domain whose Fréchet distance has this name."""
+    kernels = {
+        kernel: Column(FRECHET, record.formula, record.source, features, POOLED, (kernel,))
+        for kernel, features, record in (("kid", "frechet", metric_of("kid")), ("cmmd", "clip", metric_of("cmmd")))
+    }
+    return {
+        "editor": EDITOR,
+        "kind": KIND,
+        "strength": STRENGTH,
+        "n": count("number of edits in the distance", POOLED),
+        "persons": count("number of persons among them", POOLED),
+        "different": count("number of different features among them", POOLED),
+        name: distance_column("", name, BY_PERSON),
+        f"{name}_floor": distance_column("_floor", name),
+        f"{name}_extrapolated": distance_column("_extrapolated", name),
+        **kernels,
+    }
 
 
 @dataclass(frozen=True)
@@ -74,10 +85,11 @@ class Line:
 
 
 class Pool:
-    """The cells that every setting has, so that N is equal for all, and the features of their exact answers."""
+    """The cells that every setting has, so that N is equal for all, and the features of their counterfactuals."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.distances = SetDistances()
         self.cells = common_cells(run)
         self.persons = [source for _, source in self.cells]
         answers = self._references("frechet")
@@ -93,16 +105,16 @@ class Pool:
             return None
         return np.stack([features[prompt][source] for prompt, source in self.cells])  # type: ignore[index]
 
-    def distance(self, setting: Setting, distances: SetDistances) -> float | None:
+    def distance(self, setting: Setting) -> float | None:
         """Fréchet distance of the edits of a setting; None where it is not known or there are fewer than two cells."""
         if not self.known or len(self.cells) < 2:
             return None
-        return self.known_distance(_key(setting), self.edits(setting), distances)
+        return self.known_distance(_key(setting), self.edits(setting))
 
-    def known_distance(self, key: tuple[str, str, str], features: np.ndarray, distances: SetDistances) -> float:
+    def known_distance(self, key: tuple[str, str, str], features: np.ndarray) -> float:
         """Fréchet distance of a line's features, computed once: ``main`` and ``frechet`` print the same number."""
         if key not in self._distances:
-            self._distances[key] = float(distances.distance(features, self.answers))
+            self._distances[key] = float(self.distances.distance(features, self.answers))
         return self._distances[key]
 
     def edits(self, setting: Setting) -> np.ndarray:
@@ -111,14 +123,14 @@ class Pool:
             self._edits[_key(setting)] = self.features(setting.rows, "frechet")
         return self._edits[_key(setting)]
 
-    def unedited(self, distances: SetDistances) -> float | None:
+    def unedited(self) -> float | None:
         """Fréchet distance of the reconstructions: what doing nothing scores."""
         if not self.known or len(self.cells) < 2:
             return None
-        return self.known_distance((INVERSION, "reference", ""), self.run.sources("frechet")[self.persons], distances)
+        return self.known_distance((INVERSION, "reference", ""), self.run.sources("frechet")[self.persons])
 
     def lines(self) -> list[Line]:
-        """Every setting, then the references: the oracle, the inversion alone, the exact answers themselves."""
+        """Every setting, then the references: the oracle, the inversion alone, the counterfactuals themselves."""
         clips = self.clip_answers is not None
         lines = [
             Line(
@@ -150,7 +162,7 @@ class Pool:
         return self.run.features(np.array([where[cell] for cell in self.cells]), key)
 
     def _oracle(self, clips: bool) -> Line | None:
-        """The exact answers through the inversion, where the run has all of them."""
+        """The counterfactuals through the inversion, where the run has all of them."""
         cells = self.run.oracle
         if not len(cells):
             return None
@@ -184,42 +196,43 @@ def common_cells(run: Run) -> list[tuple[str, int]]:
     return sorted(set.intersection(*sets), key=lambda cell: (order[cell[0]], cell[1])) if sets else []
 
 
-def frechet_tables(run: Run, pool: Pool, distances: SetDistances) -> tuple[Table, ...]:
-    """The distances of every setting, and how they depend on N; nothing where no exact answers are known."""
+def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
+    """The distances of every setting, and how they depend on N; nothing where no counterfactuals are known."""
     if not pool.known or len(pool.cells) < 2:
         return ()
-    floor = distances.floor(pool.answers, pool.persons)
+    floor = pool.distances.floor(pool.answers, pool.persons)
     data: list[dict[str, Value]] = []
     points: list[dict[str, Value]] = []
     for line in pool.lines():
         if line.editor == EXACT:  # against itself: 0 at every N
-            data.append(_data(run, pool, distances, line, floor, math.nan))
+            data.append(_data(run, pool, line, floor, math.nan))
             continue
-        curve = distances.by_size(line.frechet, pool.answers, pool.persons)
-        data.append(_data(run, pool, distances, line, floor, curve.limit))
+        curve = pool.distances.by_size(line.frechet, pool.answers, pool.persons)
+        data.append(_data(run, pool, line, floor, curve.limit))
         points += [
             {"editor": line.editor, "kind": line.kind, "strength": line.strength, "n": size, "distance": distance}
             for size, distance in zip(curve.sizes, curve.distances, strict=True)
         ]
-    main = Table(NAME, QUESTION, _columns(run), tuple(data), (_block(run, data, pool),), _notes(run, pool, floor))
-    sizes = Table(SIZES_NAME, SIZES_QUESTION, SIZES_COLUMNS, tuple(points), (_sizes_block(run, points),))
+    main = Table(
+        NAME,
+        QUESTION,
+        names(frechet_columns(run.manifest["frechet_name"])),
+        tuple(data),
+        (_block(run, data, pool),),
+        _notes(run, pool, floor),
+    )
+    sizes = Table(SIZES_NAME, SIZES_QUESTION, names(SIZES_COLUMNS), tuple(points), (_sizes_block(run, points),))
     return (main, sizes) if points else (main,)
 
 
-def _columns(run: Run) -> tuple[str, ...]:
-    name = run.manifest["frechet_name"]
-    distances = (name, f"{name}_low", f"{name}_high", f"{name}_floor", f"{name}_extrapolated", "kid", "cmmd")
-    return ("editor", "kind", "strength", "n", "persons", "different", *distances)
-
-
-def _data(run: Run, pool: Pool, distances: SetDistances, line: Line, floor: float, limit: float) -> dict[str, Value]:
+def _data(run: Run, pool: Pool, line: Line, floor: float, limit: float) -> dict[str, Value]:
     name = run.manifest["frechet_name"]
     exact = line.editor == EXACT
-    low, high = (math.nan, math.nan) if exact else distances.interval(line.frechet, pool.answers, pool.persons)
+    low, high = (math.nan, math.nan) if exact else pool.distances.interval(line.frechet, pool.answers, pool.persons)
     cmmd = (
         None
         if line.clip is None or pool.clip_answers is None
-        else distances.cmmd(line.clip, pool.clip_answers, pool.persons)
+        else pool.distances.cmmd(line.clip, pool.clip_answers, pool.persons)
     )
     few = len(set(pool.persons)) < 2 and not exact
     return {
@@ -229,12 +242,12 @@ def _data(run: Run, pool: Pool, distances: SetDistances, line: Line, floor: floa
         "n": len(pool.cells),
         "persons": len(set(pool.persons)),
         "different": len(np.unique(line.frechet, axis=0)),
-        name: pool.known_distance((line.editor, line.kind, line.strength), line.frechet, distances),
+        name: pool.known_distance((line.editor, line.kind, line.strength), line.frechet),
         f"{name}_low": NOT_AVAILABLE if few else low,
         f"{name}_high": NOT_AVAILABLE if few else high,
         f"{name}_floor": floor,
         f"{name}_extrapolated": limit,
-        "kid": distances.kid(line.frechet, pool.answers, pool.persons),
+        "kid": pool.distances.kid(line.frechet, pool.answers, pool.persons),
         "cmmd": cmmd,
     }
 
@@ -280,11 +293,12 @@ def _notes(run: Run, pool: Pool, floor: float) -> tuple[str, ...]:
     name = run.manifest["frechet_name"]
     return (
         "Only cells that all editors and strengths have, so N is equal: the edits pooled over prompts against the "
-        "exact answers to the same cells. Both sides show the same persons, so a perfect editor scores 0.",
-        f"Scale: exact answers of *other* persons score {number(floor, 1)} at this N. A distance below that is smaller "
-        "than the chance of drawing persons; it is not a bar that a good editor must reach.",
-        "Oracle: the exact answers through the inversion, the best that an editor of this generator can score. "
-        "Inversion: the reconstructions, what doing nothing scores.",
+        "counterfactuals of the same cells. Both sides show the same persons, so a perfect editor scores 0.",
+        f"Scale: counterfactuals of *other* persons score {number(floor, 1)} at this N. A distance below that is "
+        "smaller than the chance of drawing persons; a good editor need not reach it.",
+        "Oracle: the counterfactuals through the inversion, the best that an editor of this generator can score. "
+        "Inversion: the reconstructions, what doing nothing scores; it can be better than what an editor scores, as an "
+        "edit that fails adds its own errors, so read success first.",
         "95 %: bootstrap over persons, of the distance at this N. At N → ∞: line through the distances of smaller sets "
         "against 1/N; where it lies far below, N is small for these features and only rows of this table compare.",
         f"KID on the features of {name}, CMMD on those of the judge CLIP: over pairs of different persons, unbiased, 0 "

@@ -2,67 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from eval.metrics.book import Metric, metric_of
 from eval.runs.reader import ORACLE, Run
+from eval.statistics import LIKE_THESE, Interval, compare_editors, holm, letters, summarise
+from eval.statistics import THESE_PROMPTS as THESE
 from reports.equal_effect.prompts import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
-from reports.tables.counterfactual import CEILING_MARK
-from reports.writers.intervals import Interval
+from reports.tables.columns import (
+    BY_IMAGE,
+    BY_POPULATION,
+    EDITOR,
+    MEAN,
+    TABLES_DOC,
+    VERDICT,
+    Column,
+    count,
+    label,
+    mean,
+    names,
+    verdict,
+)
+from reports.tables.counterfactual import AT_CEILING, CEILING_MARK
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-QUESTION = "At equal target effect, who keeps the rest of the picture?"
+QUESTION = "At equal target effect, who preserves the rest of the picture?"
 SIGNIFICANT = 0.05
 SHOWN = ("compared", "floor", ORACLE)  # roles whose numbers are over the compared prompts
-LIKE_THESE, THESE = "prompts-like-these", "these-prompts"
 
 
-class Measure(NamedTuple):
-    """A column: its name, heading, decimals, and whether more is better."""
-
-    column: str
-    heading: str
-    digits: int
-    more_is_better: bool
-
-
-EFFECT = Measure("target_effect", "effect (σ)", 2, True)
-MEASURES = (
-    Measure("identity", "identity ↑", 2, True),
-    Measure("ad_mean", "AD mean ↓ (σ)", 2, False),
-    Measure("kept", "kept ↑", 2, True),
-    Measure("counterfactual_psnr_db", "PSNR to the answer ↑ (dB)", 1, True),
-    Measure("counterfactual_identity", "identity to the answer ↑", 2, True),
-)
-COLUMNS = (
-    *("goal", "editor", "role", "prompts", "prompts_reached", "prompts_met", "reach_prompts"),
-    *("reach_edits", "reach_edits_low", "reach_edits_high", "prompts_compared", "cells", "population"),
-    *(f"{m.column}{end}" for m in (EFFECT, *MEASURES) for end in ("", "_low", "_high")),
-    *(f"{m.column}_group" for m in MEASURES),
-    "at_ceiling",
-)
-
-
-class Statistics(Protocol):
-    """What is needed of ``eval.statistics``."""
-
-    def compare_editors(self, cells: DataFrame, metrics: Sequence[str], *, population: str) -> DataFrame:
-        """Paired differences of all editors."""
-
-    def summarise(self, cells: DataFrame, metrics: Sequence[str], *, population: str, by: Sequence[str]) -> DataFrame:
-        """Means with intervals."""
-
-    def holm(self, p_values: np.ndarray) -> np.ndarray:
-        """Corrected p-values."""
-
-    def letters(self, names: Sequence[str], different: Collection[tuple[str, str]]) -> dict[str, str]:
-        """Editors that share a letter cannot be told apart."""
+EFFECT = "target_effect"
+MEASURES = ("identity", "ad_mean", "kept", "counterfactual_psnr_db", "counterfactual_identity")
+COMPARED = "eligible cells of the prompts that all compared editors meet"
+COLUMNS = {
+    "goal": label("target effect in σ"),
+    "editor": EDITOR,
+    "role": verdict(
+        "compared (meets at least a quarter of the prompts), floor, overshoots, out of reach or oracle",
+        *("matched", "", (EFFECT,)),
+    ),
+    "prompts": count("number of prompts of the run"),
+    "prompts_reached": count(
+        "number of prompts for which some strength has this mean effect on the calibration images", "", (EFFECT,)
+    ),
+    "prompts_met": count("number of those whose strength was found within 0.05 σ of the goal", "", (EFFECT,)),
+    "reach_prompts": Column(MEAN, "prompts_reached / prompts", f"{TABLES_DOC}, matched", recipes=(EFFECT,)),
+    "reach_edits": Column(
+        *(MEAN, "share of eligible cells of all prompts whose target effect is at least half the goal"),
+        *(f"{TABLES_DOC}, matched", EFFECT, "eligible cells of all prompts", (EFFECT,), BY_IMAGE),
+    ),
+    "prompts_compared": count("number of prompts that all compared editors meet", "", (EFFECT,)),
+    "cells": count("number of eligible cells of the compared prompts", COMPARED, ("eligible",)),
+    "population": label("what the row's intervals and groups hold for: docs/statistics.md"),
+    **{name: mean(name, COMPARED, BY_POPULATION) for name in (EFFECT, *MEASURES)},
+    **{
+        f"{name}_group": Column(
+            *(VERDICT, f"letters of the groups in {name} whose editors do not differ significantly: paired sign flips"),
+            *("docs/statistics.md, Comparing two editors", name, COMPARED, (name,)),
+        )
+        for name in MEASURES
+    },
+    "at_ceiling": verdict(
+        AT_CEILING, "counterfactual", COMPARED, ("counterfactual_psnr_db", "counterfactual_identity")
+    ),
+}
 
 
 class Groups(NamedTuple):
@@ -81,59 +89,54 @@ class Groups(NamedTuple):
         return self.intervals.get((level.goal, editor, metric)) or matched.interval(cells, metric)
 
 
-def matched_table(run: Run, statistics: Statistics | None) -> Table:
+def matched_table(run: Run) -> Table:
     """One block a goal: reach, and collateral on the prompts that all compared editors meet.
 
     Args:
         run: with matched chunks.
-        statistics: finds the groups; without it none are marked.
     """
     matched = Matched(run)
-    groups = Groups({}, {}, {}) if statistics is None else find_groups(matched, statistics)
+    groups = find_groups(matched)
     data = [row for level in matched.levels for row in _rows(matched, level, groups)]
     blocks = tuple(_block(matched, level, groups) for level in matched.levels)
-    return Table("matched", QUESTION, COLUMNS, tuple(data), blocks, _notes(run, groups))
+    return Table("matched", QUESTION, names(COLUMNS), tuple(data), blocks, _notes(run, groups))
 
 
-def find_groups(matched: Matched, statistics: Statistics) -> Groups:
+def find_groups(matched: Matched) -> Groups:
     """Compare all editors at every goal in pairs; Holm over all goals, pairs and metrics of the table."""
     import pandas
 
-    metrics = known_columns(matched.levels, [measure.column for measure in MEASURES])
+    metrics = known_columns(matched.levels, MEASURES)
     levels = [level for level in matched.levels if level.prompts]
     tests = sum(len(metrics) * len(list(combinations(level.compared, 2))) for level in levels)
     tables, population = [], {}
     intervals: dict[tuple[float, str, str], Interval] = {}
     for level in levels:
         population[level.goal] = _population(len(level.prompts), tests)
-        intervals |= _intervals(level, [EFFECT.column, *metrics], population[level.goal], statistics)
+        intervals |= _intervals(level, [EFFECT, *metrics], population[level.goal])
         cells = pandas.concat([level.cells[editor] for editor in level.compared], ignore_index=True)
-        table = statistics.compare_editors(cells, metrics, population=population[level.goal])
+        table = compare_editors(cells, metrics, population=population[level.goal])
         if len(table):
             tables.append(table.assign(goal=level.goal))
     if not tables:
         return Groups({}, population, intervals)
     joined = pandas.concat(tables, ignore_index=True)
-    joined = joined.assign(p_holm=statistics.holm(joined["p"].to_numpy()))
-    letters = {
-        (level.goal, measure.column): statistics.letters(
-            _best_first(matched, level, measure), _different(joined, level.goal, measure.column)
-        )
+    joined = joined.assign(p_holm=holm(joined["p"].to_numpy()))
+    found = {
+        (level.goal, name): letters(_best_first(matched, level, metric_of(name)), _different(joined, level.goal, name))
         for level in levels
-        for measure in MEASURES
-        if measure.column in metrics and len(level.compared) > 1
+        for name in metrics
+        if len(level.compared) > 1
     }
-    return Groups(letters, population, intervals)
+    return Groups(found, population, intervals)
 
 
-def _intervals(
-    level: Level, metrics: Sequence[str], population: str, statistics: Statistics
-) -> dict[tuple[float, str, str], Interval]:
+def _intervals(level: Level, metrics: Sequence[str], population: str) -> dict[tuple[float, str, str], Interval]:
     import pandas
 
     tables = [*level.cells.values(), *([level.oracle] if len(level.oracle) else [])]
     cells = pandas.concat(tables, ignore_index=True)
-    found = statistics.summarise(cells, metrics, population=population, by=("editor",))
+    found = summarise(cells, metrics, population=population, by=("editor",))
     bounded = found["low"].notna() & found["high"].notna()
     return {
         (level.goal, row.editor, row.metric): Interval(
@@ -161,10 +164,9 @@ def _population(prompts: int, tests: int) -> str:
     return LIKE_THESE if prompts > 1 and 2.0 ** (1 - prompts) * tests < SIGNIFICANT else THESE
 
 
-def _best_first(matched: Matched, level: Level, measure: Measure) -> list[str]:
-    sign = -1 if measure.more_is_better else 1
-    means = {editor: matched.interval(level.cells[editor], measure.column).mean for editor in level.compared}
-    return sorted(level.compared, key=lambda editor: sign * (means[editor] or 0.0))
+def _best_first(matched: Matched, level: Level, record: Metric) -> list[str]:
+    means = {editor: matched.interval(level.cells[editor], record.name).mean for editor in level.compared}
+    return sorted(level.compared, key=lambda editor: -record.sign * (means[editor] or 0.0))
 
 
 def _different(table: DataFrame, goal: float, metric: str) -> list[tuple[str, str]]:
@@ -186,20 +188,20 @@ def _rows(matched: Matched, level: Level, groups: Groups) -> list[dict[str, Valu
             row |= interval_columns("reach_edits", reach.edits)
         if role in SHOWN and len(cells):
             row["cells"] = len(cells)
-            for measure in (EFFECT, *MEASURES):
-                row |= interval_columns(measure.column, groups.interval(matched, level, editor, measure.column))
-            for measure in MEASURES:
-                row[f"{measure.column}_group"] = groups.letters.get((level.goal, measure.column), {}).get(editor)
+            for name in (EFFECT, *MEASURES):
+                row |= interval_columns(name, groups.interval(matched, level, editor, name))
+            for name in MEASURES:
+                row[f"{name}_group"] = groups.letters.get((level.goal, name), {}).get(editor)
             row["at_ceiling"] = None if role == ORACLE else at_ceiling(cells, level.oracle)
         rows.append(row)
     return rows
 
 
 def _block(matched: Matched, level: Level, groups: Groups) -> Block:
-    measures = [m for m in MEASURES if m.column in known_columns([level], [m.column])]
+    measures = [metric_of(name) for name in known_columns([level], MEASURES)]
     count = len(matched.run.prompts)
     reach = (f"prompts reached ↑ (of {count})", "edits that attain it ↑")
-    header = ("editor", "role", *reach, EFFECT.heading, *(measure.heading for measure in measures))
+    header = ("editor", "role", *reach, metric_of(EFFECT).title, *(record.title for record in measures))
     rows = tuple(_printed(matched, level, row, groups, measures) for row in _rows(matched, level, groups))
     return Block(_title(level), header, rows, texts=2)
 
@@ -213,7 +215,7 @@ def _title(level: Level) -> str:
 
 
 def _printed(
-    matched: Matched, level: Level, row: dict[str, Value], groups: Groups, measures: Sequence[Measure]
+    matched: Matched, level: Level, row: dict[str, Value], groups: Groups, measures: Sequence[Metric]
 ) -> tuple[str, ...]:
     editor, role = str(row["editor"]), str(row["role"])
     mark = f" {CEILING_MARK}" if row.get("at_ceiling") else ""
@@ -224,11 +226,11 @@ def _printed(
         reach = (str(len(found.prompts)), interval_text(found.edits, 2))
     if role not in SHOWN or not len(cells):
         return (editor, role, *reach, *[""] * (1 + len(measures)))
-    texts = [interval_text(groups.interval(matched, level, editor, EFFECT.column), EFFECT.digits)]
-    for measure in measures:
-        letters = groups.letters.get((level.goal, measure.column), {}).get(editor, "")
-        value = groups.interval(matched, level, editor, measure.column)
-        texts.append(f"{interval_text(value, measure.digits)} {letters}".strip())
+    texts = []
+    for record in (metric_of(EFFECT), *measures):
+        signs = groups.letters.get((level.goal, record.name), {}).get(editor, "")
+        value = groups.interval(matched, level, editor, record.name)
+        texts.append(f"{interval_text(value, record.digits)} {signs}".strip())
     return (editor + mark, role if role != "compared" else "", *reach, *texts)
 
 
@@ -242,7 +244,7 @@ def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
         "strength whose mean is the effect leaves about half of the edits below it).",
         f"Compared are editors that have this effect, within 0.05 σ, for at least {COMPARED_SHARE:.0%} of the prompts "
         "at some strength; of the others, some are out of reach and some overshoot: no strength gives them so little. "
-        "Floors are controls, at their strongest where they do not get there. Oracle: the exact answer through the "
+        "Floors are controls, at their strongest where they do not get there. Oracle: the counterfactual through the "
         f"inversion, whatever its effect, the ceiling; {CEILING_MARK} marks an editor that is not below it.",
     ]
     if groups.letters:

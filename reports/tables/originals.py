@@ -1,4 +1,4 @@
-"""How far are the edits, as a set, from the original images? For domains that know no exact answers.
+"""How far are the edits, as a set, from the original images? For domains that know no counterfactuals.
 
 Against the originals of the *same* persons doing nothing is best, so papers that print only that reward not editing.
 Beside it stand the originals of *other* persons, which no editor has seen, and what originals score against those.
@@ -8,38 +8,62 @@ from __future__ import annotations
 
 import numpy as np
 
+from eval.metrics.book import metric_of
+from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
-from reports.tables.frechet import INVERSION, Pool, SetDistances
+from reports.tables.columns import EDITOR, FRECHET, KIND, STRENGTH, Column, count, names
+from reports.tables.frechet import INVERSION, POOLED, Pool
 from reports.writers.layout import Block, Table, Value, number
 
 NAME = "originals"
 QUESTION = "How far are the edits, as a set, from the original images?"
-COLUMNS = ("editor", "kind", "strength", "n", "same", "others", "others_n", "floor")
+_SETS = {
+    "same": "edits and originals of the same persons",
+    "others": "the edits of one half of the persons and the originals of the other, both ways",
+    "floor": "the originals of one half of the persons and those of the other",
+}
+_DISTANCES = {
+    name: Column(
+        *(FRECHET, f"Fréchet distance of {sets}", metric_of("frechet").source, "frechet", f"{sets}: {POOLED}"),
+        recipes=("frechet",),
+    )
+    for name, sets in _SETS.items()
+}
+COLUMNS = {
+    "editor": EDITOR,
+    "kind": KIND,
+    "strength": STRENGTH,
+    "n": count("number of edits in the distance to the same persons", POOLED),
+    "same": _DISTANCES["same"],
+    "others": _DISTANCES["others"],
+    "others_n": count("number of edits in each half", POOLED),
+    "floor": _DISTANCES["floor"],
+}
 
 
-def originals_table(run: Run, pool: Pool, distances: SetDistances) -> Table | None:
-    """Fréchet distances of every setting to the originals; None where exact answers are known, or with one cell."""
+def originals_table(run: Run, pool: Pool) -> Table | None:
+    """Fréchet distances of every setting to the originals; None where counterfactuals are known, or with one cell."""
     if pool.known or len(pool.cells) < 2:
         return None
     originals = run.sources("frechet_originals")[pool.persons]
     halves = _halves(pool.persons)
     lines = [(s.editor, s.kind, s.strength, pool.features(s.rows, "frechet")) for s in run.settings]
     lines.append((INVERSION, "reference", "", run.sources("frechet")[pool.persons]))
-    floor = _crossed(distances, originals, originals, halves)
+    floor = _crossed(pool.distances, originals, originals, halves)
     data: list[dict[str, Value]] = [
         {
             "editor": editor,
             "kind": kind,
             "strength": strength,
             "n": len(pool.cells),
-            "same": float(distances.distance(features, originals)),
-            "others": _crossed(distances, features, originals, halves),
+            "same": float(pool.distances.distance(features, originals)),
+            "others": _crossed(pool.distances, features, originals, halves),
             "others_n": len(halves[0]),
             "floor": floor,
         }
         for editor, kind, strength, features in lines
     ]
-    return Table(NAME, QUESTION, COLUMNS, tuple(data), (_block(run, data),), _notes())
+    return Table(NAME, QUESTION, names(COLUMNS), tuple(data), (_block(run, data),), _notes())
 
 
 def _halves(persons: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +106,7 @@ def _block(run: Run, data: list[dict[str, Value]]) -> Block:
 
 def _notes() -> tuple[str, ...]:
     return (
-        "No exact answers are known here. An editor that does nothing is nearest to the same persons; a right edit "
+        "No counterfactuals are known here. An editor that does nothing is nearest to the same persons; a right edit "
         "moves away from them.",
         "Other persons: the edits of every second person against the originals of the rest, mean of both ways; the "
         "floor is what originals score so. Distances of other N cannot be compared.",

@@ -5,12 +5,20 @@ from __future__ import annotations
 from eval.runs.reader import Run
 from reports.equal_effect.curves import EFFECT, Pareto, pareto
 from reports.equal_effect.prompts import Matched
+from reports.tables.columns import BY_IMAGE, EDITOR, MEAN, TABLES_DOC, Column, count, label, mean, names
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
-COLUMNS = (
-    *("axis", "editor", "goal", "effect", "effect_low", "effect_high", "value", "value_low", "value_high"),
-    *("area", "area_low", "area_high", "prompts"),
-)
+_CELLS = "eligible cells of the prompts of the curves"
+_OF_AXIS = (f"{TABLES_DOC}, pareto", "axis", _CELLS, ("identity", "ad_mean", "counterfactual_psnr_db"), BY_IMAGE)
+COLUMNS = {
+    "axis": label("the column that the curve is drawn against"),
+    "editor": EDITOR,
+    "goal": label("target effect in σ; blank for a single point"),
+    "effect": mean("target_effect", _CELLS),
+    "value": Column(MEAN, f"mean over {_CELLS} of the column named by axis", *_OF_AXIS),
+    "area": Column(MEAN, "area under the curve over the goals by the trapezoid rule, divided by its width", *_OF_AXIS),
+    "prompts": count("number of prompts of the curves"),
+}
 
 
 def pareto_table(run: Run) -> Table | None:
@@ -18,21 +26,21 @@ def pareto_table(run: Run) -> Table | None:
     found = pareto(Matched(run))
     if found is None:
         return None
-    data = [row for axis in found.axes for row in _rows(found, axis.column)]
-    header = ("editor", *(axis.heading for axis in found.axes))
+    data = [row for axis in found.axes for row in _rows(found, axis.name)]
+    header = ("editor", *(axis.title for axis in found.axes))
     rows = tuple(
-        (curve.editor, *(interval_text(curve.areas[a.column], a.digits) if curve.areas else "" for a in found.axes))
+        (curve.editor, *(interval_text(curve.areas[a.name], a.digits) if curve.areas else "" for a in found.axes))
         for curve in found.curves
     )
     span = f"{found.goals[0]:g} to {found.goals[-1]:g} σ"
     notes = (
         f"Area under the curve of each column over the effect, from {span}, per σ: its mean height (trapezoid rule "
-        "over the effects asked for). "
+        "over the effects). "
         f"Eligible cells of the prompts that every editor meets at all of these effects: {', '.join(found.prompts)}. "
-        "±: half of the 95 % bootstrap interval over source images, for exactly these prompts.",
+        "±: half of the 95 % interval over source images, for exactly these prompts.",
     )
     question = "Over all effects, what does an editor cost the rest of the picture?"
-    return Table("pareto", question, COLUMNS, tuple(data), (Block("", header, rows),), notes)
+    return Table("pareto", question, names(COLUMNS), tuple(data), (Block("", header, rows),), notes)
 
 
 def _rows(found: Pareto, column: str) -> list[dict[str, Value]]:

@@ -2,19 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
-from reports.tables.bar import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
+from eval.statistics import Interval
+from reports.means import eligible_mean
+from reports.tables.columns import EDITOR, ELIGIBLE, KIND, count, label, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
-COLUMNS = (
-    *("editor", "kind", "prompt", "target", "attribute", "value", "strength", "eligible"),
-    *("success", "success_low", "success_high", "kept", "kept_low", "kept_high", "at_bar"),
-)
+SUCCESS_BAR = 0.80  # share of eligible edits that the judge must see as asked
+KEPT_BAR = 0.90  # share of the other visible factors that must stay
+ROUNDING = 1e-9  # a mean of 0.9s may come out a digit below 0.9
+AT_BAR = f"success at least {SUCCESS_BAR:.2f} and preservation at least {KEPT_BAR:.2f} over eligible cells"
+COLUMNS = {
+    "editor": EDITOR,
+    "kind": KIND,
+    "prompt": label("name of the prompt"),
+    "target": label("its target text"),
+    "attribute": label("the factor that it asks to change"),
+    "value": label("the value that it asks for"),
+    "strength": label("the strength used for this prompt"),
+    "eligible": count("number of eligible cells", ELIGIBLE, ("eligible",)),
+    "success": mean("success", ELIGIBLE),
+    "kept": mean("kept", ELIGIBLE),
+    "at_bar": verdict(AT_BAR, "prompts", ELIGIBLE, ("success", "kept")),
+}
 MARK = "✓"
 
 
+@dataclass(frozen=True)
+class PromptResult:
+    """One editor on one prompt at one strength.
+
+    Attributes:
+        prompt: its name.
+        strength: the one used.
+        success: over eligible cells.
+        kept: over eligible cells.
+    """
+
+    prompt: str
+    strength: float
+    success: Interval
+    kept: Interval
+
+    @property
+    def at_bar(self) -> bool | None:
+        """Whether both shares are reached; None without an eligible cell."""
+        if self.success.mean is None or self.kept.mean is None:
+            return None
+        return self.success.mean >= SUCCESS_BAR - ROUNDING and self.kept.mean >= KEPT_BAR - ROUNDING
+
+
+def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
+    """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out."""
+    columns = [name for name in ("success", "kept") if name in run.rows]
+    cells = run.rows.loc[setting.rows, ["prompt", "strength", "eligible", "source", *columns]]
+    results = []
+    for prompt in run.prompts:
+        part = cells[cells["prompt"] == prompt["name"]]
+        if len(part):
+            strength = float(part["strength"].iloc[0])
+            success, kept = (eligible_mean(part, column) for column in ("success", "kept"))
+            results.append(PromptResult(prompt["name"], strength, success, kept))
+    return results
+
+
 def prompts_table(run: Run) -> Table:
-    """Success, kept and the strength used, for each editor, kind of strength and prompt."""
+    """Success, preservation and the strength used, for each editor, kind of strength and prompt."""
     data: list[dict[str, Value]] = []
     blocks = []
     for setting in run.settings:
@@ -22,10 +78,12 @@ def prompts_table(run: Run) -> Table:
         data += [_data(run, setting, result) for result in results]
         blocks.append(_block(run, setting, results))
     note = (
-        f"{MARK}: success ≥ {SUCCESS_BAR:.2f} and kept ≥ {KEPT_BAR:.2f}, at one strength for all images of a prompt. "
-        "Both are over eligible cells."
+        f"{MARK}: success ≥ {SUCCESS_BAR:.2f} and preservation ≥ {KEPT_BAR:.2f}, at one strength for all images of a "
+        "prompt. Both are over eligible cells."
     )
-    return Table("prompts", "Which prompts does each editor master?", COLUMNS, tuple(data), tuple(blocks), (note,))
+    return Table(
+        "prompts", "Which prompts does each editor master?", names(COLUMNS), tuple(data), tuple(blocks), (note,)
+    )
 
 
 def _data(run: Run, setting: Setting, result: PromptResult) -> dict[str, Value]:
@@ -58,6 +116,14 @@ def _block(run: Run, setting: Setting, results: list[PromptResult]) -> Block:
         for result in results
     )
     count = sum(bool(result.at_bar) for result in results)
-    title = f"{setting.label}: {count} of {len(run.prompts)} prompts at the bar"
-    header = ("prompt", "text", "strength", "eligible cells", "success ↑", "kept ↑", "at the bar")
+    title = f"{setting.label}: {count} of {len(run.prompts)} prompts mastered"
+    header = (
+        "prompt",
+        "text",
+        "strength",
+        "eligible cells",
+        metric_of("success").title,
+        metric_of("kept").title,
+        "mastered",
+    )
     return Block(title, header, rows, texts=2)

@@ -12,13 +12,27 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eval.runs.reader import Run
-from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
+from reports.tables import (
+    attributes,
+    counterfactual,
+    determinism,
+    frechet,
+    main,
+    matched,
+    originals,
+    pareto,
+    prompts,
+    runtime,
+    strengths,
+)
+from reports.tables.columns import DRAWS, FRECHET, LABEL, SEED, Column, manifest_names
 from reports.writers.layout import Table
 
 FILE = "recipes.csv"
@@ -30,6 +44,54 @@ COLUMNS = (
 LABEL_ID = "label"  # of columns that hold no measurement
 ROUNDING_LEVELS = 1  # by which reconstructions may differ: the last digit of two machines, rounded to 8 bits
 UNKNOWN = ""  # id of a column that nothing is known of
+
+
+def described(frechet_name: str) -> dict[str, dict[str, Column]]:
+    """What is known of the columns of every table of a run: table -> column -> what it is.
+
+    Args:
+        frechet_name: of the run's Fréchet distance.
+    """
+    distance = {ending: frechet.distance_column(ending, frechet_name) for ending in ("", "_n")}
+    return {
+        "main": main.columns() | {f"{frechet_name}{ending}": column for ending, column in distance.items()},
+        "prompts": prompts.COLUMNS,
+        "attributes": attributes.COLUMNS,
+        "counterfactual": counterfactual.COLUMNS,
+        "runtime": runtime.COLUMNS,
+        "strengths": strengths.COLUMNS,
+        "matched": matched.COLUMNS,
+        "pareto": pareto.COLUMNS,
+        "frechet": frechet.frechet_columns(frechet_name),
+        "originals": originals.COLUMNS,
+        "frechet_sizes": frechet.SIZES_COLUMNS,
+        "determinism": determinism.COLUMNS,
+    }
+
+
+def known_tables() -> tuple[str, ...]:
+    """Names of the tables whose columns are described."""
+    return tuple(described(""))
+
+
+def column_of(table: str, column: str, frechet_name: str = "") -> Column | None:
+    """What a column of a table is; None if it is not described.
+
+    Args:
+        table: name.
+        column: of its csv.
+        frechet_name: of the run's Fréchet distance, for ``main`` and ``frechet``.
+
+    >>> column_of("main", "success_low").bound
+    'low'
+    """
+    known = described(frechet_name).get(table, {})
+    for bound in ("", "low", "high"):
+        stem = column.removesuffix(f"_{bound}") if bound else column
+        found = known.get(stem) if stem else None
+        if found is not None and (not bound or (stem != column and found.interval)):
+            return replace(found, bound=bound)
+    return None
 
 
 def write_recipes(run: Run, tables: Sequence[Table], folder: Path) -> Path:

@@ -10,20 +10,28 @@ import numpy as np
 
 from eval.runs.reader import Run
 from reports.equal_effect.prompts import CONTROLS
+from reports.tables.columns import EDITOR, cost, label, names
 from reports.writers.layout import Block, Table, Value, number
 
-COLUMNS = (
-    *("editor", "set_up_s", "set_up_here_s", "per_prompt_s", "per_prompt_here_s", "per_edit_s", "synthesis_s"),
-    *(
-        "judge_s",
-        "peak_memory_mib",
-        "amortised_s",
-        "break_even_edits",
-        "break_even_against",
-        "hardware",
-        "hardware_here",
+COLUMNS = {
+    "editor": EDITOR,
+    "set_up_s": cost("seconds of preparing, where it was computed"),
+    "set_up_here_s": cost("seconds of preparing that this run waited"),
+    "per_prompt_s": cost("mean over prompts of the seconds of fitting, where it was computed"),
+    "per_prompt_here_s": cost("mean over prompts of the seconds of fitting that this run waited"),
+    "per_edit_s": cost("median over chunks of the editing seconds an image"),
+    "synthesis_s": cost("median over chunks of the synthesis seconds an image"),
+    "judge_s": cost("median over chunks of the judging seconds an image"),
+    "peak_memory_mib": cost("largest over chunks of the process's peak memory"),
+    "amortised_s": cost("(set-up + sum over prompts of fitting) / (prompts · images) + per edit"),
+    "break_even_edits": cost(
+        "smallest number of edits of one prompt from which set-up + per prompt + edits · per edit is below that of the "
+        "editor with the quickest first edit"
     ),
-)
+    "break_even_against": label("the editor, apart from controls, with the quickest first edit"),
+    "hardware": label("what set-up and fitting were computed on"),
+    "hardware_here": label("what this run was made on"),
+}
 NEVER = "never"
 
 
@@ -96,7 +104,7 @@ def runtime_table(run: Run) -> Table:
         f"until the total is below that of {quickest}, the editor with the quickest first edit.",
     )
     block = Block("", header, tuple(_printed(row, quickest) for row in data))
-    return Table("runtime", "What does each editor cost?", COLUMNS, data, (block,), notes)
+    return Table("runtime", "What does each editor cost?", names(COLUMNS), data, (block,), notes)
 
 
 def _data(run: Run, editor: str, costs: dict[str, Cost], quickest: str) -> dict[str, Value]:

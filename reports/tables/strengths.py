@@ -5,9 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from eval.runs.reader import Run
+from reports.tables.columns import EDITOR, MEAN, TABLES_DOC, Column, label, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, number
 
-COLUMNS = ("editor", "prompt", "strength", "success", "kept", "effect", "harmonic_mean", "chosen")
+_IMAGES = "eligible calibration images"
+_BOTH = ("success", "kept")
+COLUMNS = {
+    "editor": EDITOR,
+    "prompt": label("name of the prompt"),
+    "strength": label("a strength of the sweep"),
+    "success": mean("success", _IMAGES, ""),
+    "kept": mean("kept", _IMAGES, ""),
+    "effect": mean("target_effect", _IMAGES, ""),
+    "harmonic_mean": Column(
+        MEAN,
+        "2·success·preservation / (success + preservation)",
+        f"{TABLES_DOC}, strengths",
+        over=_IMAGES,
+        recipes=_BOTH,
+    ),
+    "chosen": verdict(
+        "largest harmonic mean of success and preservation, the smaller strength of equals", "strengths", _IMAGES, _BOTH
+    ),
+}
 
 
 def strengths_table(run: Run) -> Table:
@@ -16,10 +36,10 @@ def strengths_table(run: Run) -> Table:
     editors = dict.fromkeys(sweep["editor"] for sweep in run.sweeps)
     blocks = tuple(_block(editor, [sweep for sweep in run.sweeps if sweep["editor"] == editor]) for editor in editors)
     note = (
-        "Each cell: success / kept on the calibration images at that strength. Chosen is the strength with the largest "
-        "harmonic mean of the two, the smaller of equals."
+        "Each cell: success / preservation on the calibration images at that strength. Chosen is the strength with the "
+        "largest harmonic mean of the two, the smaller of equals."
     )
-    return Table("strengths", "Which strength was chosen for each prompt?", COLUMNS, data, blocks, (note,))
+    return Table("strengths", "Which strength was chosen for each prompt?", names(COLUMNS), data, blocks, (note,))
 
 
 def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:

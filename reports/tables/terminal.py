@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, opened
 from reports.equal_effect.terminal import matched_summary
-from reports.studies.determinism import MARK, unsteady
+from reports.tables.determinism import MARK, unsteady
 from reports.writers.layout import number
 
 if TYPE_CHECKING:

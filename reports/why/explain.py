@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.studies.determinism import read_determinism
+from reports.tables.determinism import read_determinism
 from reports.tables.frechet import common_cells
 from reports.why.columns import DRAWS, FRECHET, LABEL, SEED, Column, column_of, manifest_names
 from reports.why.rebuilt import Tables, agrees

@@ -6,12 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from eval import statistics
-from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
-from reports.studies.determinism import determinism_table
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
+from reports.tables.determinism import determinism_table
 from reports.tables.frechet import Pool, frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import matched_table
@@ -26,16 +24,16 @@ from reports.writers.layout import Table, Value, csv_text
 TOLERANCE = 1e-9  # relative: sums in another order; a table keeps at least ten digits
 
 BUILDERS: dict[str, Callable[[Run], Table | Sequence[Table] | None]] = {
-    "main": lambda run: main_table(run, Pool(run), SetDistances()),
+    "main": lambda run: main_table(run, Pool(run)),
     "prompts": prompts_table,
     "attributes": attributes_table,
     "counterfactual": counterfactual_table,
-    "frechet": lambda run: frechet_tables(run, Pool(run), SetDistances()),
-    "frechet_sizes": lambda run: frechet_tables(run, Pool(run), SetDistances()),
-    "originals": lambda run: originals_table(run, Pool(run), SetDistances()),
+    "frechet": lambda run: frechet_tables(run, Pool(run)),
+    "frechet_sizes": lambda run: frechet_tables(run, Pool(run)),
+    "originals": lambda run: originals_table(run, Pool(run)),
     "runtime": runtime_table,
     "strengths": strengths_table,
-    "matched": lambda run: matched_table(run, statistics),
+    "matched": matched_table,
     "pareto": pareto_table,
     "determinism": determinism_table,
 }

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.writers.intervals import Interval
+from eval.statistics import Interval
 
 NOT_AVAILABLE = "n/a"  # a number that cannot be had from this few images
 Value = str | float | int | bool | None  # None: not measured, printed as a blank

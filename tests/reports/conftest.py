@@ -320,10 +320,12 @@ class Gaps:
         return 100 * self.distance(edits, answers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gaps():
-    """What ``write_tables`` takes as the distances between sets."""
-    return Gaps()
+    """Simple distances between sets in the tables of a file of tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("reports.tables.frechet.SetDistances", Gaps)
+        yield Gaps()
 
 
 @pytest.fixture(scope="session")

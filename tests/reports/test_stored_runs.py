@@ -8,8 +8,6 @@ import numpy as np
 import pandas
 import pytest
 
-from eval import statistics
-from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import SCHEMA, Run
 from reports.export.cells import export_files
 from reports.tables import summary, write_tables
@@ -37,7 +35,7 @@ def test_cells_sources_and_strengths_are_read(stored_run):
 
 
 def test_tables_come_out_of_it(folder):
-    write_tables(folder, SetDistances(), statistics)
+    write_tables(folder)
     with (folder / "tables" / "main.csv").open(encoding="utf-8", newline="") as file:
         rows = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
     # one eligible cell: its own number, and no interval

@@ -17,11 +17,9 @@ import torch
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval import statistics
 from eval.cli import main
 from eval.editors.spec import EditorSpec
 from eval.judging.recipes import recipes
-from eval.metrics.set_distances import SetDistances
 from eval.prompts import Prompt
 from eval.runs.manifest import manifest
 from eval.runs.plan import Arguments, parse_strengths
@@ -77,7 +75,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prompts = [asdict(prompt) for prompt in arguments.prompts]
     store.claim(manifest(domain, arguments, SPECS, recipes(domain)), prompts, domain.factors)
     assert Runner(domain, arguments, SPECS, store).run(quiet=True) == []
-    write_tables(store.folder, SetDistances(), statistics)
+    write_tables(store.folder)
     return store.folder
 
 
@@ -183,7 +181,7 @@ def test_without_a_value_the_tables_are_listed(tiny_run: Path, capsys: pytest.Ca
 
 def test_every_column_of_every_table_has_a_recipe(tiny_run: Path) -> None:
     run = Run(tiny_run)
-    tables = build_tables(run, SetDistances(), statistics)
+    tables = build_tables(run)
     for table in tables:
         for column in table.columns:
             assert row(run, table, column)["id"], f"{table.name}: {column}"

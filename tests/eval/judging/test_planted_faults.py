@@ -17,12 +17,10 @@ from torch import Tensor, nn
 from baselines.controls import Identity
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from eval import statistics
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.cells import judge_sources
 from eval.judging.recipes import recipes
-from eval.metrics.set_distances import SetDistances
 from eval.prompts import Prompt
 from eval.runs.manifest import manifest
 from eval.runs.plan import Arguments, parse_strengths
@@ -198,7 +196,7 @@ def run_of(editors: tuple[type, ...], folder: Path) -> dict[str, list[dict[str, 
     prompts = [asdict(prompt) for prompt in arguments.prompts]
     store.claim(manifest(domain, arguments, specs, recipes(domain)), prompts, domain.factors)
     assert Runner(domain, arguments, specs, store).run(quiet=True) == []
-    write_tables(store.folder, SetDistances(), statistics)
+    write_tables(store.folder)
     return {
         path.stem: list(csv.DictReader(path.open(encoding="utf-8", newline="")))
         for path in (store.folder / "tables").glob("*.csv")
@@ -330,4 +328,4 @@ def test_unequal_n_is_refused(tmp_path: Path) -> None:
     with np.load(path) as arrays:
         np.savez(path, **{**dict(arrays), "frechet": arrays["frechet"][:7]})
     with pytest.raises(ValueError, match=r"must hold 12 rows of 'frechet', got 7"):
-        write_tables(store.folder, SetDistances(), statistics)
+        write_tables(store.folder)

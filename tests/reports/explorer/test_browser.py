@@ -50,7 +50,7 @@ def run(matched_run, tmp_path_factory, gaps):
             chunk.with_suffix(f".{ending}").unlink()
         failure = {key: record[key] for key in ("id", "editor", "prompt", "strength")} | {"error": "out of memory"}
         (folder / "chunks" / f"{record['id']}.error.json").write_text(json.dumps(failure))
-    write_tables(folder, gaps, statistics)
+    write_tables(folder)
     write_explorer(folder, statistics)
     return folder
 

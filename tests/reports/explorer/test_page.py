@@ -49,7 +49,7 @@ def written(run, folder, gaps, change=None, **options):
     shutil.copytree(run, folder)
     if change:
         change(folder)
-    write_tables(folder, gaps, statistics)
+    write_tables(folder)
     (page,) = write_explorer(folder, statistics, **options)
     return folder, page
 
@@ -160,7 +160,7 @@ def test_editors_share_a_letter_exactly_where_their_test_finds_nothing(matched):
 
 def test_without_statistics_nothing_is_tested(finished_run, tmp_path, gaps):
     folder = shutil.copytree(finished_run, tmp_path / "run")
-    write_tables(folder, gaps)
+    write_tables(folder)
     data = embedded(write_explorer(folder)[0])
     assert data["pairs"] == {} and not data["tested"]
     assert not data["tables"]["default"]["all"]["tested"]

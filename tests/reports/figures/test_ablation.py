@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from reports.figures.ablation import ablation_figure, arm_colours
-from reports.tables.ablation import MEASURES, ArmResult, Curve, Difference, Mean
+from reports.studies.ablation_table import MEASURES, ArmResult, Curve, Difference, Mean
 from reports.writers.style import TWO_COLUMNS_IN, house_style, save
 
 

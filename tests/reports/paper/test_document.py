@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from eval import statistics
-from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
 from reports.figures.ablation import ablation_figure
 from reports.paper.ablations import find_ablations
 from reports.paper.alignment import find_alignments
 from reports.paper.document import write_paper
+from reports.studies.ablation_table import ArmResult, Curve, Difference, Mean, ablation_table
 from reports.studies.alignment import alignment_tables
 from reports.tables import build_tables
-from reports.tables.ablation import ArmResult, Curve, Difference, Mean, ablation_table
 from reports.writers.style import house_style, new_figure, save
 
 WORDS = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
@@ -25,7 +23,7 @@ WORDS = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "targe
 
 def written(run_folder, out, **folders):
     run = Run(run_folder)
-    return write_paper(run, build_tables(run, SetDistances(), statistics), out, **folders)
+    return write_paper(run, build_tables(run), out, **folders)
 
 
 @pytest.fixture(scope="module")

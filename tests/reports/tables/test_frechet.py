@@ -24,7 +24,7 @@ def read(folder, name):
 @pytest.fixture(scope="module")
 def written(finished_run, gaps, tmp_path_factory):
     folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("frechet") / "run")
-    write_tables(folder, gaps)
+    write_tables(folder)
     return folder
 
 
@@ -32,13 +32,14 @@ def test_main_and_frechet_measure_a_distance_once(finished_run):
     run, asked = Run(finished_run), []
     distances = SimpleNamespace(distance=lambda edits, answers: asked.append(edits) or float(edits.mean()))
     pool = Pool(run)
+    pool.distances = distances
     lines = {(line.editor, line.kind): line for line in pool.lines()}
     for setting in run.settings:
-        first = pool.distance(setting, distances)
+        first = pool.distance(setting)
         line = lines[setting.editor, setting.kind]
-        assert pool.known_distance((line.editor, line.kind, line.strength), line.frechet, distances) == first
+        assert pool.known_distance((line.editor, line.kind, line.strength), line.frechet) == first
         assert np.array_equal(asked[-1], pool.features(setting.rows, "frechet"))
-    assert pool.unedited(distances) == pool.unedited(distances)
+    assert pool.unedited() == pool.unedited()
     assert len(asked) == len(run.settings) + 1
 
 
@@ -102,7 +103,7 @@ def test_the_smaller_sets_are_listed(written):
 def test_only_cells_that_all_editors_have(written, gaps, tmp_path):
     folder = shutil.copytree(written, tmp_path / "run")
     (folder / "chunks" / "deltaedit--smile--default-1--00008.json").unlink()
-    write_tables(folder, gaps)
+    write_tables(folder)
     assert {row["fd_avatars_n"] for row in read(folder, "main")} == {"32"}
     assert {row["n"] for row in read(folder, "frechet")} == {"32"}
     assert {row["persons"] for row in read(folder, "frechet")} == {"12"}
@@ -114,7 +115,7 @@ def test_clip_features_give_cmmd_and_the_oracle_its_row(matched_run, gaps, tmp_p
     for path in [*(folder / "chunks").glob("*.npz"), *(folder / "references").glob("*.npz"), folder / "sources.npz"]:
         arrays = dict(np.load(path))
         np.savez(path, **arrays, clip=rng.standard_normal((len(arrays["frechet"]), 4)).astype(np.float32))
-    write_tables(folder, gaps)
+    write_tables(folder)
     rows = {(row["editor"], row["kind"]): row for row in read(folder, "frechet")}
     expected = 100 * gap(edits_of(folder, "deltaedit", "default", "clip"), answers_of(folder, "clip"))
     assert float(rows["deltaedit", "default"]["cmmd"]) == pytest.approx(expected, rel=1e-5)
@@ -128,7 +129,7 @@ def test_pictures_that_repeat_are_marked(written, gaps, tmp_path):
         arrays = dict(np.load(path))
         arrays["frechet"][:] = 1.0
         np.savez(path, **arrays)
-    write_tables(folder, gaps)
+    write_tables(folder)
     row = next(row for row in read(folder, "frechet") if (row["editor"], row["kind"]) == ("deltaedit", "default"))
     assert (row["n"], row["different"]) == ("36", "1")
     assert "deltaedit (1 different)" in (folder / "tables" / "frechet.md").read_text()
@@ -140,7 +141,7 @@ def test_a_chunk_of_other_n_is_refused(written, gaps, tmp_path):
     arrays = dict(np.load(path))
     np.savez(path, **{**arrays, "frechet": arrays["frechet"][:2]})
     with pytest.raises(ValueError, match=r"00008\.npz must hold 4 rows of 'frechet', got 2; delete"):
-        write_tables(folder, gaps)
+        write_tables(folder)
 
 
 def test_without_exact_answers_there_is_no_table(finished_run, gaps, tmp_path):
@@ -150,4 +151,4 @@ def test_without_exact_answers_there_is_no_table(finished_run, gaps, tmp_path):
         np.savez(path, region=arrays["region"])
     run = Run(folder)
     assert common_cells(run) and not Pool(run).known
-    assert frechet_tables(run, Pool(run), gaps) == ()
+    assert frechet_tables(run, Pool(run)) == ()

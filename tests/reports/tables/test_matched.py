@@ -44,7 +44,7 @@ def known(opened_matched):
 
 @pytest.fixture(scope="module")
 def table(opened_matched):
-    return matched_table(opened_matched, statistics)
+    return matched_table(opened_matched)
 
 
 def rows_of(table):
@@ -72,7 +72,7 @@ def test_editors_are_compared_on_common_prompts_for_a_population_that_can_show_a
 
 
 def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means(matched_run, table):
-    first, second = table, matched_table(Run(matched_run), statistics)
+    first, second = table, matched_table(Run(matched_run))
     assert first.csv() == second.csv() and first.markdown() == second.markdown()
     for row in first.data:
         assert row["target_effect_low"] <= row["target_effect"] <= row["target_effect_high"]
@@ -98,7 +98,7 @@ def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, gaps, tmp_
     from rich.console import Console
 
     folder = shutil.copytree(matched_run, tmp_path / "run")
-    names = {path.stem for path in write_tables(folder, gaps, statistics)}
+    names = {path.stem for path in write_tables(folder)}
     assert {"matched", "pareto"} < names
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(summary(folder))

@@ -29,7 +29,7 @@ def edits_of(folder, editor, kind):
 
 
 def test_the_same_persons_and_other_persons(without_answers, gaps):
-    write_tables(without_answers, gaps)
+    write_tables(without_answers)
     with (without_answers / "tables" / "originals.csv").open(encoding="utf-8") as file:
         rows = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
     originals = np.load(without_answers / "sources.npz")["frechet_originals"]
@@ -50,4 +50,4 @@ def test_the_same_persons_and_other_persons(without_answers, gaps):
 
 def test_where_answers_are_known_there_is_no_such_table(finished_run, gaps):
     run = Run(finished_run)
-    assert originals_table(run, Pool(run), gaps) is None
+    assert originals_table(run, Pool(run)) is None

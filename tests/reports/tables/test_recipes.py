@@ -5,7 +5,6 @@ import shutil
 import numpy as np
 import pytest
 
-from eval import statistics
 from eval.runs.reader import Run
 from reports.tables import build_tables, write_tables
 from reports.tables.recipes import COLUMNS, recipe_difference, refuse_mixture, row
@@ -40,14 +39,14 @@ def test_every_column_of_every_table_has_a_recipe(kind, gaps, request, tmp_path)
             }
         )
     )
-    tables = build_tables(run, gaps, statistics)
+    tables = build_tables(run)
     assert "determinism" in [table.name for table in tables]
     assert [f"{t.name}: {c}" for t in tables for c in t.columns if not row(run, t, c)["id"]] == []
 
 
 def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_path):
     folder = copied(small_run, tmp_path / "run")
-    write_tables(folder, gaps)
+    write_tables(folder)
     with (folder / "tables" / "recipes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(COLUMNS)
@@ -67,7 +66,7 @@ def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_p
 def test_kid_and_cmmd_have_recipes_of_their_own(small_run, gaps, tmp_path):
     own = {"kid": "cubic,8-bit@frechet-features:cccccccccccc", "cmmd": "gaussian,8-bit@judge-clip:bbbbbbbbbbbb"}
     run = Run(copied(small_run, tmp_path / "run", recipes={**ABOUT["recipes"], **own}))
-    table = next(table for table in build_tables(run, gaps) if table.name == "frechet")
+    table = next(table for table in build_tables(run) if table.name == "frechet")
     found = {column: row(run, table, column) for column in ("kid", "cmmd", "fd_avatars")}
     assert found["kid"]["recipe"] == f"kid: {own['kid']}"
     assert found["cmmd"]["recipe"] == f"cmmd: {own['cmmd']}"
@@ -89,7 +88,7 @@ def test_kid_and_cmmd_have_recipes_of_their_own(small_run, gaps, tmp_path):
 def test_another_recipe_has_another_id_and_the_same_one_the_same(small_run, gaps, tmp_path, changes):
     first, same = (Run(copied(small_run, tmp_path / name)) for name in "ab")
     other = Run(copied(small_run, tmp_path / "c", **changes))
-    ids = [row(run, build_tables(run, gaps)[0], "success")["id"] for run in (first, same, other)]
+    ids = [row(run, build_tables(run)[0], "success")["id"] for run in (first, same, other)]
     assert ids[0] == ids[1] != ids[2]
 
 

@@ -20,7 +20,7 @@ SHARED_COLUMNS = {"deltaedit": 900.0, "styleclip-global": 910.0, "deltaedit[thre
 @pytest.fixture(scope="module")
 def written(finished_run, gaps, tmp_path_factory):
     folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("tables") / "run")
-    write_tables(folder, gaps)
+    write_tables(folder)
     return folder
 
 
@@ -144,7 +144,7 @@ def test_timings_change_no_table_but_runtime(written, gaps, tmp_path):
     for path in (folder / "chunks").glob("*.json"):
         info = json.loads(path.read_text())
         path.write_text(json.dumps({**info, "edit_s": 9.0, "peak_memory_mib": 1.0}))
-    write_tables(folder, gaps)
+    write_tables(folder)
     changed = {path.name for path in (folder / "tables").iterdir() if path.read_bytes() != before[path.name]}
     assert changed == {"runtime.csv", "runtime.md", "runtime.tex"}
 
@@ -161,7 +161,7 @@ def test_one_image_gives_no_interval(written, gaps, tmp_path):
         pandas.read_parquet(parquet).iloc[[1]].to_parquet(parquet, index=False)
         arrays = np.load(path.with_suffix(".npz"))
         np.savez(path.with_suffix(".npz"), **{key: array[[1]] for key, array in dict(arrays).items()})
-    write_tables(folder, gaps)
+    write_tables(folder)
     row = read(folder, "main")[0]
     assert row["identity"] and row["identity_low"] == row["identity_high"] == "n/a"
     frechet = read(folder, "frechet")[0]
@@ -173,7 +173,7 @@ def test_a_run_without_a_chunk_is_refused_in_one_sentence(written, gaps, tmp_pat
     for path in (folder / "chunks").glob("*.json"):
         path.unlink()
     with pytest.raises(ValueError, match="has no finished chunk to report"):
-        write_tables(folder, gaps)
+        write_tables(folder)
 
 
 def test_bold_never_ranks_within_noise(written):

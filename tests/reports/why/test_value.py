@@ -9,7 +9,7 @@ from reports.why.value import find_value, overview
 @pytest.fixture(scope="module")
 def reported(matched_run, gaps, tmp_path_factory):
     folder = shutil.copytree(matched_run, tmp_path_factory.mktemp("value") / "run")
-    write_tables(folder, gaps)
+    write_tables(folder)
     return folder
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from eval import statistics
 from eval.metrics.frechet import frechet_distance
-from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
 from reports.tables import write_tables
 from reports.why.columns import LABEL, column_of
@@ -28,14 +27,14 @@ NO_SECOND = ("_low", "_high", "_floor", "_extrapolated")  # of the Fréchet dist
 @pytest.fixture(scope="module")
 def reported(finished_run, tmp_path_factory):
     folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("why") / "run")
-    write_tables(folder, SetDistances())
+    write_tables(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def reported_matched(matched_run, tmp_path_factory):
     folder = shutil.copytree(matched_run, tmp_path_factory.mktemp("why") / "matched")
-    write_tables(folder, SetDistances(), statistics)
+    write_tables(folder)
     return folder
 
 
@@ -84,7 +83,7 @@ def test_every_distance_between_sets_has_a_second_source(finished_run, tmp_path)
         features = rng.standard_normal((len(arrays["frechet"]), 6))
         clip = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
         np.savez(path, **arrays, clip=clip)
-    write_tables(folder, SetDistances())
+    write_tables(folder)
     wrong, right = differing(folder, "frechet")
     assert wrong == []
     rows = read_table(folder, "frechet")

@@ -1,7 +1,7 @@
 import csv
 import io
 
-from reports.writers.intervals import Interval
+from eval.statistics import Interval
 from reports.writers.layout import Block, Table, interval_text
 
 TABLE = Table(

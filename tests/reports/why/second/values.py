@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
-from reports.tables.matched import Statistics, find_groups
+from reports.tables.matched import find_groups
 from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, LABEL, SEED, Column, column_of
 from reports.why.value import Number
 from reports.writers.layout import NOT_AVAILABLE, Value
@@ -60,7 +61,7 @@ class Question(NamedTuple):
     row: Row
     stem: str
     column: Column
-    statistics: Statistics | None
+    statistics: ModuleType | None
 
 
 def second_value(asked: Question) -> Second:
@@ -247,7 +248,7 @@ def _group(asked: Question) -> Second:
     if asked.statistics is None:
         return Second(None, "")
     if asked.files.letters is None:
-        asked.files.letters = find_groups(Matched(Run(asked.files.folder)), asked.statistics).letters
+        asked.files.letters = find_groups(Matched(Run(asked.files.folder))).letters
     letters = asked.files.letters.get((float(asked.row["goal"]), asked.column.measure), {})
     return Second(letters.get(asked.row["editor"]), "the report's own comparison once more")
 
@@ -324,7 +325,7 @@ def agrees(text: str, second: Value, tolerance: float) -> tuple[bool, float]:
     return difference <= tolerance * max(1.0, abs(float(text))), difference
 
 
-def check(files: Files, number: Number, statistics: Statistics | None = None) -> dict[str, Any]:
+def check(files: Files, number: Number, statistics: ModuleType | None = None) -> dict[str, Any]:
     """The value by this second implementation, how it was found, and whether the csv has the same.
 
     ``agrees`` is None for labels and for what has no second implementation.

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reports.writers.intervals import Interval
+from eval.metrics.book import metric_of
+from eval.statistics import Interval
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 LIKE_THESE = "prompts-like-these"
 SIGNIFICANT = 0.05  # level of the corrected test
-MEASURES = {
-    # column -> heading, decimals
-    "success": ("success ↑", 2),
-    "kept": ("kept ↑", 3),
-    "ad_mean": ("AD mean ↓ (σ)", 3),
-    "identity": ("identity ↑", 3),
-    "counterfactual_ssim": ("SSIM to exact edit ↑", 3),
-    "target_effect": ("effect (σ)", 2),
-}
+MEASURES = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
+FINE = 3  # decimals: arms of one method differ little
 COMPARED = tuple(name for name in MEASURES if name != "target_effect")  # the effect is what was made equal
 
 
@@ -102,7 +96,7 @@ def ablation_table(
         population: of the intervals: ``prompts-like-these`` or ``these-prompts``.
     """
     measures = [name for name in MEASURES if any(_known(arm.means[name].mean) for arm in arms)]
-    header = ("arm", "matched", "strength", "effect at strength 1 (σ)", *(MEASURES[name][0] for name in measures))
+    header = ("arm", "matched", "strength", "effect at strength 1 (σ)", *(metric_of(name).title for name in measures))
     rows = tuple(
         (
             f"{arm.label} (baseline)" if arm.label == baseline else arm.label,
@@ -117,7 +111,7 @@ def ablation_table(
     compared = [name for name in measures if name in COMPARED]
     others = [arm for arm in arms if arm.differences]
     if others:
-        header = ("arm", "shared cells", *(MEASURES[name][0] for name in compared))
+        header = ("arm", "shared cells", *(metric_of(name).title for name in compared))
         rows = tuple((arm.label, _cells(arm), *(_difference(arm, name) for name in compared)) for arm in others)
         blocks.append(Block(f"Differences from {baseline}, on the cells that both have", header, rows))
     data = tuple(_data(arm, baseline) for arm in arms)
@@ -130,7 +124,8 @@ def _notes(effect: float, population: str) -> tuple[str, ...]:
     return (
         f"Every arm edits each prompt with the strength whose mean effect on the calibration images is {effect:g} σ "
         "(within 0.05 σ); matched: prompts times seeds that have such a strength, others have no cells. Success, "
-        "kept and effect are over eligible cells; AD mean: Attribute Dependency, how far the other attributes moved.",
+        "preservation and effect are over eligible cells; AD mean: Attribute Dependency, how far the other "
+        "attributes moved.",
         f"±: half of the 95 % interval for {chance}. Bold: p < 0.05 after Holm's "
         "correction over all arms and measures of this table.",
     )
@@ -174,7 +169,11 @@ def _difference(arm: ArmResult, name: str) -> str:
 
 def _text(value: Mean, name: str, jobs: int) -> str:
     mean, low, high = (part if _known(part) else None for part in (value.mean, value.low, value.high))
-    return interval_text(Interval(mean, low, high, jobs, jobs), MEASURES[name][1])
+    return interval_text(Interval(mean, low, high, jobs, jobs), _digits(name))
+
+
+def _digits(name: str) -> int:
+    return metric_of(name).digits if name in ("success", "target_effect") else FINE
 
 
 def _known(value: float) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 
-from reports.tables.ablation import MEASURES, ArmResult, Difference, Mean, ablation_table
+from reports.studies.ablation_table import MEASURES, ArmResult, Difference, Mean, ablation_table
 
 NAN = float("nan")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from eval.runs.reader import Run
+from reports.tables.columns import EDITOR, cost, count, label, names
 from reports.writers.layout import Block, Table, Value
 
 FILE = "determinism.json"
@@ -15,10 +16,20 @@ MARK = "†"
 GOOD = "deterministic"
 PASSES = ("repeat", "batch", "stored")  # twice as it was; in smaller batches; against the folder
 PARTS = ("latents", "images", "metrics")
-COLUMNS = (
-    *("editor", "verdict", "images", "smaller_batch", "threads"),
-    *(f"{which}_{part}" for which in PASSES for part in PARTS),
-)
+COLUMNS = {
+    "editor": EDITOR,
+    "verdict": label("docs/run_folder.md, determinism.json"),
+    **{name: count(f"of the check: {name}") for name in ("images", "smaller_batch", "threads")},
+    **{
+        f"{which}_{part}": cost(f"largest |difference| of {part}: {words}")
+        for which, words in (
+            ("repeat", "the same chunk twice"),
+            ("batch", "the same chunk in smaller batches"),
+            ("stored", "the same chunk and that of the folder"),
+        )
+        for part in PARTS
+    },
+}
 
 
 def read_determinism(run: Run) -> dict[str, Any] | None:
@@ -55,11 +66,13 @@ def determinism_table(run: Run) -> Table | None:
     other = f"batches of {sizes[1]}" if len(sizes) > 1 else "other batches"
     passes = ("twice", other, "folder")
     header = ("editor", "verdict", *(text for name in passes for text in (f"{name}: codes ↓", "images ↓", "metrics ↓")))
-    rows = tuple((str(row["editor"]), str(row["verdict"]), *(_text(row[name]) for name in COLUMNS[5:])) for row in data)
+    rows = tuple(
+        (str(row["editor"]), str(row["verdict"]), *(_text(row[name]) for name in tuple(COLUMNS)[5:])) for row in data
+    )
     limit = found["tolerance"]
     notes = (
         f"Largest absolute differences over the first chunk of the prompt {found['prompt']} ({found['images']} images, "
-        f"strength {found['strength']:g}): the same again by a fresh editor, in {other}, and against what the folder "
+        f"strength {found['strength']:g}): the same by a fresh editor, in {other}, and against what the folder "
         f"has. Codes are those of W+ and S, images lie in [-1, 1], metrics are the cells' numbers in their units. "
         f"{found['threads']} thread(s), torch {found['torch']}, {found['hardware']}.",
         "Deterministic: the second time equal to the last bit; other batches and the folder within "
@@ -67,7 +80,12 @@ def determinism_table(run: Run) -> Table | None:
         "digits.",
     )
     return Table(
-        "determinism", "Does an editor make the same edits again?", COLUMNS, data, (Block("", header, rows, 2),), notes
+        "determinism",
+        "Does an editor make the same edits each time?",
+        names(COLUMNS),
+        data,
+        (Block("", header, rows, 2),),
+        notes,
     )
 
 
@@ -113,8 +131,8 @@ def _with_mark(text: str, verdicts: Mapping[str, str], ends: str) -> str:
     >>> _with_mark("tedigan, calibrated: 3 prompts", {"tedigan": "not repeatable"}, ":,")
     'tedigan †, calibrated: 3 prompts'
     """
-    for label in verdicts:
-        rest = text.removeprefix(label)
+    for editor in verdicts:
+        rest = text.removeprefix(editor)
         if rest != text and (not rest or rest[0] in ends):
-            return f"{label} {MARK}{rest}"
+            return f"{editor} {MARK}{rest}"
     return text

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from eval.runs.reader import Run
-from reports.studies.determinism import determinism_table, marked, read_determinism, unsteady
 from reports.tables import build_tables, summary, write_tables
+from reports.tables.determinism import determinism_table, marked, read_determinism, unsteady
 from reports.writers.layout import Block, Table
 
 NONE = {"latents": 0.0, "images": 0.0, "metrics": 0.0, "metric": ""}
@@ -37,7 +37,7 @@ def checked_run(small_run, tmp_path):
 def test_a_run_that_was_not_checked_has_no_table_and_no_marks(small_run, gaps):
     run = Run(small_run)
     assert (read_determinism(run), determinism_table(run), unsteady(run)) == (None, None, {})
-    assert "determinism" not in [table.name for table in build_tables(run, gaps)]
+    assert "determinism" not in [table.name for table in build_tables(run)]
 
 
 def test_the_file_is_the_one_that_the_manifest_names(checked_run):
@@ -61,7 +61,7 @@ def test_table_has_verdicts_and_drifts(checked_run, tmp_path):
 
 
 def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(checked_run, gaps):
-    paths = {path.name: path for path in write_tables(checked_run.folder, gaps)}
+    paths = {path.name: path for path in write_tables(checked_run.folder)}
     for name in ("main", "prompts", "attributes", "counterfactual", "runtime", "strengths"):
         text = paths[f"{name}.md"].read_text()
         assert "styleclip-global †" in text, name
@@ -77,7 +77,7 @@ def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(check
 def test_the_terminal_says_so(checked_run, gaps):
     from rich.console import Console
 
-    write_tables(checked_run.folder, gaps)
+    write_tables(checked_run.folder)
     console = Console(width=120, record=True)
     console.print(summary(checked_run.folder))
     assert "† styleclip-global: failed (table determinism)" in console.export_text()

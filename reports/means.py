@@ -1,0 +1,58 @@
+"""Means of cells with their 95 % intervals, as every table, figure and page prints them (``eval.statistics``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eval.metrics.book import known_metric
+from eval.statistics import Interval, interval_of_mean
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+NOTHING = Interval(None, None, None, 0, 0)
+DIGITS = 10  # of the ends: the last ones of a matrix product depend on the number of threads
+
+
+def mean_of(cells: DataFrame, column: str, share: bool | None = None) -> Interval:
+    """The mean of a column for images like these and exactly these prompts; no number where there is no such column.
+
+    Args:
+        cells: with ``source`` and ``prompt``; at most one of each image and prompt.
+        column: a metric, or any number of a cell.
+        share: it lies in [0, 1] by definition; None: what the book of metrics says.
+    """
+    if column not in cells:
+        return NOTHING
+    return interval_of(cells[column].to_numpy(np.float64), cells, is_share(column) if share is None else share)
+
+
+def eligible_mean(cells: DataFrame, column: str) -> Interval:
+    """The same over the cells where there was something to do."""
+    return mean_of(cells[cells["eligible"].astype(bool)], column)
+
+
+def interval_of(values: np.ndarray, cells: DataFrame, share: bool) -> Interval:
+    """The mean of one number a cell, float64 [n], NaN where a cell has none."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return NOTHING
+    with np.errstate(invalid="ignore"):  # the PSNR of an untouched image is infinite in old runs
+        found = interval_of_mean(values, cells["source"].to_numpy(), cells["prompt"].to_numpy(), share=share)
+    return Interval(float(known.mean()), _rounded(found.low), _rounded(found.high), found.cells, found.images)
+
+
+def is_share(column: str) -> bool:
+    """Whether a column lies in [0, 1] by definition.
+
+    >>> is_share("kept.mouth"), is_share("identity"), is_share("area")
+    (True, False, False)
+    """
+    record = known_metric(column)
+    return record is not None and record.is_share
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{DIGITS}g}")
