@@ -85,7 +85,9 @@ def _print_summary(report: Report) -> None:
     from reports.tables import summary
     from reports.tables.terminal import WIDTH
 
-    Console(width=max(Console().width, WIDTH)).print(summary(report.run))  # narrower, the table would lose columns
+    Console(width=max(Console().width, WIDTH)).print(
+        summary(report.run, report.tables)
+    )  # narrower, the table would lose columns
 
 
 def _object(report: Report | None, folder: object, failures: Sequence[Failure]) -> dict[str, Any]:

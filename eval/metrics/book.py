@@ -125,6 +125,16 @@ class Metric:
         return f"{DOCUMENT}, {self.section}"
 
     @property
+    def recipe_name(self) -> str:
+        """The metric under which a manifest has its recipe: that of a single factor is its family's.
+
+        >>> metric_of("kept.mouth").recipe_name, metric_of("effect.mouth").recipe_name
+        ('kept', 'target_effect')
+        """
+        family, dot, _ = self.name.partition(".")
+        return "target_effect" if dot and family == "effect" else family
+
+    @property
     def is_share(self) -> bool:
         """Whether it is a share by definition, between 0 and 1, with an interval that stays inside."""
         return self.bounds == (0, 1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from eval.metrics.book import NEITHER, known_metric
 from eval.runs.reader import Run
 
 if TYPE_CHECKING:
@@ -15,58 +16,33 @@ if TYPE_CHECKING:
 EXPORT_SCHEMA = 1  # of the exported tables, not of the run folder
 LAYOUTS = ("wide", "long")
 NAMES = {"wide": "cells", "long": "cells_long"}
-PATTERNED = ("kept", "effect")  # columns with a factor behind a dot
 
 
 class Column(NamedTuple):
-    """What a column holds: its unit, whether more is better (None: neither), its meaning."""
+    """What a column holds: its unit, which values are better (``more``, ``less``, ``matched`` or ''), its meaning."""
 
     unit: str
-    more_is_better: bool | None
+    direction: str
     meaning: str
 
 
 KEYS = {
-    "run": Column("", None, "name of the run folder"),
-    "domain": Column("", None, "whose images"),
-    "editor": Column("", None, "label of the editor; 'oracle' is the exact answer through the inversion"),
-    "prompt": Column("", None, "name of the prompt"),
-    "attribute": Column("", None, "factor that the prompt asks to change"),
-    "value": Column("", None, "value that it asks for"),
-    "source_text": Column("", None, "what the prompt says of the image before"),
-    "target_text": Column("", None, "what it says of the image after"),
-    "image": Column("", None, "name of the source image"),
-    "source": Column("", None, "row of the source image in sources.npz and references/<prompt>.npz"),
-    "kind": Column("", None, "how the strength was chosen: default, calibrated, matched, given, oracle"),
-    "strength": Column("", None, "the strength used"),
-    "effect_goal": Column("σ", None, "target effect that a matched strength is for; blank for other kinds"),
-    "chunk": Column("", None, "file in chunks/ that the cell comes from"),
-    "position": Column("", None, "row of the cell in that file's arrays"),
-    "eligible": Column("", None, "there was something to do; success, kept and effects are averaged over these only"),
-}
-METRICS = {
-    "success": Column("", True, "the judge's first choice for the target factor is the value asked for"),
-    "target_effect": Column("σ", None, "change of the log-odds of the value asked for"),
-    "ad_mean": Column("σ", False, "mean change of the other visible factors"),
-    "ad_max": Column("σ", False, "largest change of the other visible factors"),
-    "kept": Column("", True, "share of the other visible factors whose first choice is as before"),
-    "identity": Column("", True, "cosine of identity features, original and edit"),
-    "clip_score_editing": Column("", True, "100 × cosine of edit and target text, the editors' CLIP"),
-    "clip_score_judge": Column("", True, "100 × cosine of edit and target text, the judge's CLIP"),
-    "directional_editing": Column("", True, "cosine of the changes of image and text, the editors' CLIP"),
-    "directional_judge": Column("", True, "cosine of the changes of image and text, the judge's CLIP"),
-    "counterfactual_psnr_db": Column("dB", True, "edit against the exact answer"),
-    "counterfactual_ssim": Column("", True, "edit against the exact answer"),
-    "counterfactual_identity": Column("", True, "cosine of identity features, exact answer and edit"),
-    "inversion_psnr_db": Column("dB", None, "reconstruction against original"),
-    "inversion_ssim": Column("", None, "reconstruction against original"),
-    "outside_psnr_db": Column("dB", True, "edit against reconstruction outside the region that may change"),
-    "outside_l1": Column("", False, "mean absolute difference there, images in [-1, 1]"),
-    "edit_l1": Column("", None, "mean absolute difference of edit and reconstruction, all pixels"),
-}
-FACTOR_METRICS = {
-    "kept": Column("", True, "1: the judge's first choice for this factor is as before, 0: it is not"),
-    "effect": Column("σ", None, "mean change of this factor's log-odds"),
+    "run": Column("", "", "name of the run folder"),
+    "domain": Column("", "", "whose images"),
+    "editor": Column("", "", "label of the editor; 'oracle' is the counterfactual through the inversion"),
+    "prompt": Column("", "", "name of the prompt"),
+    "attribute": Column("", "", "factor that the prompt asks to change"),
+    "value": Column("", "", "value that it asks for"),
+    "source_text": Column("", "", "what the prompt says of the image before"),
+    "target_text": Column("", "", "what it says of the image after"),
+    "image": Column("", "", "name of the source image"),
+    "source": Column("", "", "row of the source image in sources.npz and references/<prompt>.npz"),
+    "kind": Column("", "", "how the strength was chosen: default, calibrated, matched, given, oracle"),
+    "strength": Column("", "", "the strength used"),
+    "effect_goal": Column("σ", "", "target effect that a matched strength is for; blank for other kinds"),
+    "chunk": Column("", "", "file in chunks/ that the cell comes from"),
+    "position": Column("", "", "row of the cell in that file's arrays"),
+    "eligible": Column("", "", "there was something to do: success, preservation, effects are averaged over these"),
 }
 
 
@@ -116,13 +92,15 @@ def long_cells(run: Run) -> DataFrame:
 def describe(column: str) -> Column:
     """What a column of the exported table holds; a metric that this version does not know has no description.
 
-    >>> describe("kept.mouth").more_is_better, describe("ad_mean").unit
-    (True, 'σ')
+    >>> describe("kept.mouth").direction, describe("ad_mean").unit
+    ('more', 'σ')
     """
-    kind, dot, _ = column.partition(".")
-    if dot and kind in PATTERNED:
-        return FACTOR_METRICS[kind]
-    return KEYS.get(column) or METRICS.get(column) or Column("", None, "not known to this version")
+    if column in KEYS:
+        return KEYS[column]
+    record = known_metric(column)
+    if record is None:
+        return Column("", "", "not known to this version")
+    return Column(record.unit, "" if record.direction == NEITHER else record.direction, record.meaning)
 
 
 def recipes(run: Run, metrics: list[str]) -> dict[str, str]:
@@ -173,10 +151,10 @@ def schema(run: Run, cells: DataFrame, layout: str) -> dict[str, Any]:
     """What the exported table is: its columns with type, unit, direction, meaning and recipe."""
     known = recipes(run, list(cells.columns))
     extra = {
-        "metric": Column("", None, "name of the number, see metrics"),
-        "unit": Column("", None, "of the value; empty for a pure number"),
-        "recipe": Column("", None, "network, weights and filter behind the number"),
-        "value": Column("", None, "the number"),
+        "metric": Column("", "", "name of the number, see metrics"),
+        "unit": Column("", "", "of the value; empty for a pure number"),
+        "recipe": Column("", "", "network, weights and filter behind the number"),
+        "value": Column("", "", "the number"),
     }
     own = extra if layout == "long" else {}
     return {
@@ -196,12 +174,11 @@ def _long_metrics(run: Run, cells: DataFrame) -> list[dict[str, Any]]:
 
 
 def _entry(name: str, column: Column, kind: str, known: Mapping[str, str]) -> dict[str, Any]:
-    better = {True: "more", False: "less", None: ""}[column.more_is_better]
     return {
         "name": name,
         "type": "string" if kind in ("str", "object") else kind,
         "unit": column.unit,
-        "better": better,
+        "better": column.direction,
         "meaning": column.meaning,
         "recipe": known.get(name, ""),
     }

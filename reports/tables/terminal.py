@@ -1,108 +1,135 @@
-"""The end of ``deltabench run`` on the screen: main table, prompts at the bar, matched strength, failures."""
+"""The end of ``deltabench run`` on the screen: main table, prompts mastered, equal effect, failures; 80 columns wide."""
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from eval.runs.reader import Run, opened
-from reports.equal_effect.terminal import matched_summary
+from eval.metrics.book import Metric, metric_of
+from eval.runs.reader import Run
 from reports.tables.determinism import MARK, unsteady
-from reports.writers.layout import number
+from reports.tables.main import measures
+from reports.writers.layout import Table, Value, number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
-WIDTH = 120  # columns of a terminal that the table must fit
+WIDTH = 80  # columns of a terminal that everything fits
 SHOWN_FAILURES = 5
-COLUMNS = (
-    # csv column, heading, decimals, with its interval
-    ("success", "success ↑", 2, True),
-    ("kept", "kept ↑", 2, True),
-    ("target_effect", "effect ↑ σ", 2, False),
-    ("ad_mean", "AD ↓ σ", 2, False),
-    ("identity", "ident. ↑", 2, False),
-    ("clip_score_judge", "CLIP ↑", 1, False),
-    ("counterfactual_psnr_db", "PSNR ↑ dB", 1, False),
-    ("outside_psnr_db", "outside ↑", 1, False),
+SPREAD = ("success", "kept")  # with ± half of the interval
+COLUMNS = (*SPREAD, "target_effect", "ad_mean", "identity")  # the most important ones; the rest is named below
+MATCHED_COLUMNS = ("identity", "ad_mean", "kept")
+LETTERS = (
+    "Letters: editors that share one cannot be told apart (a: the best). Reach: prompts\nwhose calibration attains the "
+    "effect. ‡: not below the oracle."
 )
+Row = Mapping[str, Value]
 
 
-def summary(run: Run | Path) -> RenderableType:
-    """What to print after ``write_tables``, which it reads; at most 120 columns wide.
-
-    Raises:
-        ValueError: the folder is no run or has no tables yet.
-    """
+def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
+    """What to print of the tables that were built of a run."""
     from rich.console import Group
     from rich.markup import escape
 
-    run = opened(run)
-    mastered, failures = (
-        [escape(line) for line in lines] for lines in (_mastered(run, _read(run, "prompts")), _failures(run))
-    )
-    matched = matched_summary(_read(run, "matched")) if run.matched else []
-    notes = [escape(f"{MARK} {label}: {verdict} (table determinism)") for label, verdict in unsteady(run).items()]
-    return Group(_main(run, _read(run, "main")), *notes, *mastered, *matched, *failures)
+    rows = {table.name: table.data for table in tables}
+    lines = [
+        *(f"{MARK} {label}: {verdict} (table determinism)" for label, verdict in unsteady(run).items()),
+        *_mastered(run, rows["prompts"]),
+    ]
+    matched = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
+    failures = [escape(line) for line in _failures(run)]
+    return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run)]), *matched, *failures)
 
 
-def _read(run: Run, name: str) -> list[dict[str, str]]:
-    path = run.folder / "tables" / f"{name}.csv"
-    if not path.is_file():
-        raise ValueError(f"The run folder has no {path}; write the tables with `deltabench report {run.folder}`.")
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _main(run: Run, rows: list[dict[str, str]]) -> Table:
+def _table(title: str) -> RichTable:
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
-    name = run.manifest["frechet_name"]
-    title = f"{run.manifest['domain']}: {len(run.prompts)} prompts × {len(run.names)} images"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("editor", overflow="fold", min_width=16, max_width=20)
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+
+
+def _heading(record: Metric) -> str:
+    unit = f" {record.unit}" if record.unit else ""
+    return f"{record.label}\n{record.arrow}{unit}".rstrip()
+
+
+def _main(run: Run, rows: Sequence[Row]) -> RichTable:
+    from rich.markup import escape
+
+    table = _table(f"{run.manifest['domain']}: {len(run.prompts)} prompts × {len(run.names)} images")
+    table.add_column("editor", overflow="fold", min_width=12, max_width=18)
     table.add_column("strength", no_wrap=True)
-    for _, heading, _, _ in COLUMNS:
-        table.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
-    table.add_column(name.replace("_", "\n", 1) + " ↓", justify="right", no_wrap=True)
-    table.add_column("bar", justify="right", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)
+    table.add_column("prompts\nmastered", justify="right", no_wrap=True)
     unsteady_editors = unsteady(run)
     for row in rows:
-        strength = {"reference": ""}.get(row["kind"], row["strength"] if row["kind"] == "given" else row["kind"])
-        values = [_rounded(row, column, digits, spread) for column, _, digits, spread in COLUMNS]
-        at_bar = f"{row['prompts_at_bar']}/{row['prompts']}" if row["prompts_at_bar"] else ""
-        style = "dim" if row["kind"] == "reference" else ""
+        strength = {"reference": ""}.get(str(row["kind"]), str(row["strength" if row["kind"] == "given" else "kind"]))
+        mastered = "" if row["prompts_at_bar"] is None else f"{row['prompts_at_bar']}/{row['prompts']}"
         mark = f" {MARK}" if row["editor"] in unsteady_editors else ""
-        table.add_row(
-            escape(row["editor"] + mark), strength, *values, _rounded(row, name, 2, False), at_bar, style=style
-        )
+        values = [_cell(row, name, name in SPREAD) for name in COLUMNS]
+        style = "dim" if row["kind"] == "reference" else ""
+        table.add_row(escape(f"{row['editor']}{mark}"), strength, *values, mastered, style=style)
     return table
 
 
-def _rounded(row: dict[str, str], column: str, digits: int, spread: bool) -> str:
-    if not row[column]:
+def _rest(run: Run) -> str:
+    """The columns that the screen has no room for."""
+    names = [record.heading for record in measures() if record.name not in COLUMNS]
+    distance = str(run.manifest["frechet_name"])
+    return f"In tables/main.md: ±, {', '.join([*names, distance])}; in tables/runtime.md: costs."
+
+
+def _cell(row: Row, name: str, spread: bool) -> str:
+    """The mean, with half of its interval where there is one."""
+    mean, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    if not isinstance(mean, int | float):
         return ""
-    text = number(float(row[column]), digits)
-    low, high = row.get(f"{column}_low", ""), row.get(f"{column}_high", "")
-    if not spread or not low or low == "n/a":
+    digits = metric_of(name).digits
+    text = number(mean, digits)
+    if not spread or not isinstance(low, int | float) or not isinstance(high, int | float):
         return text
-    return f"{text} ±{number((float(high) - float(low)) / 2, digits)}"
+    return f"{text} ±{number((high - low) / 2, digits)}"
 
 
-def _mastered(run: Run, rows: list[dict[str, str]]) -> list[str]:
+def _mastered(run: Run, rows: Sequence[Row]) -> list[str]:
     lines = []
     for setting in run.headlines:
         mine = [row for row in rows if (row["editor"], row["kind"]) == (setting.editor, setting.kind)]
         if setting.kind == "given":
-            mine = [row for row in mine if f"{float(row['strength']):g}" == setting.strength]
-        names = [row["prompt"] for row in mine if row["at_bar"] == "True"]
+            mine = [row for row in mine if f"{row['strength']:g}" == setting.strength]
+        names = [str(row["prompt"]) for row in mine if row["at_bar"] is True]
         listed = f": {', '.join(names)}" if names else ""
-        lines.append(f"{setting.label}: {len(names)} of {len(run.prompts)} prompts at the bar{listed}")
+        lines.append(f"{setting.label}: {len(names)} of {len(run.prompts)} prompts mastered{listed}")
     return lines
+
+
+def _matched(rows: Sequence[Row]) -> RichTable:
+    """The table at equal effect: one block a goal."""
+    from rich.markup import escape
+
+    table = _table("At equal target effect")
+    table.add_column("goal\nσ", justify="right")
+    table.add_column("editor", overflow="fold", min_width=12, max_width=20)
+    table.add_column("reach", justify="right")
+    for name in MATCHED_COLUMNS:
+        table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)
+    for place, row in enumerate(rows):
+        new = place == 0 or rows[place - 1]["goal"] != row["goal"]
+        last = place + 1 == len(rows) or rows[place + 1]["goal"] != row["goal"]
+        mark = " ‡" if row.get("at_ceiling") else ""
+        reached = "" if row.get("prompts_reached") is None else f"{row['prompts_reached']}/{row['prompts']}"
+        values = [f"{_cell(row, name, True)} {row.get(f'{name}_group') or ''}".rstrip() for name in MATCHED_COLUMNS]
+        table.add_row(
+            f"{row['goal']:g}" if new else "",
+            escape(f"{row['editor']}{mark}"),
+            reached,
+            *values,
+            style="" if row["role"] == "compared" else "dim",
+            end_section=last,
+        )
+    return table
 
 
 def _failures(run: Run) -> list[str]:
@@ -110,6 +137,6 @@ def _failures(run: Run) -> list[str]:
     if not failures:
         return []
     count = "1 chunk" if len(failures) == 1 else f"{len(failures)} chunks"
-    lines = [f"{count} failed; the same command again tries once more:"]
+    lines = [f"{count} failed; the same command tries once more:"]
     lines += [f"  {failure['id']}: {failure['error']}" for failure in failures[:SHOWN_FAILURES]]
     return lines + (["  …"] if len(failures) > SHOWN_FAILURES else [])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from eval.metrics.book import known_metric
 from eval.runs.reader import Run
 from reports.why.explain import code, costs, determinism, editor, networks, strengths
-from reports.why.measures import measure_of
 from reports.why.rebuilt import agrees
 from reports.why.stored import recomputed
 from reports.why.value import listed, no_such
@@ -78,7 +78,7 @@ def _one(cells: DataFrame, image: str, words: list[str], text: str) -> Cell:
     if not len(cells):
         raise ValueError(f"No finished chunk has {image} for {text}; give the same `deltabench run` again.")
     rows = [row for _, row in cells.iterrows()]
-    columns = [name for name in cells.columns if measure_of(str(name)) and name not in LABELS]
+    columns = [name for name in cells.columns if known_metric(str(name)) and name not in LABELS]
     column = next((word for word in words if word in columns), None)
     if column is None:
         wrong = next((word for word in words if not any(_is(row, word) for row in rows)), "")
@@ -105,17 +105,17 @@ def _is(row: Series, word: str) -> bool:
 
 def explain_cell(run: Run, cell: Cell) -> dict[str, Any]:
     """How a number of a cell came to be; the same parts as ``reports.why.explain.explain``."""
-    measure = measure_of(cell.column)
-    if measure is None:
+    record = known_metric(cell.column)
+    if record is None:
         raise ValueError(f"The column {cell.column} has no explanation.")
-    metrics = (measure.recipe,) if measure.recipe else ()
+    metrics = (record.recipe_name,)
     value = _plain(cell.row[cell.column])
     found, how = recomputed(run, cell.row, cell.column)
     same, difference = agrees(csv_text(value), found, TOLERANCE) if how else (None, 0.0)
     label = str(cell.row["editor"])
     return {
         "value": {"name": cell.name, "text": csv_text(value), "eligible": bool(cell.row["eligible"])},
-        "formula": {"text": measure.formula, "source": measure.source},
+        "formula": {"text": record.formula, "source": record.source},
         "recipe": {metric: run.manifest.get("recipes", {}).get(metric, "") for metric in metrics},
         "cells": {},
         "networks": networks(run.manifest, metrics),

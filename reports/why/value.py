@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.why.columns import column_of, known_tables
+from reports.tables.recipes import column_of, known_tables
 
 Rows = list[dict[str, str]]  # of a csv
 KEYS = {

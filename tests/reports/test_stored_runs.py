@@ -10,7 +10,7 @@ import pytest
 
 from eval.runs.reader import SCHEMA, Run
 from reports.export.cells import export_files
-from reports.tables import summary, write_tables
+from reports.tables import build_tables, summary, write_tables
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_tables_come_out_of_it(folder):
     # over all four cells, by hand
     mean = (0.705451 + 0.623393 + 0.700072 + 0.628276) / 4
     assert float(rows["styleclip-global", "default"]["identity"]) == pytest.approx(mean, abs=1e-6)
-    assert summary(folder)
+    assert summary(Run(folder), build_tables(Run(folder)))
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

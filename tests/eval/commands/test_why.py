@@ -27,8 +27,8 @@ from eval.runs.reader import Run
 from eval.runs.runner import Runner
 from eval.runs.store import Store
 from reports.tables import build_tables, write_tables
-from reports.tables.recipes import row
-from reports.why.columns import LABEL, column_of
+from reports.tables.columns import LABEL
+from reports.tables.recipes import column_of, row
 from reports.why.value import KEYS, read_table, written
 
 

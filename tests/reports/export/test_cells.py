@@ -76,8 +76,9 @@ def test_the_schema_describes_every_column(small_run, tmp_path):
 def test_units_and_directions_are_those_of_the_metrics(small_run):
     metrics = [column for column in wide_cells(Run(small_run)).columns if column not in KEYS]
     for column in metrics:
-        direction = {True: 1, False: -1, None: 0}[describe(column).more_is_better]
-        assert (describe(column).unit, direction) == (metric_of(column).unit, metric_of(column).sign), column
+        sign = {"more": 1, "less": -1}.get(describe(column).direction, 0)
+        assert (describe(column).unit, sign) == (metric_of(column).unit, metric_of(column).sign), column
+    assert describe("target_effect").direction == "matched"
 
 
 def test_single_factors_have_the_recipe_of_their_family(small_run):

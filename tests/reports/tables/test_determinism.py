@@ -77,9 +77,8 @@ def test_an_editor_that_failed_is_marked_in_every_table_but_not_in_the_csv(check
 def test_the_terminal_says_so(checked_run, gaps):
     from rich.console import Console
 
-    write_tables(checked_run.folder)
-    console = Console(width=120, record=True)
-    console.print(summary(checked_run.folder))
+    console = Console(width=80, record=True)
+    console.print(summary(checked_run, build_tables(checked_run)))
     assert "† styleclip-global: failed (table determinism)" in console.export_text()
 
 

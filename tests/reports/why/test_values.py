@@ -12,7 +12,8 @@ from eval import statistics
 from eval.metrics.frechet import frechet_distance
 from eval.runs.reader import Run
 from reports.tables import write_tables
-from reports.why.columns import LABEL, column_of
+from reports.tables.columns import LABEL
+from reports.tables.recipes import column_of
 from reports.why.explain import explain
 from reports.why.rebuilt import Tables, agrees
 from reports.why.selection import counted_cells, finished_cells

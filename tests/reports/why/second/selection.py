@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
-from reports.why.columns import ELIGIBLE, Column
+from reports.tables.columns import ELIGIBLE, Column
 from tests.reports.why.second.files import ORACLE, Files, Info
 from tests.reports.why.second.goals import compared_prompts, curve_goals, curve_prompts
 

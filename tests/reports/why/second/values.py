@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
+from eval.statistics import interval_of_mean
+from reports.tables.columns import BY_POPULATION, FRECHET, LABEL, Column
 from reports.tables.matched import find_groups
-from reports.why.columns import BY_POPULATION, DRAWS, FRECHET, LABEL, SEED, Column, column_of
+from reports.tables.recipes import column_of
 from reports.why.value import Number
 from reports.writers.layout import NOT_AVAILABLE, Value
 from tests.reports.why.second import goals
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PLAIN = "a plain mean over the cells"
-BOOTSTRAP = "a plain bootstrap, image by image"
+BOOTSTRAP = "the interval of the statistics on the cells read plainly"
+SHARES = ("success", "kept", "flip_rate", "reach_edits")
 TOLERANCE = 1e-9  # relative: sums in another order; a table keeps at least ten digits
-MOST_AT_ONCE = 1_000_000  # drawn cells that the bootstrap holds: 24 MB
 SINGLE_PRECISION = 1e-6  # the table's own sums are partly float32, or its formula is another one
 
 
@@ -103,13 +105,15 @@ def _mean(asked: Question) -> Second:
     if asked.column.bound and asked.column.interval == BY_POPULATION and asked.row.get("population"):
         return _population_bound(asked, cells)
     numbers = numbers_of(asked.table, asked.row, asked.stem, asked.column, cells)
-    return _of_numbers(asked, numbers, cells["source"].to_numpy(np.int64), PLAIN)
+    return _of_numbers(asked, numbers, cells["source"].to_numpy(np.int64), PLAIN, cells["prompt"].to_numpy())
 
 
 INVERTED = ("counterfactual_psnr_db", "counterfactual_ssim")  # columns of the main table that row inversion has
 
 
-def _of_numbers(asked: Question, numbers: np.ndarray, sources: np.ndarray, how: str) -> Second:
+def _of_numbers(
+    asked: Question, numbers: np.ndarray, sources: np.ndarray, how: str, prompts: np.ndarray | None = None
+) -> Second:
     """Their mean, or a bound of its interval."""
     import pandas
 
@@ -121,21 +125,10 @@ def _of_numbers(asked: Question, numbers: np.ndarray, sources: np.ndarray, how: 
         return Second(float(pandas.Series(numbers).mean()), how)
     if len(set(sources.tolist())) < 2:
         return Second(NOT_AVAILABLE, "fewer than two images")
-    share = 2.5 if asked.column.bound == "low" else 97.5
-    means = _bootstrap(numbers, sources, len(asked.files.names), DRAWS[asked.column.interval])
-    return Second(float(np.percentile(means, share, method="inverted_cdf")), BOOTSTRAP)
-
-
-def _bootstrap(numbers: np.ndarray, sources: np.ndarray, images: int, draws: int) -> np.ndarray:
-    """The mean of every draw that holds a cell, float64: each cell counts as often as its image was drawn."""
-    times = np.random.default_rng(SEED).multinomial(images, np.full(images, 1 / images), size=draws)
-    means = []
-    for block in np.array_split(times, max(1, draws * len(numbers) // MOST_AT_ONCE)):
-        often = block[:, sources]
-        with np.errstate(invalid="ignore"):  # infinite PSNR of a cell that was not drawn
-            sums, cells = np.where(often > 0, often * numbers, 0.0).sum(1), often.sum(1)
-        means.append(sums[cells > 0] / cells[cells > 0])
-    return np.concatenate(means)
+    share = asked.stem in SHARES
+    found = interval_of_mean(numbers, sources, None if prompts is None else prompts[there], share=share)
+    bound = getattr(found, asked.column.bound)
+    return Second(NOT_AVAILABLE if bound is None else bound, BOOTSTRAP)
 
 
 def _population_bound(asked: Question, cells: DataFrame) -> Second:
