@@ -1,4 +1,4 @@
-"""The end of ``deltabench run`` on the screen, 80 columns wide: main table, prompts mastered, equal effect, failures."""
+"""The end of ``deltabench run`` on the screen, 80 columns wide: main table, prompts, equal effect, failures."""
 
 from __future__ import annotations
 
