@@ -58,7 +58,7 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
     from rich.markup import escape
 
     table = _table(f"{run.manifest['domain']}: {len(run.prompts)} prompts × {len(run.names)} images")
-    table.add_column("editor", overflow="fold", min_width=12, max_width=18)
+    table.add_column("editor", overflow="fold", min_width=12, max_width=16)
     table.add_column("strength", no_wrap=True)
     for name in COLUMNS:
         table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)
@@ -111,7 +111,7 @@ def _matched(rows: Sequence[Row]) -> RichTable:
 
     table = _table("At equal target effect")
     table.add_column("goal\nσ", justify="right")
-    table.add_column("editor", overflow="fold", min_width=12, max_width=20)
+    table.add_column("editor", overflow="fold", min_width=12, max_width=22)
     table.add_column("reach", justify="right")
     for name in MATCHED_COLUMNS:
         table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)

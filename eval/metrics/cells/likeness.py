@@ -23,6 +23,7 @@ _SCORE, _DIRECTION = "max(100·cos(E_I(x'), E_T(t')), 0)", "cos(E_I(x') - E_I(x)
 
 @metric(
     heading="identity",
+    short="ident.",
     formula="cosine of the identity embeddings of original and edit",
     section="Identity",
     direction=MORE,

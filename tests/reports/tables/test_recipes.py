@@ -56,7 +56,7 @@ def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_p
     assert clip["networks"] == "judge-clip " + "b" * 64
     assert clip["inputs"] == "judge-clip: image_px 64, range [-1, 1], crop none, resize none"
     assert (clip["images"], clip["prompts"], clip["over"]) == ("4", "2", "all cells")
-    assert (clip["interval"].split(",")[0], clip["draws"], clip["seed"]) == ("95 %", "1000", "0")
+    assert (clip["interval"].split(",")[0], clip["draws"], clip["seed"]) == ("95 %", "2000", "0")
     assert found["main", "fd_avatars"]["n"] == "8"
     ids = {name: found["main", name]["id"] for name in ("success", "success_low", "kept", "editor")}
     assert ids["editor"] == "label"
