@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDTH = 80  # columns of a terminal that everything fits
 SHOWN_FAILURES = 5
 SPREAD = ("success", "kept")  # with ± half of the interval
-COLUMNS = (*SPREAD, "target_effect", "ad_mean", "identity")  # the most important ones; the rest is named below
+COLUMNS = (*SPREAD, "target_effect", "identity")  # the most important ones; the rest is named below
 MATCHED_COLUMNS = ("identity", "ad_mean", "kept")
 LETTERS = (
     "Letters: editors that share one cannot be told apart (a: the best). Reach: prompts\nwhose calibration attains the "
@@ -62,7 +62,7 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
     table.add_column("strength", no_wrap=True)
     for name in COLUMNS:
         table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)
-    table.add_column("prompts\nmastered", justify="right", no_wrap=True)
+    table.add_column("mas-\ntered", justify="right", no_wrap=True)
     unsteady_editors = unsteady(run)
     for row in rows:
         strength = {"reference": ""}.get(str(row["kind"]), str(row["strength" if row["kind"] == "given" else "kind"]))
@@ -70,7 +70,8 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
         mark = f" {MARK}" if row["editor"] in unsteady_editors else ""
         values = [_cell(row, name, name in SPREAD) for name in COLUMNS]
         style = "dim" if row["kind"] == "reference" else ""
-        table.add_row(escape(f"{row['editor']}{mark}"), strength, *values, mastered, style=style)
+        if not style or any(values):
+            table.add_row(escape(f"{row['editor']}{mark}"), strength, *values, mastered, style=style)
     return table
 
 
@@ -78,7 +79,7 @@ def _rest(run: Run) -> str:
     """The columns that the screen has no room for."""
     names = [record.heading for record in measures() if record.name not in COLUMNS]
     distance = str(run.manifest["frechet_name"])
-    return f"In tables/main.md: ±, {', '.join([*names, distance])}; in tables/runtime.md: costs."
+    return f"Further columns in tables/main.md: {'; '.join([*names, distance])}. Costs: tables/runtime.md."
 
 
 def _cell(row: Row, name: str, spread: bool) -> str:
