@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run, opened
 from reports.figures.attributes import attributes_figure
 from reports.figures.frechet import frechet_figure
@@ -45,7 +44,7 @@ def drawings(run: Run, tables: Sequence[Table] | None = None) -> dict[str, Calla
         run: with at least one finished chunk.
         tables: as ``write_figures`` takes them.
     """
-    named, by_name = for_figures(run, frechet_tables(run, Pool(run), SetDistances()) if tables is None else tables)
+    named, by_name = for_figures(run, frechet_tables(run, Pool(run)) if tables is None else tables)
     return {
         **{name: partial(draw, named) for name, draw in FIGURES.items()},
         "frechet": partial(frechet_figure, named, by_name),

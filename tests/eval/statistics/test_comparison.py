@@ -47,10 +47,10 @@ def cells(editors=("good", "twin", "idle"), images=30, prompts=16, kind="default
 def test_what_the_tables_have_over_eligible_cells_is_compared_over_them():
     """Means of `deltabench compare` and of the main table must be the same numbers."""
     from eval.statistics.cells import ELIGIBLE_ONLY
-    from reports.tables.main import MEASURES
+    from reports.tables.main import measures
 
-    assert {measure.column for measure in MEASURES if measure.eligible_only} <= set(ELIGIBLE_ONLY)
-    assert not {measure.column for measure in MEASURES if not measure.eligible_only} & set(ELIGIBLE_ONLY)
+    assert {record.name for record in measures() if record.eligible_only} <= set(ELIGIBLE_ONLY)
+    assert not {record.name for record in measures() if not record.eligible_only} & set(ELIGIBLE_ONLY)
 
 
 def test_grid_places_every_cell_and_counts_success_over_eligible_ones():

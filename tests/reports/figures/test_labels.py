@@ -156,10 +156,9 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_the_others_are_there(small_r
 
 
 def test_the_figure_of_distances_is_drawn_from_the_tables_in_memory(odd_run):
-    from eval.metrics.set_distances import SetDistances
 
     run = Run(odd_run)
-    shown, tables = for_figures(run, frechet_tables(run, Pool(run), SetDistances()))
+    shown, tables = for_figures(run, frechet_tables(run, Pool(run)))
     with house_style():
         texts = drawn_texts(figures.frechet_figure(shown, tables))
     assert any(text.replace("\n", "").startswith("deltaedit[threshold") for text in texts)
