@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-POINTS = 400  # shares at which a value is tried on either side
-HALVINGS = 40
+POINTS = 100  # shares at which a value is tried on either side
+HALVINGS = 30
 
 
 @lru_cache(maxsize=4096)
