@@ -108,7 +108,7 @@ def test_the_comparison_holds_the_means_of_the_cells(paper, matched_run):
 def test_captions_carry_what_was_computed(paper, matched_run):
     text = (paper[0] / "paper.md").read_text()
     assert "3 editors and 1 control, 3 prompts × 12 images, 36 cells" in text
-    assert "found after correction: raw in kept" in text
+    assert "found after correction: raw in preservation" in text
     assert "2 trainings of each arm, 3 prompts, 9 images at an effect of 1 σ; baseline delta" in text
     assert "gap is 0.900 raw, 0.100 after subtracting each modality's mean and 0.050 for deltas" in text
     assert "{}" not in text and "nan" not in text.lower().split()

@@ -43,20 +43,20 @@ def test_means():
     columns = {row[0]: dict(zip(block.header, row, strict=True)) for row in block.rows}
     base = columns["τ = 0.03 (baseline)"]
     assert [base[name] for name in ("matched", "strength", "effect at strength 1 (σ)")] == ["23 of 24", "0.39", "2.05"]
-    assert base["success ↑"] == "0.50 ±0.10" and base["kept ↑"] == "0.500 ±0.100"
-    assert columns["no mask"]["SSIM to exact edit ↑"] == ""
-    assert columns["one seed"]["kept ↑"] == "0.600 ±n/a" and columns["one seed"]["effect at strength 1 (σ)"] == ""
+    assert base["success ↑"] == "0.50 ±0.10" and base["preservation ↑"] == "0.500 ±0.100"
+    assert columns["no mask"]["counterfactual SSIM ↑"] == ""
+    assert columns["one seed"]["preservation ↑"] == "0.600 ±n/a" and columns["one seed"]["effect at strength 1 (σ)"] == ""
 
 
 def test_differences_are_bold_only_where_the_corrected_test_finds_them():
     block = TABLE.blocks[1]
     assert [row[0] for row in block.rows] == ["no mask", "one seed"]
     worse, better = (dict(zip(block.header, row, strict=True)) for row in block.rows)
-    assert "effect (σ)" not in worse  # it was made equal
+    assert "target effect (σ)" not in worse  # it was made equal
     assert worse["shared cells"] == "812"
-    assert worse["kept ↑"] == "**-0.100 ±0.050**"
+    assert worse["preservation ↑"] == "**-0.100 ±0.050**"
     assert worse["success ↑"] == "-0.10 ±0.05"  # 0.05 itself is not below 0.05
-    assert better["kept ↑"] == "+0.100 ±n/a"
+    assert better["preservation ↑"] == "+0.100 ±n/a"
 
 
 def test_csv_holds_everything():
