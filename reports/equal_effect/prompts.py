@@ -24,7 +24,7 @@ CONTROLS = ("identity", "random-direction")  # floors: shown beside the editors,
 COMPARED_SHARE = 0.25  # of the prompts an editor must meet; one of fewer would decide what all are judged by
 ATTAINED = "attained"  # whether an edit does
 ATTAINED_SHARE = 0.5  # of the goal: a strength whose mean effect is the goal leaves about half of the edits below it
-ERROR = "error"  # squared error to the exact answer, in thousandths of the squared pixel range
+ERROR = "error"  # squared error to the counterfactual, in thousandths of the squared pixel range
 ERROR_SCALE = 1000
 ROUNDING = 1e-9
 
@@ -133,7 +133,7 @@ def is_control(editor: str) -> bool:
 
 
 def eligible_cells(cells: DataFrame) -> DataFrame:
-    """The eligible ones, with their squared error to the exact answer as ``error``."""
+    """The eligible ones, with their squared error to the counterfactual as ``error``."""
     eligible = cells[cells["eligible"].astype(bool)]
     psnr = eligible["counterfactual_psnr_db"].to_numpy(np.float64)
     return eligible.assign(**{ERROR: ERROR_SCALE * 10 ** (-psnr / 10)})
@@ -146,7 +146,7 @@ def known_columns(levels: Sequence[Level], columns: Sequence[str]) -> tuple[str,
 
 
 def at_ceiling(cells: DataFrame, oracle: DataFrame) -> bool:
-    """Whether edits are as close to the exact answer as the oracle's on the same cells, in pixels and in identity.
+    """Whether edits are as close to the counterfactual as the oracle's on the same cells, in pixels and in identity.
 
     No honest editor of the same generator gets there: it knows the text, the oracle the answer.
     """

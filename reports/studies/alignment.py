@@ -89,7 +89,7 @@ def alignment_tables(rows: Sequence[Row], norms: Sequence[Row]) -> tuple[Table, 
 
 
 def prompts_table(rows: Sequence[Row]) -> Table:
-    """Whether the texts of prompts point where the exact edits go.
+    """Whether the texts of prompts point where the counterfactuals go.
 
     Args:
         rows: one a prompt, and one for all: the columns ``PROMPT_COLUMNS``.
@@ -106,10 +106,10 @@ def prompts_table(rows: Sequence[Row]) -> Table:
     )
     headings = ("cosine {} ↑", "found {} ↑ (%)")
     header = ("prompt", "length of Δt", "images", *(h.format(arm) for h in headings for arm in PROMPT_ARMS))
-    question = "Do the texts of the prompts point where the exact edits go?"
+    question = "Do the texts of the prompts point where the counterfactuals go?"
     note = (
-        "Δt: text delta. Cosine: of the exact edit with the text of its prompt; found: images whose "
-        "exact edit is nearest to the text of its own prompt. ±: half of the 95 % interval over images."
+        "Δt: text delta. Cosine: of the counterfactual with the text of its prompt; found: images whose "
+        "counterfactual is nearest to the text of its own prompt. ±: half of the 95 % interval over images."
     )
     return Table("alignment_prompts", question, PROMPT_COLUMNS, tuple(rows), (Block("", header, lines),), (note,))
 

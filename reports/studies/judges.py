@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 JUDGES = {"attributes": "attribute judge", "clip": "judge CLIP, zero-shot"}
 CARDS = {"attributes": "attribute-judge", "clip": "judge-clip"}  # the card that tells a judge's held-out accuracy
-STAGES = {"unedited": "unedited", "answers": "exact answers", "inverted": "inverted answers"}
+STAGES = {"unedited": "unedited", "answers": "counterfactuals", "inverted": "inverted counterfactuals"}
 COLUMNS = ("judge", "of", "name", "card", *STAGES)
 IDENTITY_COLUMNS = (
     *("pictures", "same_pairs", "different_pairs", "floor", "ceiling", "auc"),
@@ -65,8 +65,8 @@ def readers_table(found: Mapping[str, Any]) -> Table:
         )
         blocks.append(Block(f"{title}: accuracy by prompt (%)", ("prompt", *heads), lines))
     notes = (
-        f"{found['images']} test images and the exact answers to {len(found['prompts'])} prompts; only factors that "
-        "can be seen. Card: on held-out renders when the network was trained. Inverted: the exact answers through "
+        f"{found['images']} test images and the counterfactuals of {len(found['prompts'])} prompts; only factors that "
+        "can be seen. Card: on held-out renders when the network was trained. Inverted: the counterfactuals through "
         "encoder and generator, which is what a judge sees of a perfect edit; what is lost there may be the "
         "inversion's fault.",
     )
@@ -119,7 +119,7 @@ def identity_table(found: Mapping[str, Any]) -> Table:
             )
     header = ("pictures", "other persons", "same person", "AUC", "false matches", "cosine above", "verified")
     notes = (
-        "Pairs: an original and the exact answer to a prompt of the same person (same) or of another (different); no "
+        "Pairs: an original and the counterfactual of a prompt of the same person (same) or of another (different); no "
         "network saw these persons in training. Cosine above: the threshold that lets so many pairs of different "
         "persons pass; verified: share of pairs of one person above it.",
     )
@@ -166,6 +166,6 @@ def _draw_accuracies(axes: Any, found: Mapping[str, Any]) -> None:
             axes.plot(*zip(*places, strict=True), marker, color=colours.get(judge, INK), markersize=4, label=label)
     axes.set_xticks(range(len(names)))
     axes.set_xticklabels([name.replace("_", " ") for name in names], rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_title("Read right on exact edits (%)", loc="left", fontsize=TITLE_PT, pad=4)
+    axes.set_title("Read right on counterfactuals (%)", loc="left", fontsize=TITLE_PT, pad=4)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.4)
     axes.legend(frameon=False, loc="lower left")

@@ -13,7 +13,7 @@ from eval.runs.reader import ORACLE, Run, Setting
 from reports.tables.columns import BY_PERSON, EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
-EXACT, INVERSION = "exact answer", "inversion"
+EXACT, INVERSION = "counterfactual", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"
 QUESTION = "How far are the edits, as a set, from the counterfactuals?"
 SIZES_QUESTION = "How does the Fréchet distance depend on the number of images?"

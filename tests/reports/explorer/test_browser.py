@@ -188,8 +188,8 @@ def test_distances_of_sets_stand_below_with_their_intervals(page, run):
             assert cell.get_attribute("title") == f"95 % interval: {low:.2f} to {high:.2f}"
             kid = page.locator(f"#sets tr[data-editor={editor}] td:nth-child(5)")
             assert float(kid.inner_text().replace("−", "-")) == pytest.approx(float(row["kid"]), abs=0.0005)
-        assert rows_of_sets(page)[-2:] == ["inversion", "exact answer"]
-        itself = page.inner_text("#sets tr[data-editor='exact answer'] td:nth-child(3)")
+        assert rows_of_sets(page)[-2:] == ["inversion", "counterfactual"]
+        itself = page.inner_text("#sets tr[data-editor='counterfactual'] td:nth-child(3)")
         assert itself == "0.00"  # and no "n/a" beside it
 
 

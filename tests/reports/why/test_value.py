@@ -25,7 +25,7 @@ def reported(matched_run, gaps, tmp_path_factory):
         ),
         ("main:identity:default:identity", "main:identity:default:1:identity"),
         ("main:editor=deltaedit:kind=default:kept", "main:deltaedit:default:1:kept"),
-        ("main:exact answer:identity", "main:exact answer:reference:identity"),
+        ("main:counterfactual:identity", "main:counterfactual:reference:identity"),
         ("prompts:deltaedit:calibrated:glasses:kept", "prompts:deltaedit:calibrated:0.5:glasses:kept"),
         ("runtime:deltaedit:per_edit_s", "runtime:deltaedit:per_edit_s"),
         ("matched:1:deltaedit:ad_mean", "matched:1:deltaedit:ad_mean"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Row = Mapping[str, str]  # of a csv
-EXACT, INVERSION, REFERENCE = "exact answer", "inversion", "reference"
+EXACT, INVERSION, REFERENCE = "counterfactual", "inversion", "reference"
 SINGLE_STRENGTH = ("default", "given")  # kinds of which every strength has its own row
 
 
