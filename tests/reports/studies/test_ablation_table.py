@@ -45,7 +45,9 @@ def test_means():
     assert [base[name] for name in ("matched", "strength", "effect at strength 1 (σ)")] == ["23 of 24", "0.39", "2.05"]
     assert base["success ↑"] == "0.50 ±0.10" and base["preservation ↑"] == "0.500 ±0.100"
     assert columns["no mask"]["counterfactual SSIM ↑"] == ""
-    assert columns["one seed"]["preservation ↑"] == "0.600 ±n/a" and columns["one seed"]["effect at strength 1 (σ)"] == ""
+    assert (
+        columns["one seed"]["preservation ↑"] == "0.600 ±n/a" and columns["one seed"]["effect at strength 1 (σ)"] == ""
+    )
 
 
 def test_differences_are_bold_only_where_the_corrected_test_finds_them():
