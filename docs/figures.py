@@ -23,7 +23,7 @@ COLLATERAL = "ad_mean"
 
 
 def median_person(run: deltabench.Run, prompt: str) -> int:
-    """Row of the kept person whose mean collateral over the editors is the median of those that a prompt is for."""
+    """Row of the stored person whose mean collateral over the editors is the median of those that a prompt is for."""
     cells = run.cells
     stored = 16  # pictures that a run keeps
     mine = cells[(cells["prompt"] == prompt) & (cells["kind"] == "default") & (cells["source"] < stored)]

@@ -51,13 +51,15 @@ def compare(
     Differences are paired (same prompt, same image), intervals and tests respect that cells share an image, and
     p-values are corrected for the number of tests (Holm).
     """
+    from eval.progress import activity
     from reports.studies.compare import compare_runs
 
     pair = _editor_pair(editors)
     if run_b is None and pair is None:
         raise UsageError("`deltabench compare` needs a second run folder, or two editors of the first: --editors A,B.")
     run_b = run_b or run_a
-    found = compare_runs(run_a, run_b, editors=pair, metrics=metrics, population=population, seed=seed)
+    with activity("comparing"):
+        found = compare_runs(run_a, run_b, editors=pair, metrics=metrics, population=population, seed=seed)
     show(found, run_a, run_b, population)
     path = out or run_a / "tables" / f"compare--{run_b.resolve().name}.csv"
     try:

@@ -36,7 +36,10 @@ def paper(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], 
         raise UsageError(f"{run} is not a run folder: it has no manifest.json; `deltabench run` makes one.")
     if not any((run / "chunks").glob("*.parquet")):
         raise UsageError(f"The run {run} has no finished chunk yet; run its command again.")
-    written = _write(run, ablations, alignments, out or run / "paper")
+    from eval.progress import activity
+
+    with activity("writing tables and figures"):
+        written = _write(run, ablations, alignments, out or run / "paper")
     for path in written[:2]:
         click.echo(f"  {path}")
     click.echo(f"  and {len(written) - 2} files in tables/ and figures/ beside them")
