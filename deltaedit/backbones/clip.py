@@ -36,6 +36,7 @@ class Clip:
         resolution: side of the images that the model takes, in pixels.
         mean: of the preprocessing, for images in [0, 1].
         std: likewise.
+        interpolation: filter that the model was trained with: ``bicubic`` or ``bilinear``, both antialiased.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Clip:
         resolution: int,
         mean: Sequence[float] = OPENAI_MEAN,
         std: Sequence[float] = OPENAI_STD,
+        interpolation: str = "bicubic",
     ) -> None:
         self.model: Any = model
         self.tokenizer = tokenizer
         self.resolution = resolution
+        self.interpolation = interpolation
         self._mean = torch.tensor(mean)[:, None, None]
         self._std = torch.tensor(std)[:, None, None]
 
@@ -56,8 +59,8 @@ class Clip:
         """Unit image features, with gradients to the images.
 
         Args:
-            images: float [N, 3, H, W] in [-1, 1], any size; clipped to that range, resized (bicubic, antialiased)
-                and normalised as the model was trained.
+            images: float [N, 3, H, W] in [-1, 1], any size; clipped to that range, resized (antialiased) and
+                normalised as the model was trained.
 
         Returns:
             float32 [N, E], unit norm.
@@ -74,7 +77,7 @@ class Clip:
         x = images.float().clamp(-1, 1) * 0.5 + 0.5
         if x.shape[-2:] != (self.resolution, self.resolution):
             size = (self.resolution, self.resolution)
-            x = F.interpolate(x, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+            x = F.interpolate(x, size, mode=self.interpolation, align_corners=False, antialias=True).clamp(0, 1)
         x = (x - self._mean.to(x.device)) / self._std.to(x.device)
         return F.normalize(self.model.encode_image(x).float(), dim=-1)
 

@@ -81,6 +81,8 @@ class Encoder4Editing(nn.Module):
 
     Args:
         rows: L, rows of W+ (18 at 1024 px).
+        from_first: every row is a difference from the first one (e4e); False: a code by itself (pSp, Richardson et al.
+            2021, arXiv 2008.00951).
 
     Attributes:
         w_mean: float [L, 512], added to what the network predicts; the checkpoint's ``latent_avg``.
@@ -88,8 +90,9 @@ class Encoder4Editing(nn.Module):
 
     w_mean: Tensor
 
-    def __init__(self, rows: int = 18) -> None:
+    def __init__(self, rows: int = 18, from_first: bool = True) -> None:
         super().__init__()
+        self.from_first = from_first
         self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
         blocks, width = [], 64
         for outputs, count in STAGES:
@@ -114,12 +117,12 @@ class Encoder4Editing(nn.Module):
         if images.shape[-2:] != (INPUT_PX, INPUT_PX):
             images = F.interpolate(images, (INPUT_PX, INPUT_PX), mode="bilinear", align_corners=False, antialias=True)
         fine, medium, coarse = self._maps(self.input_layer(images))
-        main = self.styles[0](coarse)  # one w for all rows; the other heads predict what each row differs by
         features = [
             coarse if row < COARSE_ROWS else medium if row < MEDIUM_ROWS else fine for row in range(len(self.styles))
         ]
-        others = [main + head(x) for head, x in zip(self.styles, features, strict=True)][1:]
-        return torch.stack([main, *others], 1) + self.w_mean
+        first, *others = [head(x) for head, x in zip(self.styles, features, strict=True)]
+        rows = [first, *(first + row if self.from_first else row for row in others)]
+        return torch.stack(rows, 1) + self.w_mean
 
     def _maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pyramid of 64, 32 and 16 px, 512 channels each."""

@@ -24,6 +24,7 @@ class EditRequest:
         seeds: samples of the generator to edit.
         latents: a file of codes to edit.
         limit: at most so many codes of that file.
+        codes: ``w`` or ``w+``: what an array [L, D] of that file is; None for one code of W+, which is said.
         prompts: texts, or names of prompts of the domain.
         source_texts: one for all prompts, or one each.
         target_image: with ``source_image``: the difference of two pictures in the place of prompts.
@@ -53,6 +54,7 @@ class EditRequest:
     seeds: tuple[int, ...] = ()
     latents: Path | None = None
     limit: int = 8
+    codes: str | None = None
     prompts: tuple[str, ...] = ()
     source_texts: tuple[str, ...] = ()
     target_image: Path | None = None
@@ -131,6 +133,8 @@ def _check_sources(request: EditRequest) -> None:
         raise UsageError("Name what to edit: --image FILE, --seed NUMBER or --latents FILE.")
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} exclude each other; give one of --image, --seed, --latents.")
+    if request.codes is not None and request.latents is None:
+        raise UsageError("--codes belongs to --latents FILE, which is not given.")
     seed = next((seed for seed in request.seeds if not 0 <= seed < 2**31), None)
     if seed is not None:
         raise UsageError(f"--seed must be a whole number from 0 to 2147483647. Got {seed} instead.")

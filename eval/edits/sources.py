@@ -6,20 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from deltaedit.backbones.synthesis import StyleLayer, Synthesis, style_matrices
 from deltaedit.domain import EditingDomain
-from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
 from eval.edits.pictures import RGB, to_bytes
 from eval.edits.request import EditRequest
 from eval.errors import UsageError
 from eval.pictures import read_pictures
-from eval.weights.checkpoints import read_latents
-from eval.weights.files import describe_file
+from eval.weights.codes import read_codes
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def load_sources(domain: EditingDomain, request: EditRequest) -> EditSources:
     if request.images:
         return from_pictures(domain, request.images)
     if request.latents is not None:
-        return from_file(domain, request.latents, request.limit)
+        return from_file(domain, request.latents, request.limit, request.codes)
     parts = [domain.sample(1, seed) for seed in request.seeds]
     return EditSources(tuple(f"seed {seed}" for seed in request.seeds), Latents.cat(parts))
 
@@ -70,16 +67,17 @@ def from_pictures(domain: EditingDomain, paths: tuple[Path, ...]) -> EditSources
     return EditSources(tuple(path.stem for path in paths), latents, originals, notes)
 
 
-def from_file(domain: EditingDomain, path: Path, limit: int) -> EditSources:
-    """The first codes of a file, W+ or styles.
+def from_file(domain: EditingDomain, path: Path, limit: int, taken: str | None = None) -> EditSources:
+    """The first codes of a file, W+, W or styles.
 
     Raises:
-        CheckpointError: the file is damaged, or its codes are of another size.
+        CheckpointError: the file is damaged, or its codes are of another size or not finite.
     """
     synthesis = domain.synthesis
-    codes, count = read_codes(path, synthesis, limit)
-    codes = codes.to(domain.device)
-    notes = [f"{path.name} holds {count} codes; the first {len(codes)} are edited (--limit)."] * (count > len(codes))
+    found = read_codes(path, (synthesis.latents, synthesis.w_dim), synthesis.s_size, limit, taken)
+    codes, notes = found.codes.to(domain.device), list(found.notes)
+    if found.count > len(codes):
+        notes.append(f"{path.name} holds {found.count} codes; the first {len(codes)} are edited (--limit).")
     if codes.dim() == 3:
         with torch.no_grad():
             latents = Latents.from_w_plus(synthesis, codes)
@@ -87,48 +85,6 @@ def from_file(domain: EditingDomain, path: Path, limit: int) -> EditSources:
         latents = latents_of_styles(synthesis, codes, domain.sample(256, 0).w_plus.mean((0, 1)))
         notes.append(f"{path.name} holds styles; W+ and the ToRGB styles, which it lacks, are the nearest that fit.")
     return EditSources(tuple(f"code {row}" for row in range(len(codes))), latents, None, tuple(notes))
-
-
-def read_codes(path: Path, synthesis: Synthesis, limit: int) -> tuple[Tensor, int]:
-    """The first codes of a ``.npy``, ``.pt`` or ``.safetensors`` file, and how many it holds.
-
-    Returns:
-        float32 [N, L, D] of W+ or [N, C] of styles, N at most ``limit``; and the count of all.
-
-    Raises:
-        CheckpointError: the file is damaged, or its codes are of another size.
-    """
-    w_plus, styles = (synthesis.latents, synthesis.w_dim), (synthesis.s_size,)
-    if describe_file(path) == "a NumPy array":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)  # official files hold many gigabytes
-        except (ValueError, OSError, EOFError):
-            read_latents(path, w_plus)  # says in one sentence what is wrong with the file
-            raise
-        shape: tuple[int, ...] = array.shape
-        shape = shape if shape[1:] in (w_plus, styles) else (1, *shape)
-        if shape[1:] not in (w_plus, styles) or not shape[0] or array.dtype.kind not in "fiu":
-            raise _unfit(path, tuple(array.shape), synthesis)
-        rows = array.reshape(shape)[:limit]
-        return torch.from_numpy(np.array(rows, dtype=np.float32)), shape[0]
-    for size in (w_plus, styles):
-        try:
-            codes = read_latents(path, size)
-        except CheckpointError as error:
-            if "its tensor is" not in str(error):
-                raise
-            found = error
-        else:
-            return codes[:limit].clone(), len(codes)
-    raise CheckpointError(str(found).partition("; ")[0] + f"; {_sizes(synthesis)}") from None
-
-
-def _unfit(path: Path, shape: tuple[int, ...], synthesis: Synthesis) -> CheckpointError:
-    return CheckpointError(f"{path} holds no codes of this generator: its array is {shape}, {_sizes(synthesis)}")
-
-
-def _sizes(synthesis: Synthesis) -> str:
-    return f"expected [N, {synthesis.latents}, {synthesis.w_dim}] (W+) or [N, {synthesis.s_size}] (styles)."
 
 
 def latents_of_styles(synthesis: Synthesis, s: Tensor, centre: Tensor) -> Latents:

@@ -19,7 +19,7 @@ def inputs(domain: Domain) -> dict[str, dict[str, object]]:
     for network in dict.fromkeys(["editing-clip", "judge-clip", *domain.judges.fingerprints]):
         resize = "none"
         if network in clips and clips[network].resolution != side_px:
-            resize = f"bicubic, antialiased, to {clips[network].resolution} px"
+            resize = f"{clips[network].interpolation}, antialiased, to {clips[network].resolution} px"
         elif network not in clips:
             resize = domain.judges.protocols.get(network, resize)
         found[network] = {"image_px": side_px, "range": RANGE, "bits": BITS, "crop": "none", "resize": resize}

@@ -7,8 +7,9 @@ sentence.
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from deltaedit.backbones.encoder import Encoder4Editing
 from deltaedit.backbones.generator import Generator
 from eval.weights.files import (
     CheckpointError,
+    check_finite,
     check_names,
     describe_file,
     describe_names,
@@ -27,7 +29,9 @@ from eval.weights.files import (
     load_array,
     load_safetensors,
     load_torch,
+    plain_state,
     tensors_of,
+    without_module,
 )
 from eval.weights.layouts import build_nvidia, build_ours, build_rosinality
 from eval.weights.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
@@ -40,7 +44,6 @@ __all__ = [
     "read_delta_mapper",
     "read_e4e",
     "read_generator",
-    "read_latents",
     "read_relevance",
     "read_styleclip_mapper",
 ]
@@ -83,17 +86,27 @@ def read_generator(path: Path | str) -> Generator:
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}; expected is a StyleGAN2 generator.")
     mean = payload.get("latent_avg")
-    state = tensors_of(payload.get("g_ema"))
-    if not state:
-        nested = tensors_of(payload.get("state_dict"))
-        state = {name.removeprefix("decoder."): t for name, t in nested.items() if name.startswith("decoder.")}
-    state = state or {name: t for name, t in tensors_of(payload).items() if name != "latent_avg"}
+    state = generator_state(path, payload)
     if "input.input" not in state:
         raise CheckpointError(
             f"{path} holds no StyleGAN2 generator: key 'g_ema' is missing; it looks like "
             f"{describe_names(_names(payload))}."
         )
     return build_rosinality(path, state, mean if isinstance(mean, Tensor) else None)
+
+
+def generator_state(path: Path, payload: dict[Any, Any]) -> dict[str, Tensor]:
+    """The names of rosinality's code: the averaged network, a decoder, or the last network, which is told."""
+    if not tensors_of(payload.get("g_ema")):
+        nested = without_module(tensors_of(payload.get("state_dict")))
+        decoder = {name.removeprefix("decoder."): t for name, t in nested.items() if name.startswith("decoder.")}
+        last = without_module(tensors_of(payload.get("g")))
+        if decoder:
+            return decoder
+        if "input.input" in last:
+            warnings.warn(f"{path} has no averaged generator 'g_ema'; its last one, 'g', is used.", stacklevel=3)
+            return last
+    return {name: t for name, t in plain_state(payload).items() if name != "latent_avg"}
 
 
 def read_delta_mapper(path: Path | str, mapper: nn.Module) -> dict[str, Tensor]:
@@ -109,7 +122,7 @@ def read_delta_mapper(path: Path | str, mapper: nn.Module) -> dict[str, Tensor]:
     path = existing(path)
     payload = load_torch(path)
     wanted = {name: tuple(t.shape) for name, t in mapper.state_dict().items()}
-    got = tensors_of(payload)
+    got = plain_state(payload)
     check_names(path, got, wanted, "a Delta Mapper for this generator", _names(payload))
     return got
 
@@ -126,42 +139,8 @@ def read_relevance(path: Path | str, channels: int, embedding_size: int = 512) -
             f"{path} is no R_s for this generator: its array is {tuple(array.shape)}, expected ({channels}, "
             f"{embedding_size}), one row a channel of the convolutions and one column a number of CLIP's feature."
         )
+    check_finite(Path(path), {"R_s": array})
     return array
-
-
-def read_latents(path: Path | str, size: Sequence[int]) -> Tensor:
-    """Codes of a ``.npy``, ``.pt`` or ``.safetensors`` file.
-
-    Args:
-        path: the file; one of ``torch.save`` holds a tensor, or a dict with a single one.
-        size: of one code: (C,) for styles, (L, D) for W+.
-
-    Returns:
-        float32 [N, *size]; a single code gets N = 1.
-
-    Raises:
-        CheckpointError: the file is missing or damaged, or the codes are of another size.
-    """
-    path = existing(path)
-    kind = describe_file(path)
-    payload: Any
-    if kind == "a NumPy array":
-        payload = load_array(path)
-    else:
-        payload = load_safetensors(path) if kind == "a safetensors file" else load_torch(path)
-    if isinstance(payload, dict):
-        tensors = tensors_of(payload)
-        payload = next(iter(tensors.values())) if len(tensors) == 1 else payload
-    if not isinstance(payload, Tensor):
-        looks = describe_names(_names(payload)) if isinstance(payload, dict) else f"a {type(payload).__name__}"
-        raise CheckpointError(f"{path} holds no latents: expected is one tensor, it looks like {looks}.")
-    wanted = tuple(size)
-    codes = payload.float()
-    codes = codes[None] if tuple(codes.shape) == wanted else codes
-    if tuple(codes.shape[1:]) != wanted:
-        shape = ", ".join(["N", *map(str, wanted)])
-        raise CheckpointError(f"{path} holds no such latents: its tensor is {tuple(codes.shape)}, expected [{shape}].")
-    return codes
 
 
 def read_styleclip_mapper(path: Path | str) -> MapperCheckpoint:
@@ -188,8 +167,7 @@ def read_styleclip_mapper(path: Path | str) -> MapperCheckpoint:
             wanted[f"{mapper}.mapping.{layer}.weight"] = (width, width)
             wanted[f"{mapper}.mapping.{layer}.bias"] = (width,)
     check_names(path, state, wanted, f"a StyleCLIP mapper of kind '{kind}'")
-    options = payload.get("opts")
-    return MapperCheckpoint(kind, state, options if isinstance(options, dict) else {})
+    return MapperCheckpoint(kind, state, options_of(payload))
 
 
 def _mapper_kind(path: Path, mappers: list[str]) -> str:
@@ -207,36 +185,59 @@ def _mapper_kind(path: Path, mappers: list[str]) -> str:
     )
 
 
+# opts["encoder_type"] -> whether the rows of W+ are differences from the first one
+ENCODER_TYPES = {"Encoder4Editing": True, "GradualStyleEncoder": False}
+
+
 def read_e4e(path: Path | str) -> Encoder4Editing:
-    """The encoder of ``e4e_ffhq_encode.pt``, its mean latent in it; ``read_generator`` gives the decoder of that file.
+    """The encoder of ``e4e_ffhq_encode.pt`` or of pSp, its mean latent in it; ``read_generator`` gives its decoder.
+
+    ``opts`` of the file decides what is computed: pSp predicts every row of W+ by itself, and without
+    ``start_from_latent_avg`` no mean is added. A file without ``opts`` is read as the released e4e.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or a layer is missing, unexpected or of another shape.
+        CheckpointError: the file is missing or damaged, an encoder of another kind, or a layer is missing, unexpected
+            or of another shape.
     """
     path = existing(path)
     payload = load_torch(path)
     state = _under("encoder.", payload)
+    options = options_of(payload)
+    kind = str(options.get("encoder_type", "Encoder4Editing"))
+    if state and kind not in ENCODER_TYPES:
+        raise CheckpointError(f"{path} is an encoder of the type '{kind}'; read are {' and '.join(ENCODER_TYPES)}.")
     mean = payload.get("latent_avg") if isinstance(payload, dict) else None
-    if not state or not isinstance(mean, Tensor):
+    centred = bool(options.get("start_from_latent_avg", True))
+    if not state or (centred and not isinstance(mean, Tensor)):
         part = "'latent_avg'" if state else "'state_dict' with names 'encoder.…'"
         raise CheckpointError(
             f"{path} is no e4e checkpoint: {part} is missing; it looks like {describe_names(_names(payload))}."
         )
     rows = sum(re.fullmatch(r"styles\.\d+\.linear\.weight", name) is not None for name in state)
     with torch.device("meta"):
-        encoder = Encoder4Editing(rows)  # takes the file's tensors for its own instead of a copy of 1 GB
-    if mean.numel() == mean.shape[-1]:  # one w for all rows
+        encoder = Encoder4Editing(rows, ENCODER_TYPES[kind])  # takes the file's tensors for its own, not a copy of 1 GB
+    if not centred or not isinstance(mean, Tensor):
+        mean = torch.zeros(encoder.w_mean.shape)
+    if mean.numel() and mean.numel() == mean.shape[-1]:  # one w for all rows
         mean = mean.reshape(1, -1).repeat(rows, 1)
     state["w_mean"] = mean
     shapes: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in encoder.state_dict().items()}
-    check_names(path, state, shapes, "an e4e encoder")
+    check_names(path, state, shapes, "an e4e encoder" if ENCODER_TYPES[kind] else "a pSp encoder")
     encoder.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()}, assign=True)
     return encoder.eval().requires_grad_(False)
 
 
+def options_of(payload: Any) -> dict[str, Any]:
+    """What a checkpoint says that it was trained with; empty where it does not."""
+    options = payload.get("opts") if isinstance(payload, dict) else None
+    if isinstance(options, argparse.Namespace):
+        options = vars(options)
+    return {str(name): value for name, value in options.items()} if isinstance(options, dict) else {}
+
+
 def _under(prefix: str, payload: Any) -> dict[str, Tensor]:
     """The tensors of a payload's ``state_dict`` whose names begin with the prefix, by the rest of the name."""
-    nested = tensors_of(payload.get("state_dict")) if isinstance(payload, dict) else {}
+    nested = without_module(tensors_of(payload.get("state_dict"))) if isinstance(payload, dict) else {}
     return {name.removeprefix(prefix): t for name, t in nested.items() if name.startswith(prefix)}
 
 

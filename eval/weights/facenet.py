@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eval.weights.files import CheckpointError, check_names, load_torch, tensors_of
+from eval.weights.files import CheckpointError, check_names, load_torch, plain_state
 
 FACE_PX = 160  # side of the crops that the identity network was trained on
 WEIGHTS = "20180402-114759-vggface2.pt"
@@ -95,7 +95,7 @@ class FaceIdentity(nn.Module):
         path = Path(path)
         if not path.is_file():
             raise CheckpointError(f"The face identity network needs {path}; get '{WEIGHTS}' from {SOURCE}.")
-        state = tensors_of(load_torch(path))
+        state = plain_state(load_torch(path))
         # The classifier that it was trained with is of no use here.
         state = {name: t for name, t in state.items() if not name.startswith("logits.")}
         self.network: nn.Module = InceptionResnetV1(pretrained=None, classify=False).eval().requires_grad_(False)

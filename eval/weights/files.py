@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "load_array",
     "load_safetensors",
     "load_torch",
+    "plain_state",
     "tensors_of",
 ]
 
@@ -98,15 +99,13 @@ def load_torch(path: Path | str) -> Any:
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or holds anything else.
     """
-    import argparse  # training checkpoints of rosinality's code hold their arguments as a Namespace
-
     path = existing(path)
     kind = describe_file(path)
     if kind not in (ZIP, PICKLE):
         raise CheckpointError(f"{path} is no whole torch file; it looks like {kind}.")
     safe = getattr(torch.serialization, "safe_globals", None)  # torch 2.5; without it such files are refused
     try:
-        with safe([argparse.Namespace]) if safe else nullcontext():
+        with safe(harmless()) if safe else nullcontext():
             # Mapped, so that what is not used of a file (a second generator, a discriminator) takes no memory.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=kind == ZIP)
     except pickle.UnpicklingError as error:
@@ -121,6 +120,43 @@ def load_torch(path: Path | str) -> Any:
         whole = zipfile.is_zipfile(path) or kind == PICKLE
         state = kind if whole else "a damaged or truncated zip archive (torch.save writes such)"
         raise CheckpointError(f"{path} is no whole torch file; it looks like {state}.") from None
+
+
+def harmless() -> list[Any]:
+    """Classes of values that training scripts leave beside the weights: arguments, paths, NumPy's numbers.
+
+    None of them does anything when it is made; a path of the other system becomes one that is only a name.
+    """
+    import argparse
+    import datetime
+    import pathlib
+
+    import numpy as np
+
+    paths = [pathlib.PurePosixPath, pathlib.PureWindowsPath]
+    named = [
+        (paths["Windows" in name], f"{module}.{name}")
+        for module in ("pathlib", "pathlib._local")
+        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    ]
+    scalar, rebuild = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+    numpy = [
+        (function, f"{package}.multiarray.{name}")
+        for package in ("numpy.core", "numpy._core")
+        for function, name in ((scalar, "scalar"), (rebuild, "_reconstruct"))
+    ]
+    kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefdg"]
+    return [
+        argparse.Namespace,
+        datetime.datetime,
+        datetime.date,
+        datetime.timedelta,
+        np.dtype,
+        np.ndarray,
+        *dict.fromkeys(kinds),
+        *named,
+        *numpy,
+    ]
 
 
 def load_array(path: Path | str) -> Tensor:
@@ -159,6 +195,38 @@ def load_safetensors(path: Path | str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is no whole safetensors file; it looks like {damaged}.") from None
 
 
+# Under which a checkpoint may hold its state dict, the averaged network before the last one.
+OUTER_KEYS = ("state_dict", "g_ema", "params_ema", "params", "model", "generator", "network")
+
+
+def plain_state(payload: Any) -> dict[str, Tensor]:
+    """The state dict in a payload: its own tensors, or those under a usual outer key, without ``module.`` in front."""
+    if not isinstance(payload, dict):
+        return {}
+    nested = (tensors_of(payload.get(key)) for key in OUTER_KEYS)
+    return without_module(next((state for state in nested if state), tensors_of(payload)))
+
+
+def without_module(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict as it was before ``DataParallel`` put ``module.`` before every name."""
+    wrapped = bool(state) and all(name.startswith("module.") for name in state)
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()} if wrapped else state
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse numbers that are none: one of them makes every picture NaN.
+
+    Raises:
+        CheckpointError: it names the first tensor.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            count = int((~torch.isfinite(tensor)).sum())
+            raise CheckpointError(
+                f"{path} is damaged: {count} of {tensor.numel()} numbers of '{name}' are NaN or infinite."
+            )
+
+
 def tensors_of(payload: Any) -> dict[str, Tensor]:
     """The tensors by name of a loaded state dict; whatever else is in it is left out."""
     return {str(k): v for k, v in payload.items() if isinstance(v, Tensor)} if isinstance(payload, dict) else {}
@@ -181,7 +249,7 @@ def check_names(
         contents: names that tell what the file is instead; those of ``got`` by default.
 
     Raises:
-        CheckpointError: a layer is missing, unexpected or of another shape; the sentence names the first.
+        CheckpointError: a layer is missing, unexpected, of another shape or not finite; the sentence names the first.
     """
     looks = f"the file looks like {describe_names(got if contents is None else contents)}"
     missing, unexpected = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
@@ -193,5 +261,5 @@ def check_names(
     elif wrong:
         reason = f"layer '{wrong[0]}' has shape {tuple(got[wrong[0]].shape)}, expected {wanted[wrong[0]]}"
     else:
-        return
+        return check_finite(path, got)
     raise CheckpointError(f"{path} is not {what}: {reason}; {looks}.")

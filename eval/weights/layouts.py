@@ -152,6 +152,11 @@ def _empty(
     if named[first].dim() != 2 or not all(channels):
         raise CheckpointError(f"{path} is not {what}: layer '{first}' has shape {tuple(named[first].shape)}.")
     w_dim, z_dim = named[first].shape
+    if what == ROSINALITY and z_dim == 2 * w_dim:
+        raise CheckpointError(
+            f"{path} is a generator with class labels (its first mapping layer takes {z_dim} numbers, z and a label, "
+            f"for w of {w_dim}); only ones without are read."
+        )
     with torch.device("meta"):
         synthesis = FastStyleGAN2(4 * 2 ** (len(widths) - 1), channels, w_dim)
         return Generator(synthesis, z_dim, depth)

@@ -29,6 +29,7 @@ DTYPES = {
 TENSOR = "torch._utils._rebuild_tensor_v2"
 ALLOWED = (TENSOR, "collections.OrderedDict")
 ALLOWED_PREFIXES = ("__torch__.", "torch.jit._pickle.")
+MOST_CODE = 1 << 24  # bytes of one file of code; real ones have some ten thousand
 DEEPEST = 16  # modules within modules; CLIP has 6
 
 
@@ -39,6 +40,16 @@ def is_torchscript(path: Path) -> bool:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
         return False
+
+
+def is_exact_gelu(path: Path) -> bool:
+    """Whether an archive's code, which is looked at as text, calls GELU; OpenAI's has x · sigmoid(1.702 x)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            code = (info for info in archive.infolist() if "/code/" in info.filename and info.filename.endswith(".py"))
+            return any(info.file_size < MOST_CODE and b"torch.gelu(" in archive.read(info) for info in code)
+    except Exception as error:  # whatever a damaged archive can cause
+        raise CheckpointError(f"{path} is no whole TorchScript archive ({type(error).__name__}: {error}).") from None
 
 
 def read_torchscript(path: Path) -> dict[str, Tensor]:

@@ -20,12 +20,17 @@ def verdict(path: Path) -> str:
         CheckpointError: the file is missing or damaged, or a layer of the network that it looks like does not fit.
     """
     from eval.weights.checkpoints import is_old_torch_file
+    from eval.weights.codes import archive_arrays, check_rows, is_npz
     from eval.weights.files import PICKLE, ZIP, describe_file, existing, load_array, load_safetensors, load_torch
     from eval.weights.torchscript import is_torchscript, read_torchscript
 
     kind = describe_file(existing(path))
     if kind == "a NumPy array":
-        return _of_array(tuple(load_array(path).shape))
+        array = load_array(path)
+        check_rows(path, array if array.dim() > 1 else array.reshape(1, -1))
+        return _of_array(tuple(array.shape))
+    if kind == ZIP and is_npz(path):
+        return "; ".join(f"'{name}': {_of_array(array.shape)}" for name, array in archive_arrays(path).items())
     if kind == "a safetensors file":
         return _of_tensors(path, load_safetensors(path))
     if kind == ZIP and is_torchscript(path):
@@ -60,27 +65,28 @@ def _of_payload(path: Path, payload: Any) -> str:
         return _of_array(tuple(payload.shape))
     if not isinstance(payload, Mapping):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}, which is no network and no codes.")
-    from eval.weights.files import tensors_of
+    from eval.weights.checkpoints import generator_state, read_styleclip_mapper
+    from eval.weights.files import plain_state, tensors_of, without_module
 
-    nested = tensors_of(payload.get("state_dict"))
-    if "g_ema" in payload:
-        return _of_generator(path)
+    nested = without_module(tensors_of(payload.get("state_dict")))
     if any(name.startswith("mapper.") for name in nested):
-        from eval.weights.checkpoints import read_styleclip_mapper
-
         mapper = read_styleclip_mapper(path)
         told = mapper.options.get("description")
         return f"a StyleCLIP mapper of kind '{mapper.kind}'" + (f' for "{told}"' if told else "")
     if any(name.startswith("encoder.") for name in nested):
         return _of_e4e(path, any(name.startswith("decoder.") for name in nested))
-    return _of_tensors(path, nested or tensors_of(payload))
+    if "g_ema" in payload or "input.input" in generator_state(path, payload):
+        return _of_generator(path)
+    return _of_tensors(path, plain_state(payload))
 
 
 def _of_e4e(path: Path, with_decoder: bool) -> str:
     from eval.weights.checkpoints import read_e4e
 
-    rows = len(read_e4e(path).w_mean)
-    text = f"an e4e encoder for a generator of {2 ** (rows // 2 + 1)} px ({rows} rows of W+)"
+    encoder = read_e4e(path)
+    rows = len(encoder.w_mean)
+    kind = "an e4e" if encoder.from_first else "a pSp"
+    text = f"{kind} encoder for a generator of {2 ** (rows // 2 + 1)} px ({rows} rows of W+)"
     return f"{text}, and its decoder" if with_decoder else text
 
 
@@ -96,9 +102,13 @@ def _of_generator(path: Path) -> str:
 
 def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """What a bare state dict is."""
-    from eval.weights.files import describe_names
+    from eval.weights.files import check_finite, describe_names
 
+    if not tensors:
+        raise CheckpointError(f"{path} holds no tensors, so no weights and no codes.")
     what = describe_names(tensors)
+    # An archive of CLIP holds its mask of -inf, which is no weight.
+    check_finite(path, {name: tensor for name, tensor in tensors.items() if not name.endswith("attn_mask")})
     readers: dict[str, Callable[[], str]] = {
         "a bare StyleGAN2 state dict of rosinality's code": lambda: _of_generator(path),
         "a generator of this library": lambda: _of_generator(path),

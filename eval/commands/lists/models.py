@@ -144,8 +144,11 @@ def state(path: Path | None, published: WeightFile | None) -> str:
 
 @models.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Say what FILE is: by its content, its sha256 and, where it is known, the sum that it should have."""
+def check(file: Path) -> int:
+    """Say what FILE is: by its content, its sha256 and, where it is known, the sum that it should have.
+
+    The exit code is 2 where a reader would refuse the file.
+    """
     from deltaedit.errors import CheckpointError
     from eval.errors import UsageError
     from eval.weights.catalogue import by_file_name, fault, sha256
@@ -153,18 +156,21 @@ def check(file: Path) -> None:
 
     if not file.is_file():
         raise UsageError(f"There is no file {file}; `deltabench models` lists those that are known.")
+    refused = False
     try:
         click.echo(f"{file}: {verdict(file)}")
     except CheckpointError as error:
-        click.echo(str(error))
+        refused = True
+        click.echo(str(error), err=True)
     click.echo(f"sha256 {sha256(file)}")
     published = by_file_name(file)
-    if published is None:
-        return
-    wrong = fault(published, file)
-    known = bool(published.sha256 or published.git_blob)
-    verified = "the published sum" if known else "no sum of it is published"
-    click.echo(f"{wrong}." if wrong else f"'{published.name}' ({published.what}): {verified}.")
+    if published is not None:
+        wrong = fault(published, file)
+        known = bool(published.sha256 or published.git_blob)
+        verified = "the published sum" if known else "no sum of it is published"
+        click.echo(f"{wrong}." if wrong else f"'{published.name}' ({published.what}): {verified}.", err=bool(wrong))
+        refused = refused or bool(wrong)
+    return 2 if refused else 0
 
 
 @models.command()

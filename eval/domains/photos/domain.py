@@ -30,7 +30,10 @@ NORMAL_TENSORS = torch.inference_mode(False)
 ATTRIBUTES_PROTOCOL = "zero-shot,100xcosine,one-text-a-value,one-vs-rest-log-odds"
 FEWEST_CALIBRATION = 10  # images that a run calibrates on, however few it edits
 FRECHET_PROTOCOL = "bilinear-299-no-antialias,range-2,float64,unbiased-covariance"
-IDENTITY_PROTOCOLS = {"face": "mtcnn-256px,crop-160-bilinear-antialias,cosine", "whole": "whole-image-160,cosine"}
+IDENTITY_PROTOCOLS = {
+    "face": "mtcnn-256px,crop-160-bilinear-antialias,blank-without-a-face,cosine",
+    "whole": "whole-image-160,cosine",
+}
 
 
 class PhotosDomain:

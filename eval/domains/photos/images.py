@@ -134,7 +134,7 @@ class Codes:
     """Images of the generator whose W+ codes are in a file: inverted photographs without the photographs.
 
     Args:
-        path: ``.npy``, ``.pt`` or ``.safetensors`` with [N, L, D].
+        path: a file of W+ [N, L, D] or W [N, D], see ``eval.weights.codes``.
         editing: the generator.
 
     Raises:
@@ -146,11 +146,12 @@ class Codes:
 
     def __init__(self, path: Path, editing: EditingDomain) -> None:
         from eval.weights.catalogue import sha256
-        from eval.weights.checkpoints import read_latents
+        from eval.weights.codes import read_codes
 
         self._editing, self._path = editing, path
         size = (editing.synthesis.latents, editing.synthesis.w_dim)
-        self._w_plus = read_latents(path, size).to(editing.device)
+        found = read_codes(path, size)
+        self._w_plus, self._notes = found.codes.to(editing.device), found.notes
         self.digest = sha256(path)
         _check_enough(len(self._w_plus), f"{path} holds", "codes")
 
@@ -171,7 +172,7 @@ class Codes:
 
     def check(self, test: int, calibration: int) -> list[str]:
         """All codes were checked when they were read."""
-        return []
+        return list(self._notes)
 
     def _rows(self, split: str, count: int) -> list[int]:
         return list(range(len(self._w_plus)))[_half(split)][:count]

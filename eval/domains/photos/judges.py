@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 from eval.weights.facenet import FACE_PX, FaceDetector, FaceIdentity, crop_faces
-from eval.weights.files import check_names, load_torch, tensors_of
+from eval.weights.files import check_names, load_torch, plain_state
 
 LOGIT_SCALE = 100.0  # CLIP's own, at which OpenAI's models were clipped in training
 DETECTION_PX = 256  # side of the images that faces are looked for in: an aligned face fills half of them
@@ -66,12 +66,17 @@ class IdentityJudge(nn.Module):
         self._detector = detector
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [N, 3, H, W] in [-1, 1] -> float32 [N, 512]; where no face is found, of the whole image."""
+        """Images [N, 3, H, W] in [-1, 1] -> float32 [N, 512]; NaN where a face is looked for and none is found.
+
+        The whole image there would be compared with the crop of another picture, a number of nothing.
+        """
         boxes = torch.full((len(images), 4), torch.nan)
         if self._detector is not None:
             boxes = self._detector.boxes(_shrunk(images, DETECTION_PX)) * max(1.0, images.shape[-1] / DETECTION_PX)
         embeddings: Tensor = self.network(crop_faces(images, boxes, FACE_PX))
-        return embeddings
+        if self._detector is None:
+            return embeddings
+        return embeddings.masked_fill(boxes.isnan().any(1, keepdim=True).to(embeddings.device), torch.nan)
 
 
 class NoIdentity:
@@ -105,7 +110,7 @@ class InceptionFeatures(nn.Module):
         shapes: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in network.state_dict().items()}
         # Counters of training, which the file does not have and nothing reads.
         counters = {name: torch.tensor(0) for name in shapes if name.endswith("num_batches_tracked")}
-        state = counters | tensors_of(load_torch(path))
+        state = counters | plain_state(load_torch(path))
         check_names(path, state, shapes, "pytorch-fid's Inception")
         network.load_state_dict(state, assign=True)
         parts: dict[str, nn.Module] = dict(network.named_children())

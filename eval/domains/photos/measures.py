@@ -42,8 +42,9 @@ def measure(images: Iterable[Tensor], attributes: Attributes, identity: Identity
         embeddings.append(identity(batch).cpu())
         mirrored.append(identity(batch.flip(3)).cpu())
     persons = torch.cat(embeddings)
+    ceiling = float(identity_similarity(persons, torch.cat(mirrored)).nanmean())
+    persons = persons[~persons.isnan().any(1)]  # without images in which no face was found
     floor, _ = floor_and_ceiling(persons, torch.arange(len(persons)))
-    ceiling = float(identity_similarity(persons, torch.cat(mirrored)).mean())
     sigma = {f"sigma.{factor}": _sigma(torch.cat(parts)) for factor, parts in logits.items()}
     return {**sigma, "identity": torch.tensor([floor, ceiling])}
 

@@ -59,15 +59,35 @@ def test_check_reports_a_damaged_file_in_one_sentence(weights, capsys):
     path = weights / "net_face.pth"
     torch.save({"sm_coarse.mapping.1.weight": torch.zeros(4)}, path)
     path.write_bytes(path.read_bytes()[:-40])
-    lines = told(capsys, "check", str(path)).splitlines()
-    assert "damaged or truncated" in lines[0] and lines[0].count(". ") == 0
-    assert lines[1].startswith("sha256 ") and "no sum of it is published" in lines[2]
+    assert main(["models", "check", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert "damaged or truncated" in captured.err and captured.err.count(". ") == 0
+    lines = captured.out.splitlines()
+    assert lines[0].startswith("sha256 ") and "no sum of it is published" in lines[1]
 
 
 def test_check_compares_the_sum_by_the_files_name(weights, capsys):
     path = weights / "ViT-L-14.pt"
     torch.save({"a": torch.zeros(2)}, path)
-    assert "that of 'ViT-L-14.pt' is b8cca3fd41ae0c99" in told(capsys, "check", str(path))
+    assert "that of 'ViT-L-14.pt' is b8cca3fd41ae0c99" in told(capsys, "check", str(path), code=2)
+
+
+def test_check_refuses_what_the_readers_refuse(weights, capsys):
+    nan = torch.ones(3)
+    nan[1] = torch.nan
+    torch.save({"visual.conv1.weight": nan, "transformer.x": torch.ones(2)}, weights / "nan.pt")
+    text = told(capsys, "check", str(weights / "nan.pt"), code=2)
+    assert "nan.pt is damaged: 1 of 3 numbers of 'visual.conv1.weight' are NaN or infinite." in text
+    torch.save({"epoch": 3}, weights / "empty.pt")
+    assert "empty.pt holds no tensors" in told(capsys, "check", str(weights / "empty.pt"), code=2)
+    codes = np.zeros((3, 18, 512), np.float32)
+    codes[1, 0, 0] = np.inf
+    np.save(weights / "codes.npy", codes)
+    assert "in 1 of 3 codes: row 1" in told(capsys, "check", str(weights / "codes.npy"), code=2)
+    np.savez(weights / "w.npz", w=np.zeros((1, 18, 512), np.float32))
+    assert "'w': an array of 1 x 18 x 512 numbers: W+ codes of 1 images" in told(
+        capsys, "check", str(weights / "w.npz")
+    )
 
 
 def test_check_of_no_file_is_a_usage_error(weights, capsys):

@@ -134,7 +134,7 @@ def test_the_example_codes_are_those_of_a_1024_px_generator(tmp_path, monkeypatc
     import torch
 
     from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
-    from eval.weights.checkpoints import read_latents
+    from eval.weights.codes import read_latents
 
     monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path))
     with torch.device("meta"):

@@ -9,10 +9,10 @@ from eval.weights.checkpoints import (
     CheckpointError,
     read_delta_mapper,
     read_generator,
-    read_latents,
     read_relevance,
     read_styleclip_mapper,
 )
+from eval.weights.codes import read_latents
 
 
 def sentence(function, *arguments):

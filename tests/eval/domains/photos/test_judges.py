@@ -77,6 +77,17 @@ def test_faces_are_looked_for_in_small_pictures_and_cut_from_large_ones():
     assert torch.allclose(cut[0], torch.linspace(0.1, 0.3, 3), atol=1e-5)
 
 
+def test_where_no_face_is_found_the_similarity_is_blank_and_never_that_of_the_whole_image():
+    class Some(Detector):
+        def boxes(self, images):
+            return super().boxes(images).clone().index_fill(0, torch.tensor([1]), torch.nan)
+
+    images = torch.rand(3, 3, 256, 256, generator=torch.Generator().manual_seed(1))
+    found = IdentityJudge(Corner(), Some())(images)
+    assert found.isnan().all(1).tolist() == [False, True, False]
+    assert identity_similarity(found, found).isnan().tolist() == [False, True, False]
+
+
 def test_without_a_detector_the_whole_image_is_seen():
     images = torch.zeros(1, 3, 160, 160)
     images[:, :, 0, 0] = 0.5

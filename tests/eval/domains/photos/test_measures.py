@@ -33,3 +33,16 @@ def test_sigma_floor_and_ceiling_by_hand():
 def test_one_image_measures_nothing():
     found = measure([torch.zeros(1, 3, 2, 2)], attributes, identity)
     assert found["sigma.red"].isnan().all() and found["identity"][0].isnan()
+
+
+def test_images_without_a_face_count_in_neither_floor_nor_ceiling():
+    images = torch.zeros(3, 3, 2, 2)
+    images[:, :, 0, 0] = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    images[:, :, 0, 1] = images[:, :, 0, 0]
+
+    def half_blind(pictures):
+        found = identity(pictures)
+        return found.masked_fill(pictures[:, 1, :1, 0] > 0.5, torch.nan)
+
+    found = measure(images.split(2), attributes, half_blind)
+    assert found["identity"].tolist() == pytest.approx([-1.0, 1.0], abs=0.02)  # of the first and the last alone
