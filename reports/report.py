@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval import statistics
 from eval.errors import UsageError
 from eval.progress import activity
 from eval.runs.reader import Run
@@ -76,7 +75,7 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
 
                 files += write_figures(run, tables, problems)
                 with attempt("report.html", problems):
-                    files += write_explorer(run, statistics)
+                    files += write_explorer(run, tables)
     except OSError as error:
         raise storage_error(Path(error.filename or folder), error) from error
     except ValueError as error:

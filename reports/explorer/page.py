@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from eval.runs.reader import Run, opened
@@ -17,7 +17,10 @@ from reports.explorer.numbers import numbers
 from reports.explorer.pairs import comparisons
 from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
-from reports.explorer.tables import columns, described, populations, tables
+from reports.explorer.tables import Tables, columns, described, populations
+from reports.explorer.tables import tables as metric_tables
+from reports.tables import build_tables
+from reports.writers.layout import Table
 from reports.writers.style import colours
 
 NAME = "report.html"
@@ -28,25 +31,29 @@ SCRIPTS = ("state", "images", "parts", "table", "sets", "grid", "edit", "compare
 CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
 
 
-def write_explorer(run: Run | Path, statistics: ModuleType | None = None, page_bytes: int = PAGE_BYTES) -> list[Path]:
+def write_explorer(
+    run: Run | Path, tables: Sequence[Table] | None = None, tested: bool = True, page_bytes: int = PAGE_BYTES
+) -> list[Path]:
     """Write ``report.html`` into the run folder; the same bytes for the same cells.
 
     Args:
-        run: opened, or its folder, of ``deltabench run``, with its tables written.
-        statistics: finds the editors that cannot be told apart; without it overlapping intervals stand for that.
+        run: opened, or its folder, of ``deltabench run``.
+        tables: of the run, as they are built; None: they are built here.
+        tested: whether paired tests find the editors that cannot be told apart; otherwise intervals stand for that.
         page_bytes: that the file may have; pictures are stored so that they fit.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: the run has no finished chunk or no tables yet, or a file of it cannot be read.
+        ValueError: the run has no finished chunk yet, or a file of it cannot be read.
     """
     run = opened(run)
     if not len(run.chunks):
         raise ValueError(f"{run.folder} has no finished chunk to report; give the same `deltabench run` again.")
     choices = Choices(run)
-    data = page_data(choices, statistics)
+    written = build_tables(run) if tables is None else tables
+    data = page_data(choices, {table.name: table for table in written}, tested)
     path = run.folder / NAME
     path.write_bytes(_fitting(choices, data, page_bytes))
     return [path]
@@ -64,11 +71,17 @@ def _fitting(choices: Choices, data: dict[str, Any], page_bytes: int) -> bytes:
     return text
 
 
-def page_data(choices: Choices, statistics: ModuleType | None) -> dict[str, Any]:
-    """What the page knows apart from pictures and single cells, as JSON can hold it."""
+def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[str, Any]:
+    """What the page knows apart from pictures and single cells, as JSON can hold it.
+
+    Args:
+        choices: of the run.
+        written: its tables.
+        tested: whether editors are compared by paired tests.
+    """
     run = choices.run
     means = numbers(choices)
-    pairs = comparisons(choices, statistics, populations(run)) if statistics else {}
+    pairs = comparisons(choices, populations(written)) if tested else {}
     palette = colours(run.editors)
     return {
         "domain": run.manifest.get("domain", ""),
@@ -84,11 +97,11 @@ def page_data(choices: Choices, statistics: ModuleType | None) -> dict[str, Any]
         "columns": columns(run) | {name: described(*about) for name, about in set_columns(run).items()},
         "cell_columns": list(SHOWN),
         "curve_columns": list(CURVE_COLUMNS),
-        "tables": tables(choices, means, pairs),
-        "sets": sets(choices),
+        "tables": metric_tables(choices, means, pairs, written),
+        "sets": sets(choices, written),
         "curves": _curves(means),
         "pairs": {stop: {k: v for k, v in found.items() if k != "letters"} for stop, found in pairs.items()},
-        "tested": statistics is not None,
+        "tested": tested,
         "failures": [{k: str(f.get(k, "")) for k in ("id", "editor", "prompt", "error")} for f in run.failures],
     }
 

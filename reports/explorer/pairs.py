@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import combinations
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from eval import statistics
 from eval.metrics.book import metric_of
 from reports.equal_effect.prompts import Level, is_control, known_columns
 from reports.explorer.numbers import rounded
@@ -22,23 +22,22 @@ TESTED = (
 )
 
 
-def comparisons(choices: Choices, statistics: ModuleType, populations: dict[str, str]) -> dict[str, dict[str, Any]]:
+def comparisons(choices: Choices, populations: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What the paired tests find at every stop.
 
     Args:
         choices: of the run.
-        statistics: does the tests.
         populations: matched stop -> what its table's verdicts hold for.
 
     Returns:
         Stop -> ``population``, ``prompts`` (names), ``rows`` (editor, editor, column, difference, low, high,
         corrected p) and ``letters`` (column -> editor -> letters; only where they are not in the matched table).
     """
-    plain = {s.name: _plain(choices, s, statistics) for s in choices.stops if s.kind != "matched"}
-    return {name: found for name, found in (plain | _matched(choices, statistics, populations)).items() if found}
+    plain = {s.name: _plain(choices, s) for s in choices.stops if s.kind != "matched"}
+    return {name: found for name, found in (plain | _matched(choices, populations)).items() if found}
 
 
-def _plain(choices: Choices, stop: Stop, statistics: ModuleType) -> dict[str, Any] | None:
+def _plain(choices: Choices, stop: Stop) -> dict[str, Any] | None:
     """All cells that two editors share; Holm over the pairs and columns of the stop."""
     rows = choices.run.rows.loc[stop.rows]
     editors = [e for e in choices.run.editors if not is_control(e) and (rows["editor"] == e).any()]
@@ -49,7 +48,7 @@ def _plain(choices: Choices, stop: Stop, statistics: ModuleType) -> dict[str, An
     cells = rows[rows["editor"].isin(editors)].copy()
     cells[hidden] = cells[hidden].astype(float).where(cells["eligible"].astype(bool))
     table = statistics.compare_editors(cells, columns, population=THESE)
-    letters = {name: _letters(cells, table, editors, name, statistics) for name in columns}
+    letters = {name: _letters(cells, table, editors, name) for name in columns}
     return {
         "population": THESE,
         "prompts": [prompt["name"] for prompt in choices.run.prompts],
@@ -58,9 +57,7 @@ def _plain(choices: Choices, stop: Stop, statistics: ModuleType) -> dict[str, An
     }
 
 
-def _letters(
-    cells: DataFrame, table: DataFrame, editors: list[str], column: str, statistics: ModuleType
-) -> dict[str, str]:
+def _letters(cells: DataFrame, table: DataFrame, editors: list[str], column: str) -> dict[str, str]:
     means = {editor: cells.loc[cells["editor"] == editor, column].mean() for editor in editors}
     sign = -(metric_of(column).sign or 1)
     order = sorted((editor for editor in editors if means[editor] == means[editor]), key=lambda e: sign * means[e])
@@ -68,7 +65,7 @@ def _letters(
     return statistics.letters(order, list(zip(found["editor_a"], found["editor_b"], strict=True)))
 
 
-def _matched(choices: Choices, statistics: ModuleType, populations: dict[str, str]) -> dict[str, dict[str, Any] | None]:
+def _matched(choices: Choices, populations: dict[str, str]) -> dict[str, dict[str, Any] | None]:
     """As the matched table compares them: Holm over all effects, pairs and columns together."""
     import pandas
 

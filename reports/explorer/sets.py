@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.runs.reader import ORACLE, Run
 from reports.explorer.stops import Choices, Stop
-from reports.explorer.tables import Row, csv_values, of_stop, read_csv, role_of
+from reports.explorer.tables import Row, Tables, of_stop, role_of, row_values
 from reports.tables.frechet import EXACT
 from reports.tables.frechet import NAME as ANSWERS
 from reports.tables.originals import NAME as ORIGINALS
-from reports.writers.layout import number
+from reports.writers.layout import Value, number
 
+Rows = Sequence[Mapping[str, Value]]  # of a table
 KERNELS = {"kid": "KID", "cmmd": "CMMD"}
 
 
-def sets(choices: Choices) -> dict[str, Any] | None:
+def sets(choices: Choices, written: Tables) -> dict[str, Any] | None:
     """``against`` (``answers`` or ``originals``), ``notes`` and ``tables``: stop -> columns and rows.
 
     Rows are like those of the metric tables; stops are those at which sets are compared, which matched effects are not.
 
     Args:
-        choices: of a run whose ``tables/`` are written.
+        choices: of a run.
+        written: its tables.
 
     Returns:
         None where the run has too few cells for either table.
     """
     run = choices.run
     for name, against, notes in ((ANSWERS, "answers", _answer_notes), (ORIGINALS, "originals", _original_notes)):
-        if (run.folder / "tables" / f"{name}.csv").is_file():
-            rows = read_csv(run, name)
+        if name in written:
+            rows = written[name].data
             found = {stop.name: _table(run, rows, stop) for stop in choices.stops if stop.goal is None}
             return {"against": against, "notes": notes(run, rows), "tables": found}
     return None
@@ -46,20 +49,20 @@ def set_columns(run: Run) -> dict[str, tuple[str, int, int]]:
     }
 
 
-def _table(run: Run, rows: list[dict[str, str]], stop: Stop) -> dict[str, Any]:
+def _table(run: Run, rows: Rows, stop: Stop) -> dict[str, Any]:
     names = [run.manifest["frechet_name"], *set_columns(run)]
     found: list[Row] = []
     for row in rows:
         if row["kind"] == "reference" or of_stop(row, stop):
-            values = {name: value for name, value in csv_values(row, names).items() if value[0] is not None}
+            values = {name: value for name, value in row_values(row, names).items() if value[0] is not None}
             certain = row["editor"] == EXACT  # its distance to itself: 0 without any interval
             found.append({"editor": row["editor"], "role": role_of(row), "values": values, "certain": certain})
     return {"columns": [n for n in names if any(n in row["values"] for row in found)], "rows": found, "tested": False}
 
 
-def _answer_notes(run: Run, rows: list[dict[str, str]]) -> list[str]:
+def _answer_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
-    (floor,) = csv_values(first, [f"{run.manifest['frechet_name']}_floor"]).values() or [[None]]
+    (floor,) = row_values(first, [f"{run.manifest['frechet_name']}_floor"]).values() or [[None]]
     scale = "" if floor[0] is None else f" Exact answers of other persons score {number(floor[0], 2)} at this N."
     oracle = " Oracle: the exact answers through the inversion, the best that an editor of this generator can score."
     return [
@@ -71,17 +74,17 @@ def _answer_notes(run: Run, rows: list[dict[str, str]]) -> list[str]:
     ]
 
 
-def _repeats(rows: list[dict[str, str]]) -> list[str]:
+def _repeats(rows: Rows) -> list[str]:
     """A sentence where an editor gives one picture several times, so that N overstates what there is."""
     few = {
         f"{row['editor']} ({row['kind']}) {row['different']}"
         for row in rows
-        if row["kind"] != "reference" and int(row["different"]) < int(row["n"])
+        if row["kind"] != "reference" and int(row["different"] or 0) < int(row["n"] or 0)
     }
     return [f"Different pictures among these: {', '.join(sorted(few))}."] if few else []
 
 
-def _original_notes(run: Run, rows: list[dict[str, str]]) -> list[str]:
+def _original_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
     floor = f"; the originals themselves score {number(float(first['floor']), 2)}" if first.get("floor") else ""
     return [

@@ -76,12 +76,8 @@ class Choices:
 
     @cached_property
     def first(self) -> str:
-        """Where the slider stands at first: the matched effect nearest to 1 σ, otherwise calibrated, otherwise any."""
-        matched = [stop for stop in self.stops if stop.goal is not None]
-        if matched:
-            return min(matched, key=lambda stop: abs((stop.goal or 0.0) - 1.0)).name
-        names = [stop.name for stop in self.stops]
-        return "calibrated" if "calibrated" in names else names[0]
+        """Where the slider stands at first: the published strength, which nobody chose; without it the first stop."""
+        return self.stops[0].name
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:

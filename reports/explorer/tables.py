@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.metrics.book import CELL, DERIVED, metrics
@@ -13,10 +13,12 @@ from reports.explorer.stops import COMMON, EVERY, Choices, Stop
 from reports.tables.main import measures
 from reports.tables.matched import EFFECT
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
+from reports.writers.layout import Table, Value, csv_text
 
 REACH = ("prompts_reached", "reach_edits")
 MATCHED_COLUMNS = (EFFECT, *MATCHED_MEASURES)
 Row = dict[str, Any]
+Tables = Mapping[str, Table]  # of the run, by name
 
 
 def columns(run: Run) -> dict[str, dict[str, Any]]:
@@ -40,95 +42,92 @@ def described(heading: str, digits: int, better: int) -> dict[str, Any]:
 
 
 def tables(
-    choices: Choices, means: dict[str, Any], pairs: dict[str, dict[str, Any]]
+    choices: Choices, means: dict[str, Any], pairs: dict[str, dict[str, Any]], written: Tables
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Stop -> scope -> ``columns``, ``rows`` (``editor``, ``role``, ``values``: column -> mean, low, high, letters).
 
     Args:
-        choices: of a run whose ``tables/`` are written.
+        choices: of a run.
         means: of ``reports.explorer.numbers.numbers``.
         pairs: of ``reports.explorer.pairs.comparisons``.
+        written: the run's tables.
     """
     scopes = [scope.name for scope in choices.scopes if scope.name not in (EVERY, COMMON)]
     found = {}
     for stop in choices.stops:
-        whole = _matched_table(choices, stop) if stop.goal is not None else _main_table(choices.run, stop, pairs)
+        if stop.goal is not None:
+            whole = _matched_table(choices, stop, written["matched"])
+        else:
+            whole = _main_table(choices.run, stop, pairs, written["main"])
         found[stop.name] = {EVERY: whole} | {
             scope: _computed_table(choices, stop, scope, means[stop.name][scope]) for scope in scopes
         }
     return found
 
 
-def read_csv(run: Run, name: str) -> list[dict[str, str]]:
-    """Rows of ``tables/<name>.csv``.
-
-    Raises:
-        ValueError: the table was not written yet.
-    """
-    path = run.folder / "tables" / f"{name}.csv"
-    if not path.is_file():
-        raise ValueError(f"The run folder has no {path}; write the tables with `deltabench report {run.folder}`.")
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def populations(run: Run) -> dict[str, str]:
+def populations(written: Tables) -> dict[str, str]:
     """Matched stop -> for which prompts the verdicts of its table hold."""
-    rows = read_csv(run, "matched") if run.matched else []
-    return {f"matched-{float(row['goal']):g}": row["population"] for row in rows if row["population"]}
+    rows = written["matched"].data if "matched" in written else ()
+    return {_matched_name(row): str(row["population"]) for row in rows if row["population"]}
 
 
-def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _matched_name(row: Mapping[str, Value]) -> str:
+    """The stop of a row of the table ``matched``."""
+    return f"matched-{float(row['goal'] or 0):g}"
+
+
+def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]], main: Table) -> dict[str, Any]:
     frechet = run.manifest["frechet_name"]
     names = [*(measure.name for measure in measures()), frechet, "prompts_at_bar"]
     letters = pairs.get(stop.name, {}).get("letters", {})
     rows = []
-    for row in read_csv(run, "main"):
+    for row in main.data:
         if row["kind"] == "reference" or of_stop(row, stop):
-            values = csv_values(row, names, {name: letters.get(name, {}).get(row["editor"], "") for name in names})
+            values = row_values(row, names, {name: letters.get(name, {}).get(row["editor"], "") for name in names})
             rows.append({"editor": row["editor"], "role": role_of(row), "values": values})
     return {"columns": _known(names, rows), "rows": rows, "tested": bool(letters), "prompts": len(run.prompts)}
 
 
-def _matched_table(choices: Choices, stop: Stop) -> dict[str, Any]:
+def _matched_table(choices: Choices, stop: Stop, matched: Table) -> dict[str, Any]:
     names = [*REACH, *MATCHED_COLUMNS]
     rows = []
-    listed = [row for row in read_csv(choices.run, "matched") if f"matched-{float(row['goal']):g}" == stop.name]
-    for row in listed:
-        letters = {name: row.get(f"{name}_group", "") for name in names}
+    for row in (row for row in matched.data if _matched_name(row) == stop.name):
+        letters = {name: str(row.get(f"{name}_group") or "") for name in names}
         reference = row["role"] == ORACLE
         found: Row = {"editor": row["editor"], "role": "reference" if reference else row["role"]}
-        rows.append(found | {"values": csv_values(row, names, letters), "at_ceiling": row["at_ceiling"] == "True"})
+        rows.append(found | {"values": row_values(row, names, letters), "at_ceiling": row.get("at_ceiling") is True})
     level = next(level for level in choices.matched.levels if level.goal == stop.goal)
     tested = any(value[3] for row in rows for value in row["values"].values())
     return {"columns": _known(names, rows), "rows": rows, "tested": tested, "met": list(level.prompts)}
 
 
-def of_stop(row: dict[str, str], stop: Stop) -> bool:
+def of_stop(row: Mapping[str, Value], stop: Stop) -> bool:
     """Whether a row of a table by editor, kind and strength is of this stop, which is no matched one."""
-    return row["kind"] == stop.kind and (stop.kind != "given" or f"given-{float(row['strength']):g}" == stop.name)
+    return row["kind"] == stop.kind and (stop.kind != "given" or f"given-{float(row['strength'] or 0):g}" == stop.name)
 
 
-def role_of(row: dict[str, str]) -> str:
+def role_of(row: Mapping[str, Value]) -> str:
     """``reference``, ``floor`` for a control, ``compared`` for an editor."""
-    return "reference" if row["kind"] == "reference" else _role(row["editor"])
+    return "reference" if row["kind"] == "reference" else _role(str(row["editor"]))
 
 
-def csv_values(row: dict[str, str], names: list[str], letters: dict[str, str] | None = None) -> dict[str, list[Any]]:
+def row_values(
+    row: Mapping[str, Value], names: Sequence[str], letters: Mapping[str, str] | None = None
+) -> dict[str, list[Any]]:
     """Column -> mean, low, high and letters, for the columns that the row has."""
     return {
         name: [
-            *(_number(row.get(column, "")) for column in (name, f"{name}_low", f"{name}_high")),
+            *(_number(row.get(column)) for column in (name, f"{name}_low", f"{name}_high")),
             (letters or {}).get(name, ""),
         ]
         for name in names
-        if row.get(name)
+        if csv_text(row.get(name))
     }
 
 
-def _number(text: str) -> Any:
+def _number(value: Value) -> Any:
     """None for a blank and for "n/a"."""
-    return None if text in ("", "n/a") else rounded(float(text))
+    return None if value is None or isinstance(value, str) else rounded(float(value))
 
 
 def _computed_table(choices: Choices, stop: Stop, scope: str, means: dict[str, Any]) -> dict[str, Any]:

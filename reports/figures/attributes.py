@@ -1,4 +1,4 @@
-"""Target x attribute flip rates: what else changes when one thing is asked for."""
+"""Target x attribute flip rates: what else changes when one thing is edited."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eval.runs.reader import Run
 from reports.figures.heatmap import draw_rates
 from reports.figures.labels import shortened
+from reports.figures.prompts import published_and_calibrated
 from reports.tables.attributes import attribute_entries
 from reports.writers.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
 
@@ -15,20 +16,21 @@ if TYPE_CHECKING:
 
 LEFT_IN, TOP_IN, BOTTOM_IN, PANEL_GAP_IN, RIGHT_IN, ROW_IN = 0.85, 0.88, 0.28, 0.12, 0.45, 0.2
 UNEDITED = "identity"
-LABEL = "flips of the column, asked for the row (% of edits)"
+LABEL = "flips of the column by edits of the row (% of edits)"
 LONGEST_TITLE = 38  # letters over a panel
 HIGHEST = 0.5  # a flip rate of one half takes the darkest colour, so that a tenth can be told from nothing
 
 
 def attributes_figure(run: Run) -> Figure:
-    """One heat map an editor, at its calibrated strength where there is one; two side by side.
+    """One heat map an editor and strength, the published one beside the calibrated one.
 
     The control that edits nothing is left out: nothing flips.
     """
     factors = list(run.factors)
-    asked = {prompt["attribute"] for prompt in run.prompts}
-    targets = [factor for factor in factors if factor in asked]
-    settings = [s for s in run.headlines if s.editor.split("[")[0] != UNEDITED] or list(run.headlines)
+    edited = {prompt["attribute"] for prompt in run.prompts}
+    targets = [factor for factor in factors if factor in edited]
+    every = published_and_calibrated(run)
+    settings = [setting for setting in every if setting.editor.split("[")[0] != UNEDITED] or every
     across = min(2, len(settings))
     down = -(-len(settings) // across)
     width = (TWO_COLUMNS_IN - LEFT_IN - 2 * RIGHT_IN - PANEL_GAP_IN) / 2

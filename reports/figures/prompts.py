@@ -1,10 +1,10 @@
-"""Editors x prompts: success and kept, to see at a glance which prompts are hard for whom."""
+"""Editors x prompts: success and preservation, to see at a glance which prompts are hard for whom."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.runs.reader import Run
+from eval.runs.reader import Run, Setting
 from reports.figures.heatmap import draw_rates
 from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
 from reports.writers.style import TWO_COLUMNS_IN, axes_at, colours, new_figure
@@ -20,19 +20,34 @@ WIDEST_CELL_IN = 0.5
 MEASURES = (
     # column, title, rates at the ends of the colours, bar
     ("success", f"success{{}} (% of eligible edits; bold from {100 * SUCCESS_BAR:.0f})", (0.0, 1.0), SUCCESS_BAR),
-    ("kept", f"kept{{}} (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})", (0.5, 1.0), KEPT_BAR),
+    (
+        "kept",
+        f"preservation{{}} (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})",
+        (0.5, 1.0),
+        KEPT_BAR,
+    ),
 )
 
 
+def published_and_calibrated(run: Run) -> list[Setting]:
+    """Every editor at its published and at its calibrated strength; where it has neither, at its headline setting."""
+    shown: list[Setting] = []
+    for headline in run.headlines:
+        mine = [setting for setting in run.settings if setting.editor == headline.editor]
+        shown += [setting for setting in mine if setting.kind in ("default", "calibrated")] or [headline]
+    return shown
+
+
 def prompts_figure(run: Run) -> Figure:
-    """Two heat maps, success above kept, each editor at its calibrated strength where there is one."""
+    """Two heat maps, success above preservation, each editor at its published and its calibrated strength."""
     names = [prompt["name"] for prompt in run.prompts]
-    results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in run.headlines]
-    labels = [setting.label for setting in run.headlines]
-    kinds = {setting.kind for setting in run.headlines}
+    settings = published_and_calibrated(run)
+    results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in settings]
+    labels = [setting.label for setting in settings]
+    kinds = {setting.kind for setting in settings}
     where = ""
     if len(kinds) == 1 and kinds != {"given"}:  # said once, below
-        labels = [setting.editor for setting in run.headlines]
+        labels = [setting.editor for setting in settings]
         where = f" at {kinds.pop()} strength"
     labels = [_short(label) for label in labels]
     plot, left = len(labels) * ROW_IN, LETTER_IN * max(len(line) for label in labels for line in label.splitlines())
@@ -40,7 +55,8 @@ def prompts_figure(run: Run) -> Figure:
     top, right = max(TOP_IN, slanted + 0.1), max(RIGHT_IN, slanted - 0.1)
     width = min(TWO_COLUMNS_IN - left - right, WIDEST_CELL_IN * len(names))
     figure = new_figure(max(left + width + right, left + TITLE_IN), top + 2 * plot + GAP_IN + BOTTOM_IN)
-    palette = list(colours(run.editors).values())
+    colour = colours(run.editors)
+    palette = [colour[setting.editor] for setting in settings]
     for number, (measure, title, limits, bar) in enumerate(MEASURES):
         axes = axes_at(figure, left, top + number * (plot + GAP_IN), width, plot)
         values = [[_rate(row.get(name), measure) for name in names] for row in results]

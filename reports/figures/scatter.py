@@ -93,8 +93,8 @@ def _arms(value: Interval) -> list[list[float]] | None:
 def _frame(axes: Axes, lowest: float) -> None:
     axes.set_xlim(max(min(lowest, 0.8) - 0.03, -0.02), 1.012)
     axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("kept (share of other factors unchanged)")
-    axes.set_ylabel("success (share of edits as asked)")
+    axes.set_xlabel("preservation (share of other factors unchanged)")
+    axes.set_ylabel("success (share of edits that show the value)")
     axes.fill_between([KEPT_BAR, 1.2], SUCCESS_BAR, 1.2, color="#009E73", alpha=0.12, linewidth=0, zorder=0)
     style: dict[str, Any] = {"fontsize": SMALL_PT, "color": "#00694D", "ha": "left", "va": "top"}
     axes.text(KEPT_BAR + 0.004, SUCCESS_BAR - 0.008, "the bar", **style)  # below it, where points are few

@@ -9,7 +9,6 @@ import shutil
 import numpy as np
 import pytest
 
-from eval import statistics
 from eval.runs.reader import Run
 from reports.explorer.page import write_explorer
 from reports.tables import write_tables
@@ -51,7 +50,7 @@ def run(matched_run, tmp_path_factory, gaps):
         failure = {key: record[key] for key in ("id", "editor", "prompt", "strength")} | {"error": "out of memory"}
         (folder / "chunks" / f"{record['id']}.error.json").write_text(json.dumps(failure))
     write_tables(folder)
-    write_explorer(folder, statistics)
+    write_explorer(folder)
     return folder
 
 

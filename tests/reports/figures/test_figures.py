@@ -105,11 +105,12 @@ def test_heat_map_prints_the_rates(finished_run):
     run = Run(finished_run)
     with house_style():
         figure = prompts_figure(run)
-    cells = run.rows[(run.rows["kind"] == "calibrated") & run.rows["eligible"]]
+    eligible = run.rows[run.rows["eligible"]].set_index(["editor", "kind", "prompt"]).sort_index()
     success, kept = (
         [
-            f"{100 * cells[(cells['editor'] == editor) & (cells['prompt'] == prompt['name'])][column].mean():.0f}"
+            f"{100 * eligible.loc[(editor, kind, prompt['name']), column].mean():.0f}"
             for editor in run.editors
+            for kind in ("default", "calibrated")
             for prompt in run.prompts
         ]
         for column in ("success", "kept")
