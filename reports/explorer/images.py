@@ -20,7 +20,7 @@ LARGEST_EXACT_PX = 128  # larger pictures are photos: differences do not shrink 
 LOSSY_QUALITY = 85  # of WebP, up to 100
 STEPS = (1, 2, 4, 8, 12)  # with more, flat areas show bands
 EFFORT, METHOD = 50, 3  # of WebP, up to 100 and 6: half the time of more effort, for 5 % more bytes
-ANSWER, INVERTED = "answer", "oracle"  # the exact answer; the same through the inversion
+ANSWER, INVERTED = "answer", "oracle"  # the counterfactual; the same through the inversion
 Key = tuple[str, str, str]  # stop, editor, prompt
 
 

@@ -63,11 +63,11 @@ def _table(run: Run, rows: Rows, stop: Stop) -> dict[str, Any]:
 def _answer_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
     (floor,) = row_values(first, [f"{run.manifest['frechet_name']}_floor"]).values() or [[None]]
-    scale = "" if floor[0] is None else f" Exact answers of other persons score {number(floor[0], 2)} at this N."
-    oracle = " Oracle: the exact answers through the inversion, the best that an editor of this generator can score."
+    scale = "" if floor[0] is None else f" Counterfactuals of other persons score {number(floor[0], 2)} at this N."
+    oracle = " Oracle: the counterfactuals through the inversion, the best that an editor of this generator can score."
     return [
-        f"{first['n']} edits of {first['persons']} persons, pooled over all prompts, against the exact answers to the "
-        f"same cells: a perfect editor scores 0.{scale} Inversion: what doing nothing scores."
+        f"{first['n']} edits of {first['persons']} persons, pooled over all prompts, against the counterfactuals of the same "
+        f"cells: a perfect editor scores 0.{scale} Inversion: what doing nothing scores."
         + (oracle if any(row["editor"] == ORACLE for row in rows) else ""),
         "±: half of the 95 % interval over persons. At N → ∞, KID and CMMD have no interval.",
         *_repeats(rows),
@@ -88,6 +88,6 @@ def _original_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
     floor = f"; the originals themselves score {number(float(first['floor']), 2)}" if first.get("floor") else ""
     return [
-        "No exact answers are known here: distances to the original images. To the same persons "
+        "No counterfactuals are known here: distances to the original images. To the same persons "
         f"(N = {first['n']}) doing nothing is best; to other persons (N = {first['others_n']}) it is not{floor}.",
     ]

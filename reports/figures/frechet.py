@@ -78,7 +78,7 @@ def _frame(axes: Axes, name: str, sizes: list[int]) -> None:
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.set_xlabel("pictures N, spaced as 1/N;  ○ extrapolated")
-    axes.set_title(f"{name} to the exact answers ↓", loc="left", fontsize=TITLE_PT, pad=4)
+    axes.set_title(f"{name} to the counterfactuals ↓", loc="left", fontsize=TITLE_PT, pad=4)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.4)
     axes.set_axisbelow(True)
 

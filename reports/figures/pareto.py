@@ -23,7 +23,7 @@ LEGEND_LETTERS = 30  # in a line of a label below a plot
 
 
 def pareto_figure(run: Run) -> Figure | None:
-    """Three panels, or two where no exact answers are known; below each the area under every curve."""
+    """Three panels, or two where no counterfactuals are known; below each the area under every curve."""
     found = pareto(Matched(run)) if run.matched else None
     if found is None:
         return None

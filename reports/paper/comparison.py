@@ -38,7 +38,7 @@ MEASURES = (
 )
 BLOCKS = {
     "Asked and kept": ("success", "kept", "identity", "clip_score_judge", "directional_judge"),
-    "Distance to the exact answer": (FRECHET, "counterfactual_psnr_db", "error"),
+    "Distance to the counterfactual": (FRECHET, "counterfactual_psnr_db", "error"),
 }
 
 
@@ -190,7 +190,7 @@ def _explained(run: Run, main: Table, column: str) -> list[str]:
         idle = next((interval_of(row, name).mean for row in main.data if row.get("editor") == "inversion"), None)
         count = f", N = {int(float(pairs))}" if pairs else ""
         nothing = f"; doing nothing scores {number(idle, 2)}" if idle is not None else ""
-        return [f"{name}: Fréchet distance of the edits to the exact answers{count}{nothing}."]
+        return [f"{name}: Fréchet distance of the edits to the counterfactuals{count}{nothing}."]
     if column == "identity":
         floor, ceiling = run.manifest.get("identity_floor"), run.manifest.get("identity_ceiling")
         known = floor is not None and ceiling is not None
@@ -199,7 +199,7 @@ def _explained(run: Run, main: Table, column: str) -> list[str]:
     if column == "clip_score_judge":
         return ["CLIP score and direction are those of the judge's CLIP, which no editor sees."]
     if column == "error":
-        return ["PSNR and error (squared, in thousandths of the squared pixel range) are to the exact answer."]
+        return ["PSNR and error (squared, in thousandths of the squared pixel range) are to the counterfactual."]
     return []
 
 
@@ -230,20 +230,20 @@ def frechet_part(run: Run, frechet: Table) -> TablePart:
     name = str(run.manifest["frechet_name"])
     floor = next((_float(row.get(f"{name}_floor")) for row in frechet.data), None)
     scale = (
-        f" Two sets of exact answers of different persons score {number(floor, 1)} at this N."
+        f" Two sets of counterfactuals of different persons score {number(floor, 1)} at this N."
         if floor is not None
         else ""
     )
-    return TablePart(frechet, f"Distances between the edits and the exact answers, as sets.{scale}")
+    return TablePart(frechet, f"Distances between the edits and the counterfactuals, as sets.{scale}")
 
 
 def originals_part(run: Run, originals: Table) -> TablePart:
-    """The table of distances to the original images as it is, with a caption; of runs that know no exact answers."""
+    """The table of distances to the original images as it is, with a caption; of runs that know no counterfactuals."""
     idle = next(row for row in originals.data if row["kind"] == REFERENCE)
     same, others, floor = (_float(idle[column]) for column in ("same", "others", "floor"))
     parts = [
         f"{run.manifest['frechet_name']}: Fréchet distance of the edits to the original images, as sets; "
-        f"{run.manifest.get('domain')} knows no exact answers.",
+        f"{run.manifest.get('domain')} knows no counterfactuals.",
         f"To the same persons (N = {idle['n']}) it rewards not editing: doing nothing scores {number(same, 1)}.",
     ]
     if floor is not None:

@@ -132,7 +132,7 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
             "attributes",
             "What else changes: share of eligible edits in which the judge's first choice for an attribute "
             "(column) is another "
-            "one than before, when the attribute of the row is asked for.",
+            "one than before, when the attribute of the row is edited.",
             lambda: attributes_figure(run),
         ),
     ]

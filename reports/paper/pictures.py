@@ -13,7 +13,7 @@ from reports.figures.pictures.strips import Strip, strips, strips_figure
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 from reports.writers.layout import Block, Table, number
 
-MARKED = "✓: the judge sees what was asked for."
+MARKED = "✓: the judge sees the value."
 GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest
 NUMBERS = {
     COLLATERAL: "AD mean ↓ (σ)",
@@ -160,5 +160,5 @@ def _failures_table(run: Run) -> TablePart | None:
         f"The {WORST} worst eligible cells of each editor by collateral (mean AD), over all images, at most one a "
         f"prompt, at {_kinds(run.headlines)}. The pictures show those of the kept images only."
     )
-    question = "Where does an editor change most besides what was asked?"
+    question = "Where does an editor change most besides its target?"
     return TablePart(Table("failures", question, columns, data, (block,)), caption)

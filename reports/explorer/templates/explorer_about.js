@@ -10,13 +10,13 @@ function aboutView() {
 }
 
 const WORDS = [
-  ["eligible", "there is something to do: the judge does not see the value in the reconstruction, and it would show in the answer"],
+  ["eligible", "there is something to do: the judge does not see the value in the reconstruction, and it would show in the counterfactual"],
   ["success", "the judge's first choice for the target is what the text asks for"],
   ["target effect", "how far the judge's log-odds of the value moved, in σ over real images"],
-  ["kept", "share of the other visible factors whose first choice did not change"],
+  ["preservation", "share of the other visible factors whose first choice did not change"],
   ["AD", "Attribute Dependency: how far the other factors moved, in σ"],
   ["inversion", "the image as the encoder and the generator give it back, before any edit"],
-  ["exact answer", "the same person drawn with what the text asks for; only where the domain knows it"],
+  ["counterfactual", "the same person drawn with what the text asks for; only where the domain knows it"],
   ["matched effect", "each editor and prompt has the strength whose mean effect on the calibration images is the goal"],
 ];
 

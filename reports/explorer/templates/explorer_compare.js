@@ -101,7 +101,7 @@ function compareGrid() {
   const rows = prompts.length === 1
     ? data.persons.map((_, person) => ({ prompt: prompts[0], person }))
     : prompts.map((prompt) => ({ prompt, person: personNumber() }));
-  const head = ["", "inversion", breakable(`A: ${state.a}`), breakable(`B: ${state.b}`), "A − B", ...(hasAnswers() ? ["exact answer"] : [])];
+  const head = ["", "inversion", breakable(`A: ${state.a}`), breakable(`B: ${state.b}`), "A − B", ...(hasAnswers() ? ["counterfactual"] : [])];
   return h("table", { class: "grid pairs", id: "pairs" },
     h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, rows.map((row) => compareRow(row, prompts.length === 1))));

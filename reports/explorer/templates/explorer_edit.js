@@ -1,4 +1,4 @@
-// What did one edit do? Before and after, where it differs, the exact answer beside it, and all its numbers.
+// What did one edit do? Before and after, where it differs, the counterfactual beside it, and all its numbers.
 
 function editView() {
   const prompt = promptOf(state.at);
@@ -26,7 +26,7 @@ function editChoices() {
   const listed = prompts.some((prompt) => prompt.name === state.at) ? prompts : data.prompts;
   return h("div", { class: "choices" },
     choice("Edit by", editorLabels.map((label) => [label, label]), state.editor, (editor) => update({ editor }), "editor"),
-    choice("asked for", listed.map((prompt) => [prompt.name, prompt.target]), state.at,
+    choice("prompt", listed.map((prompt) => [prompt.name, prompt.target]), state.at,
       (at) => update({ at, ...(state.prompt ? { prompt: at } : {}) }), "at"));
 }
 
@@ -83,10 +83,10 @@ function editPanels(ref) {
   return [
     panel("original", tile({ ...ref, side: "original" })),
     panel("inversion", tile(inversion)),
-    answers && panel("exact answer (counterfactual)", tile(answer), "answer"),
+    answers && panel("counterfactual", tile(answer), "answer"),
     panel("edit", tile(ref)),
     panel("edit − inversion", tile(ref, { other: inversion }), "heat"),
-    answers && panel("edit − exact answer", tile(ref, { other: answer }), "to-answer"),
+    answers && panel("edit − counterfactual", tile(ref, { other: answer }), "to-answer"),
   ].filter(Boolean);
 }
 
@@ -100,7 +100,7 @@ function cellTable(cell, prompt) {
   const changed = cell.changed?.[person];
   const rows = [
     ["strength", format(cell.strength, 3)],
-    ["asked of", `${prompt.attribute.replaceAll("_", " ")}: ${prompt.value}`],
+    ["to change", `${prompt.attribute.replaceAll("_", " ")}: ${prompt.value}`],
     ["something to do", yesNo(cell.eligible?.[person])],
     ["success", yesNo(cell.success?.[person])],
     ...cellColumns.map((name) => [columnOf(name).label + arrow(columnOf(name)), cellNumber(cell, name, person)]),

@@ -19,9 +19,9 @@ function gridView() {
 
 function gridNote() {
   const what = state.show === "differences"
-    ? `Differences to the inversion (that of the inversion and the exact answer: to the original). `
+    ? `Differences to the inversion (that of the inversion and the counterfactual: to the original). `
     : "";
-  return `${what}✓: the judge sees what was asked for. Dimmed numbers: nothing to do there (the value is there before, or cannot be seen).`;
+  return `${what}✓: the judge sees the value. Dimmed numbers: nothing to do there (the value is there before, or cannot be seen).`;
 }
 
 function gridOptions() {

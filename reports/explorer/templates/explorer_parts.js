@@ -61,7 +61,7 @@ const quoted = (prompt) => `“${prompt.target}”`;
 const strengthText = (cell) => (cell?.strength === undefined || cell.strength === null ? "" : `strength ${cell.strength}`);
 
 function sideLabel(ref) {
-  return { original: "original", inversion: "inversion", edit: ref.editor, answer: "exact answer", oracle: "exact answer, inverted" }[ref.side];
+  return { original: "original", inversion: "inversion", edit: ref.editor, answer: "counterfactual", oracle: "counterfactual, inverted" }[ref.side];
 }
 
 // Long labels may break where a reader would.
@@ -88,7 +88,7 @@ function tile(ref, { other = null, caption = null, open = null, key = null } = {
   const frame = open
     ? h("button", { type: "button", class: "picture", "data-key": key, onclick: open, tabindex: key ? "-1" : null }, body)
     : h("span", { class: "picture" }, body);
-  if (done) frame.append(h("span", { class: "done", "aria-hidden": "true", title: "the judge sees what was asked for" }, "✓"));
+  if (done) frame.append(h("span", { class: "done", "aria-hidden": "true", title: "the judge sees the value" }, "✓"));
   return h("div", { class: "tile" }, frame, caption === null ? null : h("span", { class: "caption" }, caption));
 }
 

@@ -144,7 +144,7 @@ function tableNotes(table, sorted) {
   if (table.met) notes.push(table.met.length ? `All columns but the reach are over the ${table.met.length} prompts that every compared editor meets: ${table.met.join(", ")}.` : "No prompt is met by all compared editors: only the reach can be compared.");
   if (table.tested) notes.push(`Letters: editors that share a letter in a column cannot be told apart by paired tests (corrected by Holm); they are joined by a bar, and inside a group the order of the run stays. ${populationText()}`);
   else if (sorted.column) notes.push(sortedNote(sorted));
-  if (table.rows.some((row) => row.at_ceiling)) notes.push("‡: as close to the exact answer as the oracle, which knowing the text alone does not explain.");
+  if (table.rows.some((row) => row.at_ceiling)) notes.push("‡: as close to the counterfactual as the oracle, which knowing the text alone does not explain.");
   if (goal !== null && !table.met) notes.push("An editor marked “out of reach” or “overshoots” has no strength with this effect for these prompts: its numbers are not at equal effect.");
   return notes;
 }

@@ -1,4 +1,4 @@
-"""One picture that shows what the embedded domain is worth: renders, inversions, samples, exact answers."""
+"""One picture that shows what the embedded domain is worth: renders, inversions, samples, counterfactuals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sheet_rows(domain: AvatarsDomain) -> list[tuple[str, np.ndarray]]:
         ("from one sample to another", to_uint8(between)),
     ]
     for prompt in domain.prompts[:: max(1, len(domain.prompts) // 4)][:4]:
-        rows.append((f"exact answer to “{prompt.target}”", to_uint8(domain.counterfactuals("test", COLUMNS, prompt))))
+        rows.append((f"counterfactual to “{prompt.target}”", to_uint8(domain.counterfactuals("test", COLUMNS, prompt))))
     rows += [(f"values of {factor.replace('_', ' ')}", _values_row(factor)) for factor in FACTORS]
     return rows
 

@@ -77,7 +77,7 @@ def _card(run: Run, kept: Kept, titles: dict[str, str], row: int) -> Card:
 
 
 def failures_figure(run: Run, cards: dict[str, list[Card]]) -> Figure:
-    """A row an editor, three cards a row: inversion, edit, exact answer, and the numbers of the edit."""
+    """A row an editor, three cards a row: inversion, edit, counterfactual, and the numbers of the edit."""
     across, most = max(map(len, cards.values())), max(len(card.pictures) for found in cards.values() for card in found)
     room = (TWO_COLUMNS_IN - (ACROSS - 1) * CARD_GAP_IN) / ACROSS
     row_room = HIGHEST_IN / len(cards) - TITLE_IN - TEXT_IN
@@ -100,5 +100,5 @@ def _draw_card(axes: Axes, left: float, top: float, size: float, card: Card) -> 
     for place, picture in enumerate(card.pictures):
         mark = MARK if place == 1 and card.success else ""
         draw_image(axes, (left + place * (size + GAP_IN), top, size), picture, mark)
-    lines = f"“{card.title}”\nAD {card.collateral:.2f} σ, kept {card.kept:.2f}, effect {card.effect:+.1f} σ"
+    lines = f"“{card.title}”\nAD {card.collateral:.2f} σ, preserved {card.kept:.2f}, effect {card.effect:+.1f} σ"
     axes.text(left, top + size + 0.03, lines, fontsize=SMALL_PT, color=INK, va="top", linespacing=1.15)

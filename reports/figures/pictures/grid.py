@@ -1,4 +1,4 @@
-"""The edits themselves: some prompts, the same persons under every editor, the exact answer beside them."""
+"""The edits themselves: some prompts, the same persons under every editor, the counterfactual beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eval.runs.reader import Run, Setting
-from reports.figures.pictures.kept import canvas
+from reports.figures.pictures.kept import COUNTERFACTUAL, canvas
 from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Panel(NamedTuple):
 
 
 def grid_figure(run: Run) -> Figure | None:
-    """Panels of (original, inversion, editors, exact answer); None if the run kept no image that can be shown.
+    """Panels of (original, inversion, editors, counterfactual); None if the run kept no image that can be shown.
 
     No picking: the prompts are the first of each attribute, the persons the first kept ones that the prompt is for.
     """
@@ -63,7 +63,7 @@ def grid_figure(run: Run) -> Figure | None:
     for number, panel in enumerate(panels):
         corner = (number % across * (width + PANEL_GAP_IN), LINE_IN * lines + number // across * height)
         _draw_panel(axes, corner, size, panel, rows, letters if number < across else None)
-    note = f"{MARK}: the judge sees what was asked for. Persons: the first {rows} kept images that a prompt is for."
+    note = f"{MARK}: the judge sees the value. Persons: the first {rows} kept images that a prompt is for."
     note = textwrap.fill(note, int(axes.get_xlim()[1] / LETTER_IN))
     axes.text(0.02, axes.get_ylim()[0] - 0.04, note, fontsize=SMALL_PT, va="bottom", linespacing=1.1)
     figure = axes.figure.get_figure(root=True)
@@ -91,7 +91,7 @@ def _panel(run: Run, prompt: dict[str, str]) -> Panel:
     ]
     answers = run.reference(name, "images")
     if answers is not None:
-        columns.append(Column("exact answer", INK, dict(enumerate(answers)), set()))
+        columns.append(Column(COUNTERFACTUAL, INK, dict(enumerate(answers)), set()))
     cells = run.rows.loc[run.headlines[0].rows]
     eligible = set(cells.loc[(cells["prompt"] == name) & cells["eligible"].astype(bool), "source"].astype(int))
     shared = set.intersection(eligible, *(set(column.images) for column in columns))

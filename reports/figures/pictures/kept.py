@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLLATERAL = "ad_mean"
+COUNTERFACTUAL = "counter-\nfactual"  # heading of a column that is narrower than the word
 
 
 class Kept:
@@ -49,7 +50,7 @@ class Kept:
 
 
 def median_person(kept: Kept, cells: DataFrame) -> tuple[int, int] | None:
-    """The image of median collateral among those that every editor was asked to edit and whose pictures were kept.
+    """The image of median collateral among those that every editor edited and whose pictures were kept.
 
     Of an even number, the one below the middle; of equals, the first. Controls do not count for the collateral.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.runs.reader import Run, Setting
 from reports.figures.pictures.grid import MARK
-from reports.figures.pictures.kept import Kept, canvas, draw_image, median_person
+from reports.figures.pictures.kept import COUNTERFACTUAL, Kept, canvas, draw_image, median_person
 from reports.writers.style import INK, SMALL_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def qualitative_grid(run: Run, settings: tuple[Setting, ...]) -> Grid | None:
     kept, palette = Kept(run), colours(run.editors)
     answered = all(run.reference(prompt["name"], "images") is not None for prompt in run.prompts)
     headings = [("original", INK), ("inversion", INK), *((s.editor, palette[s.editor]) for s in settings)]
-    headings += [("exact answer", INK)] if answered else []
+    headings += [(COUNTERFACTUAL, INK)] if answered else []
     rows, without = [], []
     for prompt in run.prompts:
         row = _row(run, kept, settings, prompt, answered)

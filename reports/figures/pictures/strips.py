@@ -9,7 +9,7 @@ import numpy as np
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
 from reports.figures.pictures.grid import MARK, chosen_prompts
-from reports.figures.pictures.kept import Kept, canvas, draw_image, median_person
+from reports.figures.pictures.kept import COUNTERFACTUAL, Kept, canvas, draw_image, median_person
 from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, colours, wrapped
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ COLUMN_ORDER = ("given", "matched", "calibrated", "default")
 
 
 class Step(NamedTuple):
-    """One picture: strength, effect in σ, whether the judge sees what was asked, the picture."""
+    """One picture: strength, effect in σ, whether the judge sees the value, the picture."""
 
     strength: float
     effect: float
@@ -100,7 +100,7 @@ def strips_figure(run: Run, found: list[Strip]) -> Figure:
     size = min((TWO_COLUMNS_IN - NAMES_IN) / across - GAP_IN, room, LARGEST_IN)
     pitch = size + NUMBERS_IN + GAP_IN
     axes = canvas(NAMES_IN + across * (size + GAP_IN), HEAD_IN + TITLE_IN * len(found) + rows * pitch)
-    headings = ["inversion", *names, *(["exact answer"] if answered else [])]
+    headings = ["inversion", *names, *([COUNTERFACTUAL] if answered else [])]
     for place, text in enumerate(headings):
         x = NAMES_IN + place * (size + GAP_IN) + size / 2
         style: dict[str, Any] = {"fontsize": SMALL_PT, "ha": "center", "va": "bottom", "linespacing": 1.0}

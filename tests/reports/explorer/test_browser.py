@@ -267,7 +267,7 @@ def test_wipe_uncovers(page):
     assert page.input_value("#wipe") == "75"
     assert "wipe=75" in link(page)
     page.select_option("#after", "answer")
-    assert "exact answer" in page.inner_text("[data-wipe=wipe]")
+    assert "counterfactual" in page.inner_text("[data-wipe=wipe]")
 
 
 def test_filters(page):
