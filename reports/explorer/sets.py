@@ -66,8 +66,8 @@ def _answer_notes(run: Run, rows: Rows) -> list[str]:
     scale = "" if floor[0] is None else f" Counterfactuals of other persons score {number(floor[0], 2)} at this N."
     oracle = " Oracle: the counterfactuals through the inversion, the best that an editor of this generator can score."
     return [
-        f"{first['n']} edits of {first['persons']} persons, pooled over all prompts, against the counterfactuals of the same "
-        f"cells: a perfect editor scores 0.{scale} Inversion: what doing nothing scores."
+        f"{first['n']} edits of {first['persons']} persons, pooled over all prompts, against the counterfactuals of "
+        f"the same cells: a perfect editor scores 0.{scale} Inversion: what doing nothing scores."
         + (oracle if any(row["editor"] == ORACLE for row in rows) else ""),
         "±: half of the 95 % interval over persons. At N → ∞, KID and CMMD have no interval.",
         *_repeats(rows),
