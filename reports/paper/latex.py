@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from reports.paper.parts import FigurePart, Paper, Section
-from reports.writers.layout import LATEX, Block, Table
+from reports.writers.latex import escaped, latex_row
+from reports.writers.layout import Block, Table
 from reports.writers.style import wrapped
 
 PREAMBLE = r"""% Written by `deltabench paper`; compile with `pdflatex paper.tex`, twice.
@@ -29,26 +30,6 @@ PREAMBLE = r"""% Written by `deltabench paper`; compile with `pdflatex paper.tex
   \ifdim\wd\fitbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\fitbox}}\else\usebox{\fitbox}\fi}
 """
 SHORTEST_HEADING = 9  # letters a line of a heading may always have
-MORE = {
-    "–": "--",
-    "—": "---",
-    "“": "``",
-    "”": "''",
-    "’": "'",
-    "‖": r"$\Vert$",
-    "†": r"$\dagger$",
-    "·": r"$\cdot$",
-    "→": r"$\rightarrow$",
-    "←": r"$\leftarrow$",
-    "≤": r"$\leq$",
-    "α": r"$\alpha$",
-    "\u2212": r"$-$",
-    "½": r"$\frac12$",
-    "●": r"$\bullet$",
-    "\u00a0": "~",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
 
 
 def latex(paper: Paper) -> str:
@@ -124,7 +105,7 @@ def tabular_names(table: Table) -> list[str]:
 def tabular(table: Table, block: Block) -> str:
     """The text of one file: a ``tabular`` with booktabs' rules."""
     columns = "l" * block.texts + "r" * (len(block.header) - block.texts)
-    rows = [*map(_row, header_lines(block)), r"\midrule", *map(_row, block.rows)]
+    rows = [*map(latex_row, header_lines(block)), r"\midrule", *map(latex_row, block.rows)]
     lines = [
         f"% {_comment(table.question)}" + (f" {_comment(block.title)}" if block.title else ""),
         "% Needs \\usepackage{booktabs,amssymb}",
@@ -163,40 +144,3 @@ def _shown_length(cell: str) -> int:
 
 def _comment(text: str) -> str:
     return text.replace("\n", " ")
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return " & ".join(map(escaped, cells)) + r" \\"
-
-
-def escaped(text: str) -> str:
-    r"""Text of a report as LaTeX: ``**bold**`` and code in backticks become commands.
-
-    A letter that pdflatex cannot set is printed as its number, never left out.
-
-    >>> print(escaped("**0.5 ±0.1** of a_b"), escaped("run `deltabench paper RUN_1`"), escaped("字"))
-    \textbf{0.5 $\pm$0.1} of a\_b run \texttt{deltabench paper RUN\_1} [U+5B57]
-    """
-    pieces = re.split(r"(\*\*[^*]+\*\*|`[^`]+`)", text)
-    return "".join(map(_piece, pieces))
-
-
-def _piece(text: str) -> str:
-    if len(text) > 4 and text.startswith("**") and text.endswith("**"):
-        return rf"\textbf{{{_letters(text[2:-2])}}}"
-    if len(text) > 2 and text.startswith("`") and text.endswith("`"):
-        return rf"\texttt{{{_letters(text[1:-1])}}}"
-    return _letters(text)
-
-
-def _letters(text: str) -> str:
-    minus = re.sub(r"(?<![\w-])-(?=\.?\d)", "\u2212", text)  # a hyphen before a number is a minus
-    return "".join(map(_letter, minus))
-
-
-def _letter(letter: str) -> str:
-    known = LATEX.get(letter) or MORE.get(letter)
-    if known:
-        return known
-    # Latin letters with accents are in the font; anything else would stop pdflatex
-    return letter if ord(letter) < 0x180 else f"[U+{ord(letter):04X}]"

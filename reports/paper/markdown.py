@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from reports.paper.parts import FigurePart, Paper, Part, numbered
 from reports.writers.layout import Block
 
@@ -30,10 +28,4 @@ def _part(part: Part, labels: dict[tuple[str, str], str]) -> list[str]:
 
 
 def _block(block: Block) -> list[str]:
-    rule = ["---" if column < block.texts else "---:" for column in range(len(block.header))]
-    lines = [_row(cells) for cells in (block.header, rule, *block.rows)]
-    return ([f"*{block.title}*"] if block.title else []) + ["\n".join(lines)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return ([f"*{block.title}*"] if block.title else []) + [block.markdown()]

@@ -10,37 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.statistics import Interval
+from reports.writers.latex import latex_row
 
 NOT_AVAILABLE = "n/a"  # a number that cannot be had from this few images
 Value = str | float | int | bool | None  # None: not measured, printed as a blank
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "✓": r"$\checkmark$",
-    "±": r"$\pm$",
-    "σ": r"$\sigma$",
-    "τ": r"$\tau$",
-    "Δ": r"$\Delta$",
-    "×": r"$\times$",
-    "≥": r"$\geq$",
-    "‡": r"$\ddagger$",
-    "†": r"$\dagger$",
-    "∞": r"$\infty$",
-    "→": r"$\to$",
-    "|": r"$|$",
-    "³": r"$^3$",
-    "é": r"\'e",
-}
 
 
 @dataclass(frozen=True)
@@ -58,6 +31,11 @@ class Block:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     texts: int = 1
+
+    def markdown(self) -> str:
+        """The rows as GitHub's pipe table, without the title."""
+        rule = ["---" if column < self.texts else "---:" for column in range(len(self.header))]
+        return "\n".join(map(_pipes, (self.header, rule, *self.rows)))
 
 
 @dataclass(frozen=True)
@@ -102,9 +80,7 @@ class Table:
         """GitHub's pipe tables."""
         parts = [f"# {self.question}"]
         for block in self.blocks:
-            rule = ["---" if column < block.texts else "---:" for column in range(len(block.header))]
-            lines = [_pipes(block.header), _pipes(rule), *map(_pipes, block.rows)]
-            parts += ([f"## {block.title}"] if block.title else []) + ["\n".join(lines)]
+            parts += ([f"## {block.title}"] if block.title else []) + [block.markdown()]
         return "\n\n".join([*parts, *self.notes]) + "\n"
 
     def latex(self) -> str:
@@ -116,7 +92,7 @@ class Table:
                 rf"\begin{{tabular}}{{{'l' * block.texts}{'r' * (len(block.header) - block.texts)}}}",
                 r"\toprule",
             ]
-            lines += [_ampersands(block.header), r"\midrule", *map(_ampersands, block.rows), r"\bottomrule"]
+            lines += [latex_row(block.header), r"\midrule", *map(latex_row, block.rows), r"\bottomrule"]
             parts.append("\n".join([*lines, r"\end{tabular}"]))
         return "\n\n".join([*parts, *(f"% {note}" for note in self.notes)]) + "\n"
 
@@ -179,13 +155,3 @@ def csv_text(value: Value) -> str:
 
 def _pipes(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _ampersands(cells: Sequence[str]) -> str:
-    return " & ".join(map(_latex, cells)) + r" \\"
-
-
-def _latex(cell: str) -> str:
-    bold = cell.startswith("**") and cell.endswith("**") and len(cell) > 4
-    text = "".join(LATEX.get(letter, letter) for letter in (cell[2:-2] if bold else cell))
-    return rf"\textbf{{{text}}}" if bold else text

@@ -11,11 +11,12 @@ from eval.runs.reader import Run
 from reports.figures.pictures.failures import worst_cells
 from reports.figures.pictures.kept import Kept, median_person
 from reports.figures.pictures.qualitative import pages, qualitative_grid
-from reports.paper.latex import escaped, header_lines
+from reports.paper.latex import header_lines
 from reports.paper.published import published, published_part, published_text
 from reports.paper.reading import read_table
 from reports.paper.runtime import amortised_s, cheaper
 from reports.tables.runtime import Cost
+from reports.writers.latex import escaped
 from reports.writers.layout import Block, Table
 
 
