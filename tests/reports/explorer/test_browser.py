@@ -315,12 +315,12 @@ def test_a_against_b(page):
 def test_points_of_the_pareto_plot_open_their_pictures(page):
     show(page, "#view=pareto")
     assert page.locator("#point").count() == 0
-    page.focus(".point[aria-label^='deltaedit, default']")
+    page.focus(".point[aria-label^='deltaedit, calibrated']")
     page.keyboard.press("Enter")
     assert page.locator("#point .row canvas").count() == 3
     assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
     page.click("#point .row button.picture >> nth=1")
-    assert "view=edit" in link(page) and "at=smile" in link(page) and "strength=default" in link(page)
+    assert "view=edit" in link(page) and "at=smile" in link(page) and "strength=calibrated" in link(page)
 
 
 def test_link_restores_the_view(page, browser, run):
@@ -354,7 +354,7 @@ def test_keyboard(page):
     page.keyboard.press("2")
     assert "view=grid" in link(page)
     page.keyboard.press("]")
-    assert "strength=matched-2" in link(page)
+    assert "strength=calibrated" in link(page)
     page.keyboard.press("ArrowRight")
     assert "person=test-0001" in link(page)
     page.focus("#grid button.picture[tabindex='0']")
