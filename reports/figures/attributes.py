@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.runs.reader import Run
+from eval.runs.reader import Run, Setting
 from reports.figures.heatmap import draw_rates
 from reports.figures.labels import shortened
 from reports.figures.prompts import published_and_calibrated
@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 LEFT_IN, TOP_IN, BOTTOM_IN, PANEL_GAP_IN, RIGHT_IN, ROW_IN = 0.85, 0.88, 0.28, 0.12, 0.45, 0.2
 UNEDITED = "identity"
 LABEL = "flips of the column by edits of the row (% of edits)"
+PAGE_IN = 9.0  # height of a page with room for a caption
 LONGEST_TITLE = 38  # letters over a panel
 HIGHEST = 0.5  # a flip rate of one half takes the darkest colour, so that a tenth can be told from nothing
 
 
 def attributes_figure(run: Run) -> Figure:
-    """One heat map an editor and strength, the published one beside the calibrated one.
+    """One heat map an editor and strength, the published one beside the calibrated one; one an editor if a page is full.
 
     The control that edits nothing is left out: nothing flips.
     """
     factors = list(run.factors)
     edited = {prompt["attribute"] for prompt in run.prompts}
     targets = [factor for factor in factors if factor in edited]
-    every = published_and_calibrated(run)
-    settings = [setting for setting in every if setting.editor.split("[")[0] != UNEDITED] or every
+    plot = len(targets) * ROW_IN
+    panel = TOP_IN + plot + BOTTOM_IN
+    settings = _edited(published_and_calibrated(run))
+    if -(-len(settings) // 2) * panel > PAGE_IN:
+        settings = _edited(list(run.headlines))
     across = min(2, len(settings))
     down = -(-len(settings) // across)
     width = (TWO_COLUMNS_IN - LEFT_IN - 2 * RIGHT_IN - PANEL_GAP_IN) / 2
-    plot = len(targets) * ROW_IN
-    panel = TOP_IN + plot + BOTTOM_IN
     figure = new_figure(LEFT_IN + across * (width + RIGHT_IN) + (across - 1) * PANEL_GAP_IN, down * panel)
     palette = colours(run.editors)
     for number, setting in enumerate(settings):
@@ -51,3 +53,7 @@ def attributes_figure(run: Run) -> Figure:
         title = shortened(setting.label, LONGEST_TITLE, LONGEST_TITLE)
         figure.text(x, y, title, color=palette[setting.editor], fontsize=TITLE_PT, weight="bold", va="top")
     return figure
+
+
+def _edited(settings: list[Setting]) -> list[Setting]:
+    return [setting for setting in settings if setting.editor.split("[")[0] != UNEDITED] or settings
