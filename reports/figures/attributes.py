@@ -23,7 +23,7 @@ HIGHEST = 0.5  # a flip rate of one half takes the darkest colour, so that a ten
 
 
 def attributes_figure(run: Run) -> Figure:
-    """One heat map an editor and strength, the published one beside the calibrated one; one an editor if a page is full.
+    """One heat map an editor and strength, the published one beside the calibrated; one an editor if a page is full.
 
     The control that edits nothing is left out: nothing flips.
     """
