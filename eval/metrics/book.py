@@ -158,22 +158,14 @@ class Metric:
         return self.compute(chunk)
 
     def columns(self, factors: Iterable[str]) -> tuple[str, ...]:
-        """Its columns in a chunk.
-
-        >>> metric_of("identity").columns(("hair", "mouth"))
-        ('identity',)
-        """
+        """Its columns in a chunk."""
         return tuple(self.name.replace(FACTOR, name) for name in factors) if self.per_factor else (self.name,)
 
 
 def metric(*, heading: str, formula: str, section: str, **facts: Any) -> Callable[[Compute], Metric]:
     """Make a function of a judged chunk a metric: its name is the column's, its docstring's first line the meaning.
 
-    Args:
-        heading: as in ``Metric``.
-        formula: likewise.
-        section: likewise.
-        facts: further fields of ``Metric``.
+    The arguments are fields of ``Metric``.
     """
 
     def record(function: Compute) -> Metric:

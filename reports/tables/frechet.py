@@ -31,13 +31,7 @@ SIZES_COLUMNS = {
 
 
 def distance_column(ending: str, name: str, interval: str = "") -> Column:
-    """A column that is named after the Fréchet distance of the domain, of ``main`` or ``frechet``.
-
-    Args:
-        ending: behind the distance's name.
-        name: of the distance, as ``fd_avatars``.
-        interval: how its bounds are found.
-    """
+    """A column of ``main`` or ``frechet`` that is named after the domain's distance, as ``fd_avatars_floor``."""
     if ending == "_n":
         return count("number of edits in the distance", POOLED)
     formula = {
@@ -62,8 +56,7 @@ def frechet_columns(name: str) -> dict[str, Column]:
         "persons": count("number of persons among them", POOLED),
         "different": count("number of different features among them", POOLED),
         name: distance_column("", name, BY_PERSON),
-        f"{name}_floor": distance_column("_floor", name),
-        f"{name}_extrapolated": distance_column("_extrapolated", name),
+        **{f"{name}{ending}": distance_column(ending, name) for ending in ("_floor", "_extrapolated")},
         **kernels,
     }
 
