@@ -137,8 +137,10 @@ def estimate(
         paired: the values are differences of cells; of shares they lie in [-1, 1].
     """
     if population == LIKE_THESE:
-        return two_way_intervals(values, *drawn_weights(values.shape[1:], draws, seed), shares=shares, paired=paired)
-    return image_intervals(values, *drawn_weights(values.shape[1:2], draws, seed), shares=shares, paired=paired)
+        of_images, of_prompts = drawn_weights(values.shape[1:], draws, seed)
+        return two_way_intervals(values, of_images, of_prompts, shares=shares, paired=paired)
+    (of_images,) = drawn_weights(values.shape[1:2], draws, seed)
+    return image_intervals(values, of_images, shares=shares, paired=paired)
 
 
 def _grid(
