@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -32,6 +32,21 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
+class LabelledCodes:
+    """Codes of N sampled images and what can be seen on each: more than a text-driven editor is given.
+
+    Attributes:
+        w: float32 [N, D].
+        labels: attribute -> int64 [N], index of the image's value among ``values``; -1 where it is not known.
+        values: attribute -> its values, in the words of the prompts' ``attribute`` and ``value``.
+    """
+
+    w: Tensor
+    labels: Mapping[str, Tensor]
+    values: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class EditingDomain:
     """The half of a domain that editors see.
 
@@ -51,6 +66,8 @@ class EditingDomain:
             compares VGG features. None where the domain has none.
         relevance_by_derivative: how many images R_s is averaged over when it is computed by derivatives, for generators
             on which the published sweep takes days; 0 for the sweep.
+        labelled: codes with labels, for supervised references, which text-driven editors are compared with; computed
+            when called. None where the domain has none.
     """
 
     name: str
@@ -65,6 +82,7 @@ class EditingDomain:
     identity: Callable[[Tensor], Tensor] | None = None
     perceptual: Callable[[Tensor], list[Tensor]] | None = None
     relevance_by_derivative: int = 0
+    labelled: Callable[[], LabelledCodes] | None = None
 
     def images(self, latents: Latents) -> Tensor:
         """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt
@@ -131,6 +131,7 @@ class TinyDomain:
             fingerprint="4" * 64,
             identity=lambda images: F.normalize(identity(images), dim=1),
             perceptual=lambda images: [perceptual(images)],
+            labelled=self._labelled,
         )
         self.judges = self._judges(centre)
 
@@ -177,6 +178,11 @@ class TinyDomain:
     def _training_set(self) -> TrainingSet:
         latents = self._sample(64, 0)
         return TrainingSet(latents.s, self.editing.image_features(latents), ("sampled",) * 64, latents.w_plus)
+
+    def _labelled(self) -> LabelledCodes:
+        values, geometry = self._portraits(200, 23)
+        labels = dict(zip(FACTORS, values.unbind(1), strict=True))
+        return LabelledCodes(self._latents(values, geometry).w_plus[:, 0].clone(), labels, FACTORS)
 
     def _people(self, which: str, count: int) -> tuple[Tensor, Tensor]:
         return self._portraits(count, {"test": 21, "calibration": 22}[which])

@@ -21,6 +21,7 @@ BUILT_IN = {
     "styleclip-optimization": "baselines.styleclip_optimization:StyleClipOptimization",
     "tedigan": "baselines.tedigan:TediGan",
     "stylemc": "baselines.stylemc:StyleMC",
+    "interfacegan": "baselines.interfacegan:InterFaceGAN",
     "identity": "baselines.controls:Identity",
     "random-direction": "baselines.controls:RandomDirection",
 }

@@ -21,6 +21,7 @@ PARTS = {
     "delta-mapper": ("the Delta Mapper", "--mapper FILE, for example net_face.pth"),
     "styleclip-mapper": ("the mapper of this prompt", "--styleclip-mapper FILE"),
     "stylemc": ("the direction of this prompt", ""),
+    "interfacegan": ("the directions of all attributes", ""),
 }
 BACKWARD = 3  # a picture with its gradient takes about as long as three
 BATCH_PIXELS = 1024 * 1024  # to measure with: 16 small pictures, one large one

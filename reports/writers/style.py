@@ -25,6 +25,7 @@ EDITOR_COLOURS = {
     "styleclip-optimization": "#56B4E9",
     "tedigan": "#CC79A7",
     "stylemc": "#E69F00",
+    "interfacegan": "#882255",  # of Tol's, for a ninth
     "identity": "#000000",
     "random-direction": "#888888",
 }

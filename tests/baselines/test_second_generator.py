@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from baselines.controls import Identity, RandomDirection
+from baselines.interfacegan import InterFaceGAN
 from baselines.mapper_networks import level_starts
 from baselines.styleclip_global import StyleClipGlobal
 from baselines.styleclip_mapper import StyleClipMapper
@@ -117,6 +118,7 @@ EDITORS = {
     "optimization": lambda: StyleClipOptimization(steps=3, lambda_id=0.1),
     "tedigan": lambda: TediGan(steps=3),
     "stylemc": lambda: StyleMC(images=8),
+    "interfacegan": InterFaceGAN,
     "identity": Identity,
     "random-direction": lambda: RandomDirection(norm=1.0),
 }

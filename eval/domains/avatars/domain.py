@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.artefacts import Artefacts
-from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import phrase
@@ -31,6 +31,7 @@ EDITING_NETWORKS = ("generator", "encoder", "editing-clip", "editing-identity", 
 PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
 TRAINING_IMAGES = 10_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
+LABELLED_PORTRAITS, LABELLED_SEED = 5_000, 900_000  # what supervised references learn from; in no other set
 REGION_PORTRAITS = 48  # rendered with and without the change to find its region
 
 
@@ -83,6 +84,7 @@ class AvatarsDomain:
             fingerprint=_joint_fingerprint(self.fingerprints, EDITING_NETWORKS),
             identity=self._weights.identity("editing-identity")[0],
             perceptual=self._weights.features("perceptual").trunk.features,
+            labelled=self.labelled,
         )
 
     @cached_property
@@ -149,6 +151,13 @@ class AvatarsDomain:
             features = [self.editing.image_features(latents[start : start + BATCH]) for start in blocks]
         origin = ("inverted",) * TRAINING_IMAGES + ("sampled",) * TRAINING_IMAGES
         return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
+
+    def labelled(self) -> LabelledCodes:
+        """Codes of persons drawn from the training prior with the values of their factors, where these can be seen."""
+        people = sample_portraits(LABELLED_PORTRAITS, LABELLED_SEED)
+        labels = torch.from_numpy(np.where(people.visible(), people.values, -1))
+        w = self.encode_exactly(people).w_plus[:, 0].clone()  # the same in every row
+        return LabelledCodes(w, dict(zip(VALUES, labels.unbind(1), strict=True)), VALUES)
 
     def _sources(self, split: str, count: int) -> Sources:
         people = datasets.portraits(split, count)

@@ -3,6 +3,7 @@ import torch
 from click.testing import CliRunner
 
 from baselines.controls import Identity, RandomDirection
+from baselines.interfacegan import InterFaceGAN
 from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from baselines.stylemc import StyleMC
@@ -20,6 +21,7 @@ GOOD = {
     "tedigan": lambda: TediGan(steps=8),
     "tedigan demo": lambda: TediGan(preset="demo", steps=8),
     "stylemc": lambda: StyleMC(images=16),
+    "interfacegan": InterFaceGAN,
 }
 
 
