@@ -54,7 +54,9 @@ COLUMNS = {
     "reach_prompts": Column(MEAN, "prompts_reached / prompts", f"{TABLES_DOC}, matched", recipes=(EFFECT,)),
     "reach_edits": Column(
         *(MEAN, "share of eligible cells of all prompts whose target effect is at least half the goal"),
-        *(f"{TABLES_DOC}, matched", EFFECT, "eligible cells of all prompts", (EFFECT,), BY_IMAGE),
+        *(f"{TABLES_DOC}, matched", EFFECT, "eligible cells of all prompts"),
+        recipes=(EFFECT,),
+        interval=BY_IMAGE,
     ),
     "prompts_compared": count("number of prompts that all compared editors meet", "", (EFFECT,)),
     "cells": count("number of eligible cells of the compared prompts", COMPARED, ("eligible",)),
@@ -63,7 +65,8 @@ COLUMNS = {
     **{
         f"{name}_group": Column(
             *(VERDICT, f"letters of the groups in {name} whose editors do not differ significantly: paired sign flips"),
-            *("docs/statistics.md, Comparing two editors", name, COMPARED, (name,)),
+            *("docs/statistics.md, Comparing two editors", name, COMPARED),
+            recipes=(name,),
         )
         for name in MEASURES
     },

@@ -37,7 +37,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
         *(f"{MARK} {label}: {verdict} (table determinism)" for label, verdict in unsteady(run).items()),
         *_mastered(run, rows["prompts"]),
     ]
-    matched = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
+    matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
     failures = [escape(line) for line in _failures(run)]
     return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run)]), *matched, *failures)
 
