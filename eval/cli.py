@@ -110,7 +110,7 @@ def _plain_warnings() -> None:
         else:
             others(message, category, *place)
 
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]
 
 
 def _sentence(error: click.ClickException) -> str:

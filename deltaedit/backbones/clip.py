@@ -93,9 +93,11 @@ class Clip:
 
         A tokenizer that does not tell its tokens (``encode``, ``decode``, ``context_length``) gives None.
         """
-        parts = [getattr(self.tokenizer, name, None) for name in ("encode", "decode", "context_length")]
-        if any(part is None for part in parts):
+        tokenizer: Any = self.tokenizer
+        if not all(getattr(tokenizer, name, None) for name in ("encode", "decode", "context_length")):
             return None
-        encode, decode, limit = parts
-        tokens = encode(text)  # without the marks of start and end
-        return None if len(tokens) + 2 <= limit else Cut(len(tokens) + 2, limit, decode(tokens[: limit - 2]).strip())
+        limit = int(tokenizer.context_length)
+        tokens = tokenizer.encode(text)  # without the marks of start and end
+        if len(tokens) + 2 <= limit:
+            return None
+        return Cut(len(tokens) + 2, limit, tokenizer.decode(tokens[: limit - 2]).strip())

@@ -63,7 +63,7 @@ def _of_payload(path: Path, payload: Any) -> str:
     """What ``torch.save`` stored."""
     if isinstance(payload, Tensor):
         return _of_array(tuple(payload.shape))
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}, which is no network and no codes.")
     from eval.weights.checkpoints import generator_state, read_styleclip_mapper
     from eval.weights.files import plain_state, tensors_of, without_module

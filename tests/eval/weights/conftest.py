@@ -9,6 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=10_000)  # before pytest reads --hypothesis-profile
 
 Z_DIM, W_DIM, WIDE, NARROW = 5, 6, 4, 3
 # Our name: (rosinality's, NVIDIA's, shape in NVIDIA's layout). Written out by hand.

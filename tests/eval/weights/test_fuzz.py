@@ -29,7 +29,6 @@ from eval.weights.codes import read_codes
 from eval.weights.files import CheckpointError
 from eval.weights.verdict import verdict
 
-settings.register_profile("long", max_examples=10_000)
 NORMAL = 100  # what Hypothesis tries by default
 QUICK = 12  # inputs a reader in the fast suite
 EXAMPLES = QUICK if settings().max_examples == NORMAL else settings().max_examples
