@@ -153,7 +153,8 @@ class Codes:
         found = read_codes(path, size)
         self._w_plus, self._notes = found.codes.to(editing.device), found.notes
         self.digest = sha256(path)
-        _check_enough(len(self._w_plus), f"{path} holds", "codes")
+        alone = "code (an array [L, D] is one of W+; save vectors of W as codes[:, None])"
+        _check_enough(len(self._w_plus), f"{path} holds", "codes" if len(self._w_plus) > 1 else alone)
 
     def count(self, split: str) -> int | None:
         """Half of the codes."""

@@ -120,6 +120,18 @@ def test_codes_of_a_file_are_edited_without_photographs(tmp_path, editing):
     assert torch.equal(sources.images, editing.images(sources.latents).clamp(-1, 1))
 
 
+def test_vectors_of_w_are_codes_and_as_many_as_rows_are_told(tmp_path, editing):
+    rows, size = editing.synthesis.latents, editing.synthesis.w_dim
+    vectors = np.random.default_rng(0).standard_normal((rows, size)).astype(np.float32)
+    np.save(tmp_path / "w.npy", vectors)
+    with pytest.raises(UsageError, match=r"holds 1 code \(an array \[L, D\] is one of W\+; .* 4 or more"):
+        image_set(tmp_path / "w.npy", editing, "square")
+    np.save(tmp_path / "w.npy", vectors[:, None])
+    images = image_set(tmp_path / "w.npy", editing, "square")
+    assert images.check(1, 1) == [f"w.npy holds {rows} vectors of W, each used for all {rows} rows of W+."]
+    assert torch.equal(images.sources("test", 1).latents.w_plus[0], torch.from_numpy(vectors[:1]).expand(rows, -1))
+
+
 def test_seeds_are_the_same_persons_however_many_are_asked_for(editing):
     seeds = Seeds(editing)
     few, many = seeds.sources("test", 2), seeds.sources("test", 3)
