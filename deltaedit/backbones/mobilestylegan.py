@@ -14,6 +14,10 @@ affine map of one row of W+: 22 vectors that editors may change, and a last one,
 
 Pictures have 256 px: the mean over 4 x 4 pixels of the picture of 1024 px. Three of the four parts of the last inverse
 Haar transform vanish in that mean, so that they are not computed.
+
+The network was only ever shown one w for all layers, and melts where styles belong to none. ``stay_near`` turns on a
+guard that is the same for every editor: whatever styles an editor asks for, the picture is that of the w whose styles
+are nearest to them.
 """
 
 from __future__ import annotations
@@ -108,6 +112,9 @@ class MobileSynthesis(Synthesis):
         w_dim: size D of a w vector.
     """
 
+    nearest_w: Tensor | None
+    style_offset: Tensor | None
+
     def __init__(self, widths: Sequence[int] = WIDTHS, w_dim: int = 512) -> None:
         super().__init__()
         sizes = style_sizes(widths)
@@ -128,7 +135,24 @@ class MobileSynthesis(Synthesis):
             layers.append(StyleLayer(side, size, start, row))
             start += size
         self.layout = tuple(layers)
+        self.register_buffer("nearest_w", None, persistent=False)  # [D, C] with the guard: w of s less its offset
+        self.register_buffer("style_offset", None, persistent=False)  # [C], styles of w = 0
         self.layout_rgb = (StyleLayer(2 * sides[-1], sizes[-1], 0, len(sizes) - 1),)
+
+    def stay_near(self, spread: Tensor) -> None:
+        """Draw pictures of the nearest w from now on, whatever the styles.
+
+        Args:
+            spread: float [C], standard deviation of every style over samples: distances are counted in these.
+        """
+        with torch.no_grad():
+            zero = torch.zeros(1, self.latents, self.w_dim)
+            offset = self.styles(zero)[0][0]
+            units = torch.eye(self.w_dim)[:, None].expand(-1, self.latents, -1)
+            affine = (self.styles(units)[0] - offset).T.double()  # [C, D]
+            weighted = affine / spread.double().square()[:, None]
+            self.nearest_w = torch.linalg.solve(affine.T @ weighted, weighted.T).float()
+            self.style_offset = offset.clone()
 
     def styles(self, w_plus: Tensor) -> tuple[Tensor, Tensor]:
         """w_plus float [N, L, D] -> s [N, C] and s_rgb [N, C_rgb]."""
@@ -140,6 +164,9 @@ class MobileSynthesis(Synthesis):
 
         Pictures are computed one by one: one of them at 512 px fills the caches of any processor.
         """
+        if self.nearest_w is not None:
+            w = F.linear(s - self.style_offset, self.nearest_w)
+            s, s_rgb = self.styles(w[:, None].expand(-1, self.latents, -1))
         sizes = [at.channels for at in self.layout]
         pictures = []
         for row, rgb in zip(s, s_rgb, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -24,13 +24,20 @@ domain.add_command(label)
 
 
 def _needs_avatars(name: str) -> None:
-    """Only the embedded domain is made here; the others come as checkpoints."""
+    """Only the embedded domain has a renderer."""
+    _needs_recipes(name)
+    if name != "avatars":
+        raise UsageError(f"The domain '{name}' has no renderer; only avatars has.")
+
+
+def _needs_recipes(name: str) -> None:
+    """The networks of other domains come as checkpoints."""
     from eval.domains import DOMAINS
 
     if name not in DOMAINS:
         raise unknown("domain", name, DOMAINS, "deltabench domains")
-    if name != "avatars":
-        raise UsageError(f"The domain '{name}' has no renderer and no recipes; only avatars has.")
+    if name not in ("avatars", "faces"):
+        raise UsageError(f"The domain '{name}' has no recipes; only avatars and faces have.")
 
 
 @domain.command()
@@ -76,12 +83,13 @@ def _write_factors(people: Portraits, path: Path) -> None:
 @click.option("--network", required=True, help="Which network.")
 def train(name: str, network: str) -> None:
     """Train a network of the domain NAME by its recipe; a broken-off training goes on where it was."""
-    _needs_avatars(name)
-    from eval.domains.avatars.recipes import NETWORKS, train_network
+    _needs_recipes(name)
+    from importlib import import_module
 
-    if network not in NETWORKS:
-        raise unknown(f"network of {name}", network, NETWORKS)
-    click.echo(train_network(network, _print_progress))
+    recipes = import_module(f"eval.domains.{name}.recipes")
+    if network not in recipes.NETWORKS:
+        raise unknown(f"network of {name}", network, recipes.NETWORKS)
+    click.echo(recipes.train_network(network, _print_progress))
 
 
 def _print_progress(network: str, done: int, total: int, losses: dict[str, float]) -> None:
@@ -93,16 +101,15 @@ def _print_progress(network: str, done: int, total: int, losses: dict[str, float
 @click.argument("name")
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Picture to write; default NAME.png.")
 def show(name: str, out: Path | None) -> None:
-    """Draw a sheet of the domain NAME: renders, reconstructions, samples, exact answers, measured quality."""
-    _needs_avatars(name)
+    """Draw a sheet of the domain NAME: its images, samples, counterfactuals where known, measured quality."""
+    _needs_recipes(name)
     from eval.domains import load_domain
-    from eval.domains.avatars.domain import AvatarsDomain
     from reports.figures.pictures.domain_sheet import draw_sheet
 
     path = out or Path(f"{name}.png")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(cast(AvatarsDomain, load_domain(name)), path)
+        draw_sheet(cast(Any, load_domain(name)), path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from None
     click.echo(f"The sheet is {path}")

@@ -52,6 +52,11 @@ class AvatarsDomain:
         """Weight file -> sha256."""
         return self._weights.fingerprints()
 
+    @property
+    def shipped(self) -> tuple[str, ...]:
+        """The networks that come with this package."""
+        return tuple(self.fingerprints)
+
     def value_text(self, factor: str, value: str) -> str:
         """How a caption says that a factor has a value, for zero-shot reading by a CLIP."""
         return f"face with {phrase(factor, value)}"

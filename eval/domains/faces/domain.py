@@ -99,6 +99,11 @@ class FacesDomain:
             "identity": sha256(packages[IDENTITY_FILES[0]]),
         }
 
+    @property
+    def shipped(self) -> tuple[str, ...]:
+        """The networks that come with this package."""
+        return tuple(self._weights.fingerprints())
+
     def card(self, network: str) -> dict[str, Any]:
         """What is known of one of the shipped networks: recipe, time, measurements."""
         return self._weights.read(network)[1]

@@ -19,6 +19,7 @@ from eval.weights.packages import require
 
 TRUNCATION = 0.7  # psi about the mean w: natural faces
 MEAN_SAMPLES, MEAN_SEED = 20_000, 12_345  # behind the mean w
+SPREAD_SAMPLES, LEAST_SPREAD = 2_000, 1e-3  # behind the spread of styles that the guard counts in
 SHARD = 100  # seeds a file
 NETWORKS = ("MappingNetwork.xml", "SynthesisNetwork.xml")
 
@@ -35,6 +36,8 @@ class FaceGenerator:
         _keep_large_blocks()
         self.mapping = read_mapping(files[NETWORKS[0]])
         self.synthesis = read_synthesis(files[NETWORKS[1]])
+        z = torch.randn(SPREAD_SAMPLES, 512, generator=torch.Generator().manual_seed(MEAN_SEED))
+        self.synthesis.stay_near(self.latents(self.truncated(z)).s.std(0) + LEAST_SPREAD)
 
     @cached_property
     def w_mean(self) -> Tensor:

@@ -176,3 +176,22 @@ def test_files_that_are_not_the_network_are_told(tmp_path, damage):
     path.with_suffix(".bin").write_bytes(bytes(16 if damage != "bin" else 15))
     with pytest.raises(CheckpointError, match=r"cannot be read|ends before its constant 'c'|is not the synthesis"):
         read_synthesis(path)
+
+
+def test_the_guard_draws_the_picture_of_the_nearest_w():
+    synthesis = small()
+    w = torch.randn(2, 6)
+    w_plus = w[:, None].expand(-1, synthesis.latents, -1)
+    s, rgb = synthesis.styles(w_plus)
+    spread = 0.5 + torch.rand(s.shape[1])
+    with torch.no_grad():
+        plain = synthesis.synthesize(s, rgb)
+        asked = s + torch.randn(s.shape)
+        # the nearest w by a second way: least squares of numpy on the affine maps of all layers
+        affine = np.concatenate([a.weight.numpy() for a in synthesis.affines][:-1]) / spread.numpy()[:, None]
+        offset = np.concatenate([a.bias.numpy() for a in synthesis.affines][:-1])
+        found = np.linalg.lstsq(affine, ((asked.numpy() - offset) / spread.numpy()).T, rcond=None)[0].T
+        nearest = synthesis(torch.from_numpy(found)[:, None].expand(-1, synthesis.latents, -1))
+        synthesis.stay_near(spread)
+        torch.testing.assert_close(synthesis.synthesize(s, rgb), plain, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(synthesis.synthesize(asked, rgb), nearest, atol=1e-3, rtol=1e-3)

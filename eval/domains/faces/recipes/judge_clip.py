@@ -13,7 +13,7 @@ from eval.domains.faces.recipes.labels import FEATURE_PENALTY, classifiers, read
 from eval.domains.faces.recipes.texts import TextRecipe, train_texts
 from eval.domains.recipes.training import Report, print_report
 
-FIRST_SEED, SAMPLES = 30_000, 2_000
+FIRST_SEED, SAMPLES = 30_000, 1_500
 RECIPE = TextRecipe(seed=701, steps=1_000)
 
 
