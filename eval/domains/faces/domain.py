@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
-from deltaedit.domain import EditingDomain, TrainingSet
+from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.networks import (
     CONFIGURATIONS,
     FACTORS,
+    LABELS,
     MERGES_FILE,
     SIDE_PX,
     WEIGHTS,
@@ -148,6 +149,7 @@ class FacesDomain:
             artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts"),
             fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
             relevance_by_derivative=RELEVANCE_IMAGES,
+            labelled=self.labelled,
         )
 
     @cached_property
@@ -216,6 +218,18 @@ class FacesDomain:
             features = [self.editing.clip.encode_images(to_float(block)) for block in pictures.split(100)]
         origin = ("sampled",) * len(w)
         return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
+
+    def labelled(self) -> LabelledCodes:
+        """Codes of the faces that ``labels/captions.csv`` says something of; judges are made of other labels."""
+        from eval.domains.faces.recipes.labels import read
+
+        table = read("captions")
+        labels = {}
+        for factor, names in LABELS.items():
+            known = table[list(names)].to_numpy()
+            value = np.where((known == 1).any(1), (known == 1).argmax(1) + 1, np.where((known == 0).all(1), 0, -1))
+            labels[factor] = torch.from_numpy(value)
+        return LabelledCodes(self.generator.w(list(table.index)), labels, FACTORS)
 
     def _faces(self, which: str, count: int) -> Sources:
         seeds = self._sources[which][:count]
