@@ -24,5 +24,5 @@ def train_network(name: str, report: Callable[[str, int, int, dict[str, float]],
 
     if name in ("relevance", "delta-mapper"):
         domain = FacesDomain()
-        return build(name, domain.editing, domain.prompts, WEIGHTS / "artefacts", report)
+        return build(name, domain.editing, domain.prompts, WEIGHTS / "artefacts", report, halved=True)
     return ship(name, report)
