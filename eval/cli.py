@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _plain_warnings() -> None:
     """Show our warnings as sentences for users, whom neither the line of the code nor the name of the class helps."""
-    others = warnings.showwarning
+    others: Any = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
         if category is UserWarning:
@@ -110,7 +110,7 @@ def _plain_warnings() -> None:
         else:
             others(message, category, *place)
 
-    warnings.showwarning = show  # type: ignore[assignment]
+    warnings.showwarning = cast(Any, show)
 
 
 def _sentence(error: click.ClickException) -> str:

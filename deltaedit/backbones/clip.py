@@ -93,11 +93,12 @@ class Clip:
 
         A tokenizer that does not tell its tokens (``encode``, ``decode``, ``context_length``) gives None.
         """
-        tokenizer: Any = self.tokenizer
-        if not all(getattr(tokenizer, name, None) for name in ("encode", "decode", "context_length")):
+        encode: Any = getattr(self.tokenizer, "encode", None)
+        decode: Any = getattr(self.tokenizer, "decode", None)
+        limit = int(getattr(self.tokenizer, "context_length", None) or 0)
+        if not (encode and decode and limit):
             return None
-        limit = int(tokenizer.context_length)
-        tokens = tokenizer.encode(text)  # without the marks of start and end
+        tokens = encode(text)  # without the marks of start and end
         if len(tokens) + 2 <= limit:
             return None
-        return Cut(len(tokens) + 2, limit, tokenizer.decode(tokens[: limit - 2]).strip())
+        return Cut(len(tokens) + 2, limit, decode(tokens[: limit - 2]).strip())

@@ -112,6 +112,7 @@ class MobileSynthesis(Synthesis):
         w_dim: size D of a w vector.
     """
 
+    gains: Tensor
     nearest_w: Tensor | None
     style_offset: Tensor | None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -95,7 +96,7 @@ def read_generator(path: Path | str) -> Generator:
     return build_rosinality(path, state, mean if isinstance(mean, Tensor) else None)
 
 
-def generator_state(path: Path, payload: dict[Any, Any]) -> dict[str, Tensor]:
+def generator_state(path: Path, payload: Mapping[Any, Any]) -> dict[str, Tensor]:
     """The names of rosinality's code: the averaged network, a decoder, or the last network, which is told."""
     if not tensors_of(payload.get("g_ema")):
         nested = without_module(tensors_of(payload.get("state_dict")))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from eval import statistics
 from eval.metrics.book import metric_of
+from eval.statistics import THESE_PROMPTS as THESE
 from reports.equal_effect.prompts import Level, is_control, known_columns
 from reports.explorer.numbers import rounded
 from reports.explorer.stops import Choices, Stop
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
-from reports.tables.matched import SIGNIFICANT, THESE
+from reports.tables.matched import SIGNIFICANT
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -86,7 +86,7 @@ def _repeats(rows: Rows) -> list[str]:
 
 def _original_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
-    floor = f"; the originals themselves score {number(float(first['floor']), 2)}" if first.get("floor") else ""
+    floor = f"; the originals themselves score {number(float(str(first['floor'])), 2)}" if first.get("floor") else ""
     return [
         "No counterfactuals are known here: distances to the original images. To the same persons "
         f"(N = {first['n']}) doing nothing is best; to other persons (N = {first['others_n']}) it is not{floor}.",
