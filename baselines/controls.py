@@ -25,9 +25,9 @@ from torch.nn import functional as F
 from baselines.styleclip_global import StyleClipGlobal
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import check, number, parameter, whole
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import TextPrompt
+from deltaedit.tools.parameters import check, number, parameter, whole
 
 WAVES = 256  # that directions are made of; those of different images have cosines of about 1/√256
 FREQUENCY = 4.0  # two samples of a generator are √2 apart in x: their directions correlate by exp(-4² · 2 / 2)

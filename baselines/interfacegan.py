@@ -28,8 +28,8 @@ from torch.nn import functional as F
 from baselines.objectives import gradients
 from deltaedit.domain import EditingDomain, LabelledCodes
 from deltaedit.latents import Latents
-from deltaedit.parameters import check, keyed, number, parameter, positive, true_or_false
 from deltaedit.text import TextPrompt
+from deltaedit.tools.parameters import check, keyed, number, parameter, positive, true_or_false
 
 FEWEST = 10  # labelled images with the value, and without it, that a classifier is fitted to
 STEPS = 200  # of LBFGS; it stops before, at the tolerance

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.domain import EditingDomain
-from deltaedit.errors import MissingNetworkError
+from deltaedit.tools.errors import MissingNetworkError
 
 Identity = Callable[[Tensor], Tensor]
 

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import check, number, parameter, true_or_false, whole
 from deltaedit.relevance import domain_relevance
 from deltaedit.text import TextPrompt, text_delta
+from deltaedit.tools.parameters import check, number, parameter, true_or_false, whole
 
 AUTOMATIC_BETAS = tuple(round(0.1 + 0.01 * i, 2) for i in range(20))  # 0.10 … 0.29
 

@@ -26,7 +26,8 @@ from baselines.objectives import clip_distance, gradients, identity_distance, ne
 from baselines.ranger import Ranger
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
-from deltaedit.parameters import (
+from deltaedit.text import TextPrompt
+from deltaedit.tools.parameters import (
     Rule,
     check,
     keyed,
@@ -40,8 +41,7 @@ from deltaedit.parameters import (
     true_or_false,
     whole,
 )
-from deltaedit.precision import autocast
-from deltaedit.text import TextPrompt
+from deltaedit.tools.precision import autocast
 
 logger = logging.getLogger(__name__)
 STEP = 0.1  # share of M that is added at strength 1

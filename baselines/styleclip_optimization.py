@@ -25,7 +25,7 @@ from baselines.objectives import (
 )
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
+from deltaedit.tools.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from baselines.objectives import clip_distance, gradients, ramped_rate
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.errors import MissingNetworkError
-from deltaedit.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
+from deltaedit.tools.errors import MissingNetworkError
+from deltaedit.tools.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 
 MEAN_SAMPLES = 4096  # images that the mean latent is taken over
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import torch
 
-from deltaedit.artefacts import hardware_name
+from deltaedit.tools.artefacts import hardware_name
 from eval.domains import load_domain
 from eval.editors.registry import parse_methods
 from eval.editors.timed_editor import TimedEditor, offers_offsets

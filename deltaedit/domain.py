@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefacts
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.artefacts import Artefact
 from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
-from deltaedit.parameters import check, require
 from deltaedit.relevance import domain_relevance
 from deltaedit.settings import Settings
 from deltaedit.text import TextPrompt, condition, direction, text_feature
+from deltaedit.tools.artefacts import Artefact
+from deltaedit.tools.parameters import check, require
 from deltaedit.train import Report, forget_training, train_mapper
 from deltaedit.variants import arm_direction, text_centre, w_plus_images, w_plus_layout
 

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.artefacts import Artefact
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefact
 
 Report = Callable[[int, int], None]
 BATCH_PIXELS = 200 * 64 * 64  # 200 images of 64 px at a time, 2 of 1024 px: below 2 GiB of activations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deltaedit.parameters import keyed, number, one_of, parameter, positive, true_or_false, whole
+from deltaedit.tools.parameters import keyed, number, one_of, parameter, positive, true_or_false, whole
 from deltaedit.variants import ARMS, OUTPUTS
 
 

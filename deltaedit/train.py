@@ -21,11 +21,11 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.domain import TrainingSet
-from deltaedit.files import keep
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
-from deltaedit.precision import autocast
 from deltaedit.settings import Settings
+from deltaedit.tools.files import keep
+from deltaedit.tools.precision import autocast
 
 Report = Callable[[int, int, dict[str, float]], None]
 VALIDATION_BATCH = 256  # a matter of memory only

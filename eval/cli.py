@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import click
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.commands import LazyGroup
 from eval.errors import UsageError, unknown
 

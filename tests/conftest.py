@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefacts
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt
 

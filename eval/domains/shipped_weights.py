@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from deltaedit.files import write_whole
+from deltaedit.tools.files import write_whole
 from eval.domains import guard as judge_guard
 from eval.errors import UsageError
 

@@ -22,7 +22,7 @@ class Parameter:
         name: of the argument.
         annotation: its type, or the type of its default.
         default: ``inspect.Parameter.empty`` if it must be given.
-        allowed: what it may be, where the editor's fields say it (``deltaedit.parameters``).
+        allowed: what it may be, where the editor's fields say it (``deltaedit.tools.parameters``).
         about: what it is, likewise.
     """
 

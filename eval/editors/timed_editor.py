@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deltaedit.artefacts import Artefact, Artefacts, hardware_name
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefact, Artefacts, hardware_name
 from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors.spec import EditorSpec

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from baselines.per_image import PerImageOptimizer
 from deltaedit.domain import EditingDomain
-from deltaedit.errors import MissingNetworkError
 from deltaedit.latents import Latents
+from deltaedit.tools.errors import MissingNetworkError
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import offers_offsets
 from eval.edits.asked import Asked

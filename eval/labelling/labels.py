@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
-from deltaedit.files import write_whole
+from deltaedit.tools.files import write_whole
 from eval.errors import UsageError
 
 Answer = bool | None  # yes, no, cannot tell

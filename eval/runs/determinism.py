@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from deltaedit.artefacts import hardware_name
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from deltaedit.artefacts import hardware_name
+from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
 from eval.judging.inputs import inputs

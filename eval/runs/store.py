@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deltaedit.files import Write, write_whole
+from deltaedit.tools.files import Write, write_whole
 from eval.errors import UsageError
 from eval.runs.names import REFERENCE, earlier_file_name, stored
 from eval.runs.plan import Chunk
@@ -36,7 +36,7 @@ class StorageError(UsageError):
 
 
 def write_atomically(path: Path, write: Write, sync_folder: bool = True) -> None:
-    """Write a file of a run folder; arguments as ``deltaedit.files.write_whole`` takes them.
+    """Write a file of a run folder; arguments as ``deltaedit.tools.files.write_whole`` takes them.
 
     Raises:
         StorageError: no space left, or no permission.

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltaedit.files import keep
+from deltaedit.tools.files import keep
 from eval.errors import UsageError
 from eval.folders import cache_folder
 

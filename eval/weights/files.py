@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 
 __all__ = [
     "CheckpointError",

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
-from deltaedit.artefacts import GivenFile
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.synthesis import Synthesis
-from deltaedit.errors import CheckpointError
 from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import channel_statistics
+from deltaedit.tools.artefacts import GivenFile
+from deltaedit.tools.errors import CheckpointError
 from eval.weights.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
 from eval.weights.files import check_names
 

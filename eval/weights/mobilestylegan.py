@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.mobilestylegan import WIDTHS, MobileSynthesis, style_sizes
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.weights.openvino import Graph
 
 SLOPE = 0.2

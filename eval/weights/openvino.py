@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 
 TYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 
 
 def verdict(path: Path) -> str:

@@ -149,7 +149,7 @@ def check(file: Path) -> int:
 
     The exit code is 2 where a reader would refuse the file.
     """
-    from deltaedit.errors import CheckpointError
+    from deltaedit.tools.errors import CheckpointError
     from eval.errors import UsageError
     from eval.weights.catalogue import by_file_name, fault, sha256
     from eval.weights.verdict import verdict

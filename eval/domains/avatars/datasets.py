@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deltaedit.files import keep
+from deltaedit.tools.files import keep
 from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
 from eval.domains.avatars.renderer import render_blocks
 from eval.folders import cache_folder

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.backbones.clip import Clip
 from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefacts
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.networks import (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.weights.files import load_torch
 
 SIDE_PX = 256

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.relevance import domain_relevance
 from deltaedit.settings import Settings
+from deltaedit.tools.artefacts import Artefacts
 
 
 def published_only(artefacts: Artefacts) -> Artefacts:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from deltaedit.files import keep
+from deltaedit.tools.files import keep
 from eval.errors import UsageError
 from eval.folders import cache_folder
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.domain import EditingDomain
+from deltaedit.tools.artefacts import Artefacts
 from eval.domains.recipes.training import Report
 from eval.prompts import Prompt
 

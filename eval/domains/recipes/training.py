@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from deltaedit.files import keep
+from deltaedit.tools.files import keep
 from eval.folders import cache_folder
 
 SAVE_EVERY_S = 120.0

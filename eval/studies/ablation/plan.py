@@ -176,7 +176,7 @@ def check(ablation: Ablation, where: str) -> None:
 
 def _check_settings(ablation: Ablation, arm: Arm, where: str) -> None:
     from deltaedit.editor import DeltaEdit
-    from deltaedit.parameters import check
+    from deltaedit.tools.parameters import check
     from eval.editors.spec import parameters_of
 
     known = [parameter.name for parameter in parameters_of(DeltaEdit) if parameter.name != FORBIDDEN]

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from deltaedit.artefacts import Artefacts
 from deltaedit.domain import EditingDomain
 from deltaedit.latents import Latents
+from deltaedit.tools.artefacts import Artefacts
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import RecordingArtefacts, TimedEditor, clock, offers_offsets
 from eval.prompts import Prompt
@@ -34,7 +34,7 @@ TIME = Stopped()
 @pytest.fixture(autouse=True)
 def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eval.editors.timed_editor.time", TIME)
-    monkeypatch.setattr("deltaedit.artefacts.time", TIME)
+    monkeypatch.setattr("deltaedit.tools.artefacts.time", TIME)
 
 
 class Slow:

@@ -10,7 +10,7 @@ from baselines.styleclip_global import StyleClipGlobal
 from baselines.styleclip_mapper import StyleClipMapper
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.editor import DeltaEdit
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.prompts import Prompt
 from eval.weights.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain, fingerprint
 from eval.weights.clip_files import read_clip

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from deltaedit.backbones.mobilestylegan import MobileSynthesis, inverse_haar
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.weights.mobilestylegan import haar_order, read_mapping, read_synthesis
 from eval.weights.openvino import Graph
 

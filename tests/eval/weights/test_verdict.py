@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
-from deltaedit.errors import CheckpointError
 from deltaedit.mapper import DeltaMapper
+from deltaedit.tools.errors import CheckpointError
 from eval.weights.verdict import verdict
 
 

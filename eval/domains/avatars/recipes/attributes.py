@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.precision import autocast
+from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import AttributeNetwork, to_float

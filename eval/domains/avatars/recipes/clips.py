@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.precision import autocast
 from deltaedit.text import imagenet_templates, text_feature
+from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import caption_batch, phrase, truth
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES, Portraits

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.precision import autocast
+from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import AvatarEncoder, to_float
 from eval.domains.avatars.recipes.attributes import train_attributes

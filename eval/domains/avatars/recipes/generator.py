@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.layers import EqualLinear
-from deltaedit.precision import autocast
+from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, GEOMETRY, VALUES
 from eval.domains.avatars.networks import AttributeNetwork, AvatarGenerator, to_float

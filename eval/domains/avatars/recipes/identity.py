@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.precision import autocast
+from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import IdentityNetwork, to_float
 from eval.domains.avatars.recipes.attributes import augment

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaedit.artefacts import hardware_name
+from deltaedit.tools.artefacts import hardware_name
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import WEIGHTS, AvatarGenerator, to_float

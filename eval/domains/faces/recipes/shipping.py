@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaedit.artefacts import hardware_name
 from deltaedit.backbones.clip import Clip
 from deltaedit.text import imagenet_templates, text_feature
+from deltaedit.tools.artefacts import hardware_name
 from eval.domains.faces.captions import corpus
 from eval.domains.faces.domain import IDENTITY_FILES, TRUNK_FILE, FacesDomain
 from eval.domains.faces.generator import FaceGenerator, to_float

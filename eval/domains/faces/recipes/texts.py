@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.precision import autocast
 from deltaedit.text import imagenet_templates
+from deltaedit.tools.precision import autocast
 from eval.domains.faces.captions import caption_batch, truth
 from eval.domains.faces.networks import MERGES_FILE
 from eval.domains.recipes.contrastive import contrastive_loss

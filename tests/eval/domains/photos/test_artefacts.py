@@ -2,8 +2,8 @@ from pathlib import Path
 
 import torch
 
-from deltaedit.artefacts import Artefacts, GivenFile
 from deltaedit.settings import Settings
+from deltaedit.tools.artefacts import Artefacts, GivenFile
 from eval.domains.photos.artefacts import published_only
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deltaedit.errors import CheckpointError
+from deltaedit.tools.errors import CheckpointError
 from eval.domains.photos.judges import (
     IdentityJudge,
     InceptionFeatures,

@@ -2,7 +2,7 @@ from dataclasses import MISSING, dataclass
 
 import pytest
 
-from deltaedit.parameters import (
+from deltaedit.tools.parameters import (
     check,
     is_count,
     is_number,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deltaedit.artefacts import Artefacts
-from deltaedit.files import keep, write_whole
+from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.files import keep, write_whole
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from deltaedit.artefacts import Artefacts, GivenFile, hardware_name
+from deltaedit.tools.artefacts import Artefacts, GivenFile, hardware_name
 
 KEY = {"domain": "abc", "images": 3}
 

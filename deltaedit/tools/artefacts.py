@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deltaedit.files import keep
+from deltaedit.tools.files import keep
 
 
 def hardware_name() -> str:

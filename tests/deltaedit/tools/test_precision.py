@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from deltaedit.precision import autocast, has_bfloat16
+from deltaedit.tools.precision import autocast, has_bfloat16
 
 CPU = torch.device("cpu")
 
