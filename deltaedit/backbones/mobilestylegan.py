@@ -165,7 +165,7 @@ class MobileSynthesis(Synthesis):
 
         Pictures are computed one by one: one of them at 512 px fills the caches of any processor.
         """
-        if self.nearest_w is not None:
+        if self.nearest_w is not None and self.style_offset is not None:
             w = F.linear(s - self.style_offset, self.nearest_w)
             s, s_rgb = self.styles(w[:, None].expand(-1, self.latents, -1))
         sizes = [at.channels for at in self.layout]

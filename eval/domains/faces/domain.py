@@ -18,6 +18,7 @@ from deltaedit.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import (
     CONFIGURATIONS,
     FACTORS,
@@ -221,8 +222,6 @@ class FacesDomain:
 
     def labelled(self) -> LabelledCodes:
         """Codes of the faces that ``labels/captions.csv`` says something of; judges are made of other labels."""
-        from eval.domains.faces.recipes.labels import read
-
         table = read("captions")
         labels = {}
         for factor, names in LABELS.items():

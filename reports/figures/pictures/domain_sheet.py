@@ -50,9 +50,9 @@ def avatars_rows(domain: AvatarsDomain) -> Rows:
 
 def faces_rows(domain: FacesDomain) -> Rows:
     """Captioned rows of pictures, uint8 [n, H, W, 3] each: faces that runs edit, samples, labelled faces."""
+    from eval.domains.faces.labelled import read
     from eval.domains.faces.networks import FACTORS as READ
     from eval.domains.faces.networks import LABELS
-    from eval.domains.faces.recipes.labels import read
 
     sources, labels = domain.test_sources(2 * COLUMNS), read("held_out")
     with torch.inference_mode():

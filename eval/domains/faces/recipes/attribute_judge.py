@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import CROPS, LABELS, TRUNK_FEATURES, DlibIdentity, FaceFeatures, split_logits
-from eval.domains.faces.recipes.labels import FEATURE_PENALTY, accuracy, classifiers, read
+from eval.domains.faces.recipes.labels import FEATURE_PENALTY, accuracy, classifiers
 from eval.folders import cache_folder
 from eval.metrics.attributes import log_odds
 

@@ -7,9 +7,10 @@ from torch import nn
 
 from eval.domains.faces.captions import ATTRIBUTES
 from eval.domains.faces.generator import FaceGenerator
+from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import CONFIGURATIONS, TRUNK_FEATURES, FaceFeatures, build_clip
 from eval.domains.faces.recipes.attribute_judge import features_of
-from eval.domains.faces.recipes.labels import FEATURE_PENALTY, classifiers, read
+from eval.domains.faces.recipes.labels import FEATURE_PENALTY, classifiers
 from eval.domains.faces.recipes.texts import TextRecipe, train_texts
 from eval.domains.recipes.training import Report, print_report
 

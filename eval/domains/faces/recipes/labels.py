@@ -1,13 +1,6 @@
-"""Labels made by looking at samples, and the linear classifiers that are fitted on them.
-
-Three persons looked at different seeds: ``captions.csv`` is for the editors' side, ``judges.csv`` for the judges, and
-``held_out.csv`` is what everything is measured on. 1 means that an attribute is there, 0 that it is not; a blank that
-nobody can tell.
-"""
+"""Linear classifiers that are fitted on labels made by looking."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,15 +9,10 @@ from torch import Tensor
 
 from eval.domains.faces.captions import ATTRIBUTES
 from eval.domains.faces.generator import FaceGenerator
+from eval.domains.faces.labelled import read
 
-FOLDER = Path(__file__).parent.parent / "labels"
 CODE_PENALTY = 0.01  # C of the logistic regressions on standardised codes
 FEATURE_PENALTY = 0.01  # on standardised features
-
-
-def read(name: str) -> pd.DataFrame:
-    """One set of labels: index seed, a column for each attribute, float 1, 0 or NaN."""
-    return pd.read_csv(FOLDER / f"{name}.csv", index_col="seed").astype(float)
 
 
 def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
@@ -51,7 +39,7 @@ def classifiers(x: np.ndarray, labels: pd.DataFrame, names: tuple[str, ...], pen
 
     Args:
         x: float [N, D], one row for each row of ``labels``.
-        labels: of ``read``.
+        labels: of ``labelled.read``.
         names: the attributes.
         penalty: as in ``logistic``.
 
@@ -79,7 +67,7 @@ def accuracy(log_odds: Tensor, labels: pd.DataFrame, names: tuple[str, ...]) -> 
 
     Args:
         log_odds: float [N, A], one row for each row of ``labels``.
-        labels: of ``read``.
+        labels: of ``labelled.read``.
         names: the attributes, in the order of the columns of ``log_odds``.
     """
     found = {}

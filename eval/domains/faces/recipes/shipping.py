@@ -16,10 +16,10 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains.faces.captions import corpus
 from eval.domains.faces.domain import IDENTITY_FILES, TRUNK_FILE, FacesDomain
 from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import MERGES_FILE, WEIGHTS, DlibIdentity, FaceFeatures, efficientnet
 from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip
 from eval.domains.faces.recipes.attribute_judge import with_interval
-from eval.domains.faces.recipes.labels import read
 from eval.domains.recipes.training import Report
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import save_merges
