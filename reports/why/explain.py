@@ -11,10 +11,10 @@ import numpy as np
 from eval.runs.reader import ORACLE, Run
 from reports.tables.columns import DRAWS, FRECHET, LABEL, SEED, Column, manifest_names
 from reports.tables.determinism import read_determinism
-from reports.tables.frechet import common_cells
+from reports.tables.frechet import INVERSION, common_cells
 from reports.tables.recipes import column_of
 from reports.why.rebuilt import Tables, agrees
-from reports.why.selection import INVERSION, counted_cells, finished_cells, numbers_of
+from reports.why.selection import counted_cells, finished_cells, numbers_of
 from reports.why.value import Number
 
 if TYPE_CHECKING:

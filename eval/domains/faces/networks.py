@@ -129,6 +129,8 @@ class FaceFeatures(nn.Module):
         trunk: of ``efficientnet``.
     """
 
+    mean: Tensor
+    std: Tensor
     size = 2 * TRUNK_FEATURES * len(CROPS)
 
     def __init__(self, trunk: nn.Module) -> None:

@@ -12,6 +12,7 @@ Captions are made from the codes by linear classifiers on labels (``labels/capti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,10 +66,11 @@ def training_samples(recipe: Recipe = RECIPE) -> Samples:
     return Samples(w, small, w @ weight.T + bias)
 
 
-def train_code(data: Samples, recipe: Recipe = RECIPE, report: Report = print_report) -> tuple[nn.Module, float]:
+def train_code(data: Samples, recipe: Recipe = RECIPE, report: Report = print_report) -> tuple[nn.ModuleDict, float]:
     """Train the trunk to tell w and the attributes of a picture; returns trunk and heads, and the seconds it took."""
     torch.manual_seed(recipe.seed)
-    trunk = build_clip(CONFIGURATIONS["editing-clip"]).visual.trunk  # type: ignore[union-attr]
+    tower: Any = build_clip(CONFIGURATIONS["editing-clip"]).visual
+    trunk = tower.trunk
     width = trunk.num_features
     network = nn.ModuleDict(
         {"trunk": trunk, "code": nn.Linear(width, data.w.shape[1]), "attributes": nn.Linear(width, len(ATTRIBUTES))}
@@ -105,19 +107,22 @@ def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
     return moved.contiguous(memory_format=torch.channels_last)
 
 
-def assemble(network: nn.Module, data: Samples, recipe: Recipe = RECIPE, report: Report = print_report) -> nn.Module:
+def assemble(
+    network: nn.ModuleDict, data: Samples, recipe: Recipe = RECIPE, report: Report = print_report
+) -> nn.Module:
     """The CLIP: both towers, the trunk frozen; the first half of the embedding learnt, the second computed."""
     torch.manual_seed(recipe.texts.seed)
-    model = build_clip(CONFIGURATIONS["editing-clip"])
-    model.visual.trunk.load_state_dict(network["trunk"].state_dict())  # type: ignore[index, union-attr, operator]
-    features = trunk_features(network["trunk"], data.pictures)  # type: ignore[index, arg-type]
-    head = model.visual.head.proj  # type: ignore[union-attr]
-    person_weight, person_bias = person_half(network["code"], features)  # type: ignore[index, arg-type]
+    model: Any = build_clip(CONFIGURATIONS["editing-clip"])
+    model.visual.trunk.load_state_dict(network["trunk"].state_dict())
+    features = trunk_features(network["trunk"], data.pictures)
+    code: Any = network["code"]
+    person_weight, person_bias = person_half(code, features)
     half, _ = train_texts("editing-clip", model, features, data.log_odds, TEXT_PART, recipe.texts, report)
     with torch.no_grad():
-        head.weight.copy_(torch.cat([half.weight, person_weight]))
-        head.bias.copy_(torch.cat([half.bias, person_bias]))
-    return model.eval()
+        model.visual.head.proj.weight.copy_(torch.cat([half.weight, person_weight]))
+        model.visual.head.proj.bias.copy_(torch.cat([half.bias, person_bias]))
+    assembled: nn.Module = model.eval()
+    return assembled
 
 
 def person_half(code: nn.Linear, features: Tensor) -> tuple[Tensor, Tensor]:

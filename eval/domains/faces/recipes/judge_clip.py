@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -27,13 +29,13 @@ def train_clip(
     weight, bias = classifiers(known.numpy(), labels, ATTRIBUTES, FEATURE_PENALTY)
     seen = features_of(features, generator, range(FIRST_SEED, FIRST_SEED + SAMPLES))
     torch.manual_seed(RECIPE.seed)
-    model = build_clip(CONFIGURATIONS["judge-clip"])
-    model.visual.trunk.load_state_dict(features.trunk.state_dict(), strict=False)  # type: ignore[union-attr, operator]
+    model: Any = build_clip(CONFIGURATIONS["judge-clip"])
+    model.visual.trunk.load_state_dict(features.trunk.state_dict(), strict=False)
     size = int(CONFIGURATIONS["judge-clip"]["embed_dim"])
     head, seconds = train_texts(
         "judge-clip", model, seen[:, :TRUNK_FEATURES], seen @ weight.T + bias, size, RECIPE, report
     )
     with torch.no_grad():
-        model.visual.head.proj.weight.copy_(head.weight)  # type: ignore[union-attr]
-        model.visual.head.proj.bias.copy_(head.bias)  # type: ignore[union-attr]
+        model.visual.head.proj.weight.copy_(head.weight)
+        model.visual.head.proj.bias.copy_(head.bias)
     return model.eval(), seconds

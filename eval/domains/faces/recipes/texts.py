@@ -92,6 +92,6 @@ def train_texts(
         model.text_projection[:, size:] = 0  # type: ignore[index, operator]
         model.logit_scale.copy_(scale.clamp(max=float(np.log(LARGEST_SCALE))))  # type: ignore[union-attr, operator]
         norm = half(features).norm(dim=1).mean()
-        half.weight /= norm
-        half.bias /= norm
+        half.weight.div_(norm)
+        half.bias.div_(norm)
     return half, seconds
