@@ -100,6 +100,8 @@ def show(found: Comparison, run_a: Path, run_b: Path, population: str) -> None:
         "Would find: the difference that a single test finds with 80 % probability.",
         highlight=False,
     )
+    if found.too_small:
+        console.print(found.too_small, highlight=False)
     for editor, in_a, in_b in found.versions:
         console.print(f"{editor} is version {in_a} in A and {in_b} in B: another edit under one name.", highlight=False)
     if found.unpaired:

@@ -11,16 +11,12 @@ from eval.statistics import THESE_PROMPTS as THESE
 from reports.equal_effect.prompts import Level, is_control, known_columns
 from reports.explorer.numbers import rounded
 from reports.explorer.stops import Choices, Stop
+from reports.power import TESTED
 from reports.tables.matched import MEASURES as MATCHED_MEASURES
 from reports.tables.matched import SIGNIFICANT
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-TESTED = (
-    *("success", "kept", "target_effect", "ad_mean", "identity", "directional_judge"),
-    *("counterfactual_psnr_db", "counterfactual_identity"),
-)
 
 
 def comparisons(choices: Choices, populations: dict[str, str]) -> dict[str, dict[str, Any]]:

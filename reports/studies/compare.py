@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from eval.errors import UsageError, unknown
 from eval.runs.reader import Run
-from eval.statistics import THESE_PROMPTS, compare_paired, grid_of, holm, metric_columns, verdict, with_setting
+from eval.statistics import (
+    THESE_PROMPTS,
+    compare_paired,
+    grid_of,
+    holm,
+    metric_columns,
+    too_small,
+    verdict,
+    with_setting,
+)
 from reports.tables.recipes import refuse_mixture
 
 if TYPE_CHECKING:
@@ -25,11 +34,13 @@ class Comparison:
             difference (A - B), low, high (95 %), p, p_holm (over the whole table), detectable, cells, images, prompts,
             verdict.
         unpaired: cells that only one of the two runs has; they are left out.
+        too_small: a sentence, where so few images and prompts cannot show any difference.
         versions: (editor, its version in A, in B) of editors that mean another edit in the two runs.
     """
 
     table: pd.DataFrame
     unpaired: int
+    too_small: str | None = None
     versions: tuple[tuple[str, int, int], ...] = ()
 
 
@@ -75,7 +86,9 @@ def compare_runs(
     if not tables:
         raise UsageError(f"{first} and {second} share no setting of the strength; compare runs of equal --strengths.")
     joined = pd.concat(tables, ignore_index=True)
-    return Comparison(_with_verdicts(joined), unpaired, _other_versions(run_a, run_b))
+    tests = int(joined["p"].notna().sum())
+    small = too_small(int(joined["images"].max()), int(joined["prompts"].max()), tests, population) if tests else None
+    return Comparison(_with_verdicts(joined), unpaired, small, _other_versions(run_a, run_b))
 
 
 def refuse_other_recipe(first: Run, second: Run) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eval.metrics.book import Metric, metric_of
 from eval.runs.reader import ORACLE, Run
-from eval.statistics import LIKE_THESE, Interval, compare_editors, holm, letters, summarise
+from eval.statistics import LIKE_THESE, Interval, compare_editors, holm, letters, summarise, too_small
 from eval.statistics import THESE_PROMPTS as THESE
 from reports.equal_effect.prompts import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
 from reports.tables.columns import (
@@ -79,12 +79,14 @@ COLUMNS = {
 class Groups(NamedTuple):
     """Which editors cannot be told apart: (goal, metric) -> editor -> letters.
 
-    With it, by goal, for which population of prompts; and (goal, editor, metric) -> interval for the same population.
+    With it, by goal, for which population of prompts; (goal, editor, metric) -> interval for the same population; and a
+    sentence for every goal at which so few images and prompts cannot show any difference.
     """
 
     letters: dict[tuple[float, str], dict[str, str]]
     population: dict[float, str]
     intervals: dict[tuple[float, str, str], Interval]
+    too_small: tuple[str, ...] = ()
 
     def interval(self, matched: Matched, level: Level, editor: str, metric: str) -> Interval:
         """That of the population, otherwise over source images."""
@@ -131,7 +133,16 @@ def find_groups(matched: Matched) -> Groups:
         for name in metrics
         if len(level.compared) > 1
     }
-    return Groups(found, population, intervals)
+    return Groups(found, population, intervals, _too_small(levels, int(joined["p"].notna().sum()), population))
+
+
+def _too_small(levels: Sequence[Level], tests: int, population: dict[float, str]) -> tuple[str, ...]:
+    compared = [level for level in levels if len(level.compared) > 1]
+    images = {
+        level.goal: max(level.cells[editor]["image"].nunique() for editor in level.compared) for level in compared
+    }
+    found = (too_small(images[x.goal], len(x.prompts), tests, population[x.goal]) for x in compared)
+    return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
 def _intervals(level: Level, metrics: Sequence[str], population: str) -> dict[tuple[float, str, str], Interval]:
@@ -258,4 +269,4 @@ def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
             "holds the best. Paired differences, sign flips by image and prompt, Holm over all columns, effects and "
             f"pairs. Verdicts and intervals hold for images like these and, at {said}."
         )
-    return tuple(notes)
+    return (*notes, *groups.too_small)

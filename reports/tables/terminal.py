@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from eval.metrics.book import Metric, metric_of
 from eval.runs.reader import Run
+from reports.power import too_small_run
 from reports.tables.determinism import MARK, unsteady
 from reports.tables.main import measures
 from reports.writers.layout import Table, Value, number
@@ -36,6 +37,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
     lines = [
         *(f"{MARK} {label}: {verdict} (table determinism)" for label, verdict in unsteady(run).items()),
         *_mastered(run, rows["prompts"]),
+        *([small] if (small := too_small_run(run)) else []),
     ]
     matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
     failures = [escape(line) for line in _failures(run)]

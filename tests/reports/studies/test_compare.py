@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from eval.commands.compare import _digits, _number, compare
 from eval.errors import UsageError
+from eval.runs.reader import Run
+from reports.power import too_small_run
 from reports.studies.compare import compare_runs
 
 IMAGES = 12
@@ -174,3 +176,24 @@ def test_two_versions_of_an_editor_are_told(tmp_path):
     out = CliRunner().invoke(compare, [str(first), str(second)]).output
     assert "hat is version 1 in A and 2 in B" in out
     assert "is version" not in CliRunner().invoke(compare, [str(first), str(first)]).output
+
+
+def test_too_few_images_to_show_anything_are_told(tmp_path):
+    run = write_run(tmp_path / "a", skill={"deltaedit": 0.9, "identity": 0.0}, images=5)
+    sentence = (
+        "5 images cannot show any difference in 2 tests: the smallest p of their sign flips is 1/16, corrected 0.125. "
+        "It takes 7 images."
+    )
+    assert compare_runs(run, run, editors=("deltaedit", "identity")).too_small == sentence
+    printed = CliRunner().invoke(compare, [str(run), "--editors", "deltaedit,identity"]).output
+    assert sentence in " ".join(printed.split())
+    large = write_run(tmp_path / "b", skill={"deltaedit": 0.9, "identity": 0.0}, images=7)
+    assert compare_runs(large, large, editors=("deltaedit", "identity")).too_small is None
+
+
+def test_the_end_of_a_run_tells_it_for_the_pairs_of_editors_that_are_no_controls(tmp_path):
+    skill = {"deltaedit": 0.9, "tedigan": 0.5, "styleclip-global": 0.5, "identity": 0.0}
+    small, large = (Run(write_run(tmp_path / str(n), skill=skill, images=n)) for n in (7, 8))
+    assert too_small_run(small).startswith("7 images cannot show any difference in 6 tests:")  # 3 pairs, 2 metrics
+    assert too_small_run(large) is None
+    assert too_small_run(Run(write_run(tmp_path / "one", skill={"deltaedit": 0.9}, images=2))) is None

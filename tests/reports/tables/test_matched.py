@@ -2,13 +2,14 @@
 
 import csv
 import shutil
+from types import SimpleNamespace
 
 import pandas
 import pytest
 
 from eval.runs.reader import Run
 from reports.tables import build_tables, summary, write_tables
-from reports.tables.matched import matched_table
+from reports.tables.matched import _too_small, matched_table
 
 DELTAEDIT, GLOBAL, VARIANT = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]"
 
@@ -109,3 +110,13 @@ def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, gaps, tmp_
         assert [row["editor"] for row in csv.DictReader(file)][-1] == "oracle"
     main = (folder / "tables" / "main.csv").read_text(encoding="utf-8")
     assert "matched" not in main and "oracle" not in main
+
+
+def test_a_goal_at_which_nothing_can_be_shown_is_told():
+    cells = pandas.DataFrame({"image": ["a", "b", "c"]})
+    level = SimpleNamespace(goal=1.0, compared=("x", "y"), cells={"x": cells, "y": cells}, prompts=("hat",))
+    (sentence,) = _too_small([level], 2, {1.0: "these-prompts"})
+    assert sentence == (
+        "3 images cannot show any difference in 2 tests: the smallest p of their sign flips is 1/4, corrected 0.5. "
+        "It takes 7 images."
+    )
