@@ -16,73 +16,40 @@ from deltaedit.tools.artefacts import Artefacts
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What DeltaEdit trains on: for each of N images its styles and its CLIP image feature.
+    """What DeltaEdit trains on: for each of N images its styles and its CLIP image feature."""
 
-    Attributes:
-        s: float32 [N, C].
-        features: float32 [N, E], unit norm.
-        origin: what the images are, for the record: ``"inverted"`` or ``"sampled"`` for each of the N.
-        w_plus: float32 [N, L, D], for mappers whose output is in W+; None where the domain gives none.
-    """
-
-    s: Tensor
-    features: Tensor
-    origin: tuple[str, ...] = ()
-    w_plus: Tensor | None = None
+    s: Tensor  # float32 [N, C]
+    features: Tensor  # float32 [N, E], unit norm
+    origin: tuple[str, ...] = ()  # of each of the N, for the record: "inverted" or "sampled"
+    w_plus: Tensor | None = None  # float32 [N, L, D], for mappers in W+; None where the domain gives none
 
 
 @dataclass(frozen=True)
 class LabelledCodes:
-    """Codes of N sampled images and what can be seen on each: more than a text-driven editor is given.
+    """Codes of N sampled images and what can be seen on each: more than a text-driven editor is given."""
 
-    Attributes:
-        w: float32 [N, D].
-        labels: attribute -> int64 [N], index of the image's value among ``values``; -1 where it is not known.
-        values: attribute -> its values, in the words of the prompts' ``attribute`` and ``value``.
-    """
-
-    w: Tensor
-    labels: Mapping[str, Tensor]
-    values: Mapping[str, tuple[str, ...]]
+    w: Tensor  # float32 [N, D]
+    labels: Mapping[str, Tensor]  # attribute -> int64 [N], index among its values; -1 where it is not known
+    values: Mapping[str, tuple[str, ...]]  # attribute -> its values, in the words of the prompts
 
 
 @dataclass(frozen=True)
 class EditingDomain:
-    """The half of a domain that editors see.
+    """The half of a domain that editors see; what it lacks is None. Images are float32 [N, 3, H, W] in [-1, 1]."""
 
-    Attributes:
-        name: for example ``avatars``.
-        synthesis: the generator's synthesis network, frozen, in eval mode.
-        encoder: image float32 [N, 3, H, W] in [-1, 1] -> w_plus [N, L, D]; None where the domain has none.
-        clip: the editing CLIP.
-        sample: (count, seed) -> latents of random images of the generator.
-        training_set: the latents and CLIP features that DeltaEdit trains on; computed when called.
-        artefacts: where editors keep what they compute once.
-        fingerprint: sha256 over the weights of all these networks; belongs in every artefact's key.
-        device: where the networks are.
-        identity: image -> unit float32 [N, E_id] of an identity network that is not the judge, with gradients; for
-            editors whose loss has an identity term. None where the domain has none.
-        perceptual: image -> feature maps of a network that is not a judge, with gradients; for editors whose loss
-            compares VGG features. None where the domain has none.
-        relevance_by_derivative: how many images R_s is averaged over when it is computed by derivatives, for generators
-            on which the published sweep takes days; 0 for the sweep.
-        labelled: codes with labels, for supervised references, which text-driven editors are compared with; computed
-            when called. None where the domain has none.
-    """
-
-    name: str
-    synthesis: Synthesis
-    encoder: nn.Module | None
-    clip: Clip
-    sample: Callable[[int, int], Latents]
-    training_set: Callable[[], TrainingSet]
-    artefacts: Artefacts
-    fingerprint: str
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    identity: Callable[[Tensor], Tensor] | None = None
-    perceptual: Callable[[Tensor], list[Tensor]] | None = None
-    relevance_by_derivative: int = 0
-    labelled: Callable[[], LabelledCodes] | None = None
+    name: str  # for example ``avatars``
+    synthesis: Synthesis  # the generator's synthesis network, frozen, in eval mode
+    encoder: nn.Module | None  # image -> w_plus [N, L, D]
+    clip: Clip  # the editing CLIP
+    sample: Callable[[int, int], Latents]  # (count, seed) -> latents of random images of the generator
+    training_set: Callable[[], TrainingSet]  # what DeltaEdit trains on; computed when called
+    artefacts: Artefacts  # where editors keep what they compute once
+    fingerprint: str  # sha256 over the weights of all these networks; belongs in every artefact's key
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))  # where the networks are
+    identity: Callable[[Tensor], Tensor] | None = None  # image -> unit [N, E_id], with gradients; not the judge
+    perceptual: Callable[[Tensor], list[Tensor]] | None = None  # image -> feature maps, with gradients; no judge
+    relevance_by_derivative: int = 0  # images behind an R_s by derivatives, where a sweep takes days; 0 for the sweep
+    labelled: Callable[[], LabelledCodes] | None = None  # for supervised references; computed when called
 
     def images(self, latents: Latents) -> Tensor:
         """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""

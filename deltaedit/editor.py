@@ -29,17 +29,13 @@ from deltaedit.settings import Settings
 from deltaedit.text import TextPrompt, condition, direction, text_feature
 from deltaedit.tools.artefacts import Artefact
 from deltaedit.tools.parameters import check, require
-from deltaedit.train import Report, forget_training, train_mapper
+from deltaedit.tools.state_file import forget_training
+from deltaedit.train import Report, train_mapper
 from deltaedit.variants import arm_direction, text_centre, w_plus_images, w_plus_layout
 
 
 def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor:
-    """Channels that an edit may change: bool [C], |R_s Δt| >= τ.
-
-    Args:
-        relevance: float [C, E], rows of unit norm.
-        delta: float [E].
-        threshold: τ; 0 lets every channel pass.
+    """Channels that an edit may change, |R_s Δt| >= τ: R_s float [C, E] of unit rows, Δt float [E] -> bool [C].
 
     >>> relevance_mask(torch.eye(2), torch.tensor([0.5, -0.01]), 0.03)
     tensor([ True, False])
@@ -49,23 +45,16 @@ def relevance_mask(relevance: Tensor, delta: Tensor, threshold: float) -> Tensor
 
 @dataclass(frozen=True)
 class Target:
-    """Where an edit leads, as the mapper understands it; ``DeltaEdit`` makes it of texts or of two images.
+    """Where an edit leads, as the mapper understands it; ``DeltaEdit`` makes it of texts or of two images."""
 
-    Attributes:
-        towards: float32 [E], second half of the condition.
-        mask: bool [C], channels that may change.
-    """
-
-    towards: Tensor
-    mask: Tensor
+    towards: Tensor  # float32 [E], second half of the condition
+    mask: Tensor  # bool [C], channels that may change
 
 
 class DeltaEdit(Settings):
     """The editor ``deltaedit``; its hyper-parameters are in ``deltaedit.settings``.
 
-    Attributes:
-        prepare_cost_s: seconds that the mapper and R_s cost where they were computed; after ``prepare``.
-        mapper: the trained mapper; after ``prepare``.
+    After ``prepare`` it has the trained ``mapper``, and in ``prepare_cost_s`` the seconds that mapper and R_s cost.
     """
 
     name: ClassVar[str] = "deltaedit"
@@ -138,13 +127,9 @@ class DeltaEdit(Settings):
             return self._target(arm_direction(self.arm, features[target], centre), delta)
 
     def image_target(self, before: Tensor, after: Tensor) -> Target:
-        """Where the difference of two reference images leads: Δi = i(after) - i(before) in the place of Δt.
+        """Where the difference of two reference images leads, as learnt: Δi = i(after) - i(before) for Δt.
 
-        The mapper learnt from such differences, so this is what a prompt stands in for.
-
-        Args:
-            before: float [1, 3, H, W] in [-1, 1].
-            after: likewise, of any size; several images of each are averaged.
+        Images are float [K, 3, H, W] in [-1, 1] of any size; features of several are averaged.
 
         Raises:
             ValueError: another arm than ``delta``.
@@ -162,27 +147,16 @@ class DeltaEdit(Settings):
             return Target(towards, mask.new_ones(self.mapper.size))
         if not mask.any():
             largest = float((self._relevance @ delta).abs().max())
-            warnings.warn(
-                f"{self.name}: threshold = {self.threshold:g} leaves no channel, so that the edit changes nothing; the "
-                f"largest relevance is {largest:.3g}.",
-                stacklevel=3,
-            )
+            effect = f"leaves no channel, so that the edit changes nothing; the largest relevance is {largest:.3g}."
+            warnings.warn(f"{self.name}: threshold = {self.threshold:g} {effect}", stacklevel=3)
         return Target(towards, mask)
 
 
 def trained_mapper(domain: EditingDomain, settings: Settings, report: Report | None = None) -> Artefact:
-    """The mapper of a domain, from its artefacts or trained now on ``domain.training_set()``.
+    """The mapper of a domain, from its artefacts or trained now; a training that was broken off goes on.
 
-    A training that is broken off goes on where it was at the next call.
-
-    Args:
-        domain: whose artefacts and training set are used.
-        settings: of the training.
-        report: see ``train_mapper``.
-
-    Returns:
-        the artefact ``delta-mapper``: the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
-        of step, training loss and validation loss.
+    The artefact ``delta-mapper`` holds the state dict with ``mapper.`` before every name, and ``curve`` float64 [K, 3]
+    of step, training loss and validation loss. ``report``: see ``train_mapper``.
     """
     key = mapper_key(domain, settings)
     state_file = domain.artefacts.cache / domain.artefacts.address("delta-mapper", key).replace(".safetensors", ".pt")

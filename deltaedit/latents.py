@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,17 +13,11 @@ from deltaedit.backbones.synthesis import Synthesis
 
 @dataclass(frozen=True)
 class Latents:
-    """Codes of N images.
+    """Codes of N images."""
 
-    Attributes:
-        w_plus: float32 [N, L, D].
-        s: float32 [N, C], styles of the convolutions.
-        s_rgb: float32 [N, C_rgb], styles of the ToRGB layers.
-    """
-
-    w_plus: Tensor
-    s: Tensor
-    s_rgb: Tensor
+    w_plus: Tensor  # float32 [N, L, D]
+    s: Tensor  # float32 [N, C], styles of the convolutions
+    s_rgb: Tensor  # float32 [N, C_rgb], styles of the ToRGB layers
 
     @classmethod
     def from_w_plus(cls, synthesis: Synthesis, w_plus: Tensor) -> Latents:
@@ -55,19 +49,3 @@ class Latents:
     def to(self, device: torch.device | str) -> Latents:
         """On another device."""
         return Latents(self.w_plus.to(device), self.s.to(device), self.s_rgb.to(device))
-
-
-def interpolation(start: Latents, end: Latents, frames: int) -> Iterator[Latents]:
-    """Codes on the straight way from one batch to another, both ends included: ``frames`` batches.
-
-    All spaces move together, which is consistent because styles are linear in W+.
-
-    Raises:
-        ValueError: fewer than 2 frames.
-    """
-    if frames < 2:
-        raise ValueError(f"The 'frames' parameter of interpolation must be 2 or more. Got {frames} instead.")
-    for share in (number / (frames - 1) for number in range(frames)):
-        yield Latents(
-            *(torch.lerp(getattr(start, name), getattr(end, name), share) for name in ("w_plus", "s", "s_rgb"))
-        )

@@ -2,14 +2,12 @@
 
     Δŝ = M(s, [i ; Δ])          s: styles of the convolutions, i: CLIP image feature, Δ: CLIP direction
 
-Styles are treated in three levels. *Coarse* and *medium* layers are equally wide, so that one mapper serves every layer
-of the level; all the layers above are one long *fine* vector. In each level
+*Coarse* and *medium* layers are equally wide, so that one mapper serves every layer of the level; all the layers above
+are one long *fine* vector. In each level, with four fully connected layers each in sm, cm and fm,
 
-    Δŝ_level = fm([sm(s_level) ; cm([i ; Δ])])
+    Δŝ_level = fm([sm(s_level) ; cm([i ; Δ])])          style, condition and fusion module
 
-with style module sm, condition module cm and fusion module fm, each four fully connected layers.
-At 1024 px (config-f) module names, shapes and state-dict keys are those of the released ``net_face.pth``. Generators
-whose widths alternate have a mapper for each level and width (``level_indices``).
+At 1024 px (config-f) module names, shapes and state-dict keys are those of the released ``net_face.pth``.
 """
 
 from __future__ import annotations
@@ -23,17 +21,16 @@ from torch.nn import functional as F
 from deltaedit.backbones.layers import GAIN, SLOPE, EqualLinear
 from deltaedit.backbones.synthesis import StyleLayer
 
-COARSE_LAYERS = 3  # 4 and 8 px
-MEDIUM_LAYERS = 4  # 16 and 32 px
+COARSE_LAYERS, MEDIUM_LAYERS = 3, 4  # 4 and 8 px, 16 and 32 px
 COARSE_PX, MEDIUM_PX = 8, 32  # the last sides of these levels where widths alternate
 LR_MUL = 0.01  # the learning rate of the mapper is effectively a hundredth of the optimizer's
 
 
 class PixelNorm(nn.Module):
-    """x / root mean square of x over an axis.
+    """x / root mean square of x [N, K, …] over an axis.
 
-    The released code takes axis 1 whatever the input: of [N, channels] those are the channels, but of the coarse and
-    medium styles [N, layers, channels] the layers. Published weights were trained so, hence it stays for them.
+    The released code takes axis 1 also of the coarse and medium styles [N, layers, channels], where it is the layers.
+    Published weights were trained so, hence it stays for them.
     """
 
     def __init__(self, axis: int = 1) -> None:
@@ -46,11 +43,7 @@ class PixelNorm(nn.Module):
 
 
 class MapperLayer(EqualLinear):
-    """An ``EqualLinear`` with leaky ReLU that scales its input and not its weights.
-
-    The product is the same up to rounding, but the weights are the larger ones by far: at 1024 px 83 million, of which
-    no scaled copy is written then, nor are their gradients scaled once more.
-    """
+    """An ``EqualLinear`` with leaky ReLU that scales its input and not its weights, at 1024 px 83 million numbers."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, lr_mul=LR_MUL, activate=True)
@@ -77,12 +70,9 @@ class Mapper(nn.Module):
 def level_indices(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
     """Where the styles of each level stand in ``s``: int64 [vectors, length of each]; a level without any is left out.
 
-    Coarse are the first 3 layers, medium the next 4, both only as far as the layers have the width of the first one;
-    fine is the rest as one vector. The published generators have enough wide layers; small ones end a level earlier.
-
-    Where a layer is wider than one before it (MobileStyleGAN: 512, 128, 512, …) that would leave all to a fine vector
-    of thousands. There a level is split by width: coarse up to 8 px, medium up to 32 px, fine above, and layers of one
-    level and one width share a mapper.
+    Coarse are the first 3 layers, medium the next 4, both only as far as they are as wide as the first one; fine is the
+    rest as one vector. Where a layer is wider than one before it (MobileStyleGAN: 512, 128, 512, …), that would leave
+    nearly all to the fine vector: there the layers up to 8 px, up to 32 px and above are split by width.
 
     >>> from deltaedit.backbones.stylegan2 import StyleGAN2
     >>> {name: tuple(where.shape) for name, where in level_indices(StyleGAN2(64, (8, 8, 8, 4, 2), 8).layout).items()}
@@ -91,24 +81,18 @@ def level_indices(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
     >>> {name: where.tolist() for name, where in by_width.items()}
     {'coarse_2': [[0, 1], [3, 4]], 'coarse_1': [[2]]}
     """
-    widths = [layer.channels for layer in layout]
+    widths = [at.channels for at in layout]
+    places = [torch.arange(at.start, at.stop) for at in layout]
     if widths != sorted(widths, reverse=True):
-        return _indices_by_width(layout)
-    shared = next((i for i, width in enumerate(widths) if width != widths[0]), len(widths))
-    coarse = min(shared, COARSE_LAYERS) * widths[0]
-    medium = coarse + min(shared - min(shared, COARSE_LAYERS), MEDIUM_LAYERS) * widths[0]
-    parts = torch.arange(sum(widths)).tensor_split([coarse, medium])
-    lengths = (widths[0], widths[0], len(parts[2]))
-    named = zip(("coarse", "medium", "fine"), parts, lengths, strict=True)
-    return {name: part.view(-1, length) for name, part, length in named if len(part)}
-
-
-def _indices_by_width(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
-    groups: dict[str, list[Tensor]] = {}
-    for at in layout:
-        level = "coarse" if at.resolution <= COARSE_PX else "medium" if at.resolution <= MEDIUM_PX else "fine"
-        groups.setdefault(f"{level}_{at.channels}", []).append(torch.arange(at.start, at.stop))
-    return {name: torch.stack(parts) for name, parts in groups.items()}
+        groups: dict[str, list[Tensor]] = {}
+        for at, place in zip(layout, places, strict=True):
+            level = "coarse" if at.resolution <= COARSE_PX else "medium" if at.resolution <= MEDIUM_PX else "fine"
+            groups.setdefault(f"{level}_{at.channels}", []).append(place)
+        return {name: torch.stack(parts) for name, parts in groups.items()}
+    wide = min(widths.count(widths[0]), COARSE_LAYERS + MEDIUM_LAYERS)
+    parts = {"coarse": places[: min(wide, COARSE_LAYERS)], "medium": places[COARSE_LAYERS:wide]}
+    levels = {name: torch.stack(part) for name, part in parts.items() if part}
+    return {**levels, "fine": torch.cat(places[wide:])[None]} if places[wide:] else levels
 
 
 class DeltaMapper(nn.Module):
@@ -147,24 +131,15 @@ class DeltaMapper(nn.Module):
             self.add_module(f"fm_{level}", Mapper(2 * length, length, norm=False))
 
     def forward(self, s: Tensor, condition: Tensor) -> Tensor:
-        """Style offset.
-
-        Args:
-            s: float [N, C], styles of the convolutions.
-            condition: float [N, 2E], image feature and direction, each of unit norm.
-
-        Returns:
-            float [N, C].
-        """
+        """Style offset Δŝ of styles s, float [N, C] -> [N, C]; condition [N, 2E] is [i ; Δ], each of unit norm."""
         parts = [self._level(level, s[:, self.get_buffer(f"where_{level}")], condition) for level in self.levels]
         offset = torch.cat(parts, 1)
         return offset if self._contiguous else offset[:, self.order]
 
     def _level(self, level: str, s: Tensor, condition: Tensor) -> Tensor:
-        """Offset of one level's styles [N, vectors, length] -> [N, vectors * length]."""
+        """Offset of one level's styles: [N, vectors, length] -> [N, vectors * length]."""
         count = s.shape[1]
-        if count == 1:
-            s = s[:, 0]
+        s = s[:, 0] if count == 1 else s
         styles = self.get_submodule(f"sm_{level}")(s)
         conditions = self.get_submodule(f"cm_{level}")(condition)  # once per image, then seen by every layer
         if count > 1:

@@ -22,24 +22,18 @@ from deltaedit.variants import arm_direction, pseudo_text
 
 @dataclass(frozen=True)
 class Pairs:
-    """A batch to learn from.
+    """A batch to learn from."""
 
-    Attributes:
-        s: float32 [B, C], styles of the first images.
-        condition: float32 [B, 2E].
-        delta_s: float32 [B, C], styles of the second images minus those of the first.
-    """
-
-    s: Tensor
-    condition: Tensor
-    delta_s: Tensor
+    s: Tensor  # float32 [B, C], styles of the first images
+    condition: Tensor  # float32 [B, 2E]
+    delta_s: Tensor  # float32 [B, C], styles of the second images minus those of the first
 
 
 def draw_rows(count: int, images: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the first and second images of ``count`` pairs among ``images``, two int64 [count].
 
-    The released loader walks through all first images before it repeats one and may pair an image with itself, where
-    neither loss can teach anything; here both are drawn at random and differ.
+    The released loader walks through the first images and may pair one with itself, which teaches nothing; here both
+    are drawn at random and differ.
 
     Raises:
         ValueError: fewer than two images.
@@ -66,15 +60,10 @@ def make_pairs(
     centre: Tensor,
     generator: np.random.Generator | None = None,
 ) -> Pairs:
-    """Pairs of the images of given rows.
+    """Pairs of the images of rows ``first`` and ``second``, int64 [B] each.
 
-    Args:
-        images: styles and features.
-        first: int64 [B].
-        second: int64 [B].
-        arm: of the conditioning; ``delta`` is the paper's, the others are in ``deltaedit.variants``.
-        centre: float32 [E], the mean image feature, for the arm ``centred``.
-        generator: draws the noise of the arm ``pseudo-text``.
+    ``arm`` conditions them: ``delta`` is the paper's; the others (``deltaedit.variants``) need ``centre``, the mean
+    image feature, float32 [E], or a ``generator`` of noise.
     """
     s1, s2, i1, i2 = images.s[first], images.s[second], images.features[first], images.features[second]
     if arm == "delta":

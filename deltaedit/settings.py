@@ -24,10 +24,7 @@ class Settings:
         0.5, positive(), "Adam's learning rate, of which every layer takes a hundredth", "learning_rate"
     )
     schedule: str = parameter(
-        "cosine",
-        one_of(("constant", "cosine")),
-        "constant as released, or cosine: down to 0 at the end",
-        "schedule",
+        "cosine", one_of(("constant", "cosine")), "constant as released, or cosine: down to 0 at the end", "schedule"
     )
     mse_weight: float = parameter(1.0, number(0), "weight of the squared error", "mse_weight")
     cosine_weight: float = parameter(1.0, number(0), "weight of 1 - cosine", "cosine_weight")

@@ -39,15 +39,9 @@ def imagenet_templates() -> tuple[str, ...]:
 
 
 def text_feature(clip: Clip, text: str, templates: Sequence[str] | None = None) -> Tensor:
-    """Feature of a text averaged over templates: each normalised, then the mean normalised (DeltaEdit, StyleCLIP).
+    """Feature of a text averaged over templates, each normalised, then the mean normalised: float32 [E], unit norm.
 
-    Args:
-        clip: encodes.
-        text: for example ``face with glasses``.
-        templates: with one ``{}`` each; default the 79, ``("{}",)`` for none.
-
-    Returns:
-        float32 [E], unit norm.
+    ``templates`` hold one ``{}`` each; None for the 79, ``("{}",)`` for the text as it is.
     """
     patterns = imagenet_templates() if templates is None else templates
     features = clip.encode_texts([pattern.format(text) for pattern in patterns])

@@ -1,9 +1,9 @@
-"""Training the Delta Mapper (DeltaEdit, section 3.3): loss, loop, validation, resumption.
+"""Training the Delta Mapper (DeltaEdit, section 3.3): loss, loop, validation.
 
     L = 1.0 · MSE(Δŝ, Δs) + 1.0 · (1 - mean over pairs of cos(Δŝ, Δs))
 
-The released loop has neither validation nor resumption. Here a share of the *images* is held out, so that no image of
-a validation pair was ever trained on, and the checkpoint with the lowest validation loss is the result.
+The released loop does not validate. Here a share of the *images* is held out, so that no image of a validation pair was
+ever trained on, and the checkpoint with the lowest validation loss is the result.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,27 +23,20 @@ from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.settings import Settings
-from deltaedit.tools.files import keep
 from deltaedit.tools.precision import autocast
+from deltaedit.tools.state_file import StateFile
 
 Report = Callable[[int, int, dict[str, float]], None]
 VALIDATION_BATCH = 256  # a matter of memory only
-STATE_FORMAT = 3  # of the file that a training goes on from; counted up whenever its content changes
 
 
 @dataclass(frozen=True)
 class TrainedMapper:
-    """The outcome of a training.
+    """The outcome of a training."""
 
-    Attributes:
-        state: state dict of the mapper at its best validation.
-        best_step: when that was.
-        curve: (step, mean training loss since the last row, validation loss) of every validation.
-    """
-
-    state: dict[str, Tensor]
-    best_step: int
-    curve: tuple[tuple[int, float, float], ...]
+    state: dict[str, Tensor]  # state dict of the mapper at its best validation
+    best_step: int  # when that was
+    curve: tuple[tuple[int, float, float], ...]  # (step, mean training loss since the last row, validation loss)
 
 
 def mapper_losses(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +69,7 @@ def split_images(origin: Sequence[str], images: int, settings: Settings) -> tupl
     rows = np.random.default_rng((settings.training_seed, 0)).permutation(images)
     if settings.origin != "both":
         rows = rows[np.asarray(origin)[rows] == settings.origin] if len(origin) == images else rows[:0]
-    rows = rows[: settings.training_images] if settings.training_images else rows
+    rows = rows[: settings.training_images or None]
     held_out = max(2, round(len(rows) * settings.validation_share))
     if len(rows) < held_out + 2:
         raise ValueError(
@@ -87,7 +79,7 @@ def split_images(origin: Sequence[str], images: int, settings: Settings) -> tupl
 
 
 class Training:
-    """Everything that one training holds, and that is stored to resume it; see ``train_mapper`` for the arguments."""
+    """Everything that one training holds; see ``train_mapper`` for the arguments."""
 
     def __init__(
         self,
@@ -97,7 +89,7 @@ class Training:
         device: torch.device,
         state_file: Path | None = None,
     ) -> None:
-        self.images, self.settings, self.device, self.state_file = images, settings, device, state_file
+        self.images, self.settings, self.device = images, settings, device
         self.rows, held_out = split_images(images.origin, len(images.s), settings)
         self.centre = images.features[torch.from_numpy(self.rows)].mean(0)
         draws = np.random.default_rng((settings.training_seed, 1))
@@ -108,8 +100,13 @@ class Training:
         betas = (settings.beta1, settings.beta2)
         self.optimizer = torch.optim.Adam(self.mapper.parameters(), settings.learning_rate, betas, fused=True)
         self.step = self.best_step = 0
-        self._best: dict[str, Tensor] = {}  # where there is no file for it
         self.curve: list[tuple[int, float, float]] = []
+        self.stored = StateFile(state_file, settings.training_key())
+        if state := self.stored.load(device):
+            self.mapper.load_state_dict(state["mapper"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.best_step = state["step"], state["best_step"]
+            self.curve = [tuple(row) for row in state["curve"]]
 
     def loss(self, pairs: Pairs) -> Tensor:
         """Weighted sum of the two losses: scalar."""
@@ -133,7 +130,7 @@ class Training:
 
     @torch.no_grad()
     def validate(self, training_loss: float) -> float:
-        """Validation loss; the weights are remembered when it is the lowest so far."""
+        """Validation loss; the weights are stored when it is the lowest so far, and in any case where to go on."""
         total, pairs = 0.0, self.validation
         for start in range(0, len(pairs.s), VALIDATION_BATCH):
             at = slice(start, start + VALIDATION_BATCH)
@@ -145,60 +142,14 @@ class Training:
                 f"Training the Delta Mapper diverged at step {self.step} (validation loss {loss}); "
                 f"take a 'learning_rate' below {self.settings.learning_rate}."
             )
+        weights = self.mapper.state_dict()
         if not self.curve or loss < min(row[2] for row in self.curve):
-            self.best_step, state = self.step, self.mapper.state_dict()
-            path = self.state_file
-            if path is not None and not keep(best_file(path), lambda file: torch.save(state, file)):
-                self.state_file = None  # in memory then
-            if self.state_file is None:
-                self._best = {name: value.to("cpu", copy=True) for name, value in state.items()}
+            self.best_step = self.step
+            self.stored.save_best(weights)
         self.curve.append((self.step, training_loss, loss))
+        own = {"step": self.step, "best_step": self.best_step, "curve": self.curve}
+        self.stored.save(mapper=weights, optimizer=self.optimizer.state_dict(), **own)
         return loss
-
-    def save(self) -> None:
-        """Store all of it, whole or not at all."""
-        if self.state_file is not None:
-            own = {name: getattr(self, name) for name in ("step", "best_step", "curve")}
-            networks = {"mapper": self.mapper.state_dict(), "optimizer": self.optimizer.state_dict()}
-            about = {"format": STATE_FORMAT, "settings": self.settings.training_key()}
-            keep(self.state_file, lambda file: torch.save({**about, **networks, **own}, file))
-
-    def load(self) -> None:
-        """Go on where ``save`` was called, if it was.
-
-        Raises:
-            ValueError: the file is of other settings, or of another version of this program.
-        """
-        path = self.state_file
-        if path is None or not path.exists():
-            return
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != self.settings.training_key():
-            raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
-        if state.get("format") != STATE_FORMAT or not best_file(path).exists():
-            raise ValueError(f"{path} cannot be resumed by this version; delete it and train anew.")
-        self.mapper.load_state_dict(state["mapper"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.best_step = state["step"], state["best_step"]
-        self.curve = [tuple(row) for row in state["curve"]]
-
-    def finish(self) -> TrainedMapper:
-        """The outcome; the training is over then, and its memory is given back before the best weights are read."""
-        del self.mapper, self.optimizer
-        if self.state_file is not None:
-            self._best = torch.load(best_file(self.state_file), map_location="cpu", weights_only=True)
-        return TrainedMapper(self._best, self.best_step, tuple(self.curve))
-
-
-def best_file(state_file: Path) -> Path:
-    """Where the best weights of a training lie that is stored in ``state_file``."""
-    return state_file.with_name(f"{state_file.name}.best")
-
-
-def forget_training(state_file: Path) -> None:
-    """Remove what a training has stored."""
-    for path in (state_file, best_file(state_file)):
-        path.unlink(missing_ok=True)
 
 
 def train_mapper(
@@ -212,26 +163,26 @@ def train_mapper(
     """Train a Delta Mapper.
 
     Args:
-        training_set: styles and CLIP features of images.
+        training_set: styles and CLIP features of images; may stay on another device.
         layout: the generator's ``Synthesis.layout``.
         settings: default ``Settings()``.
         state_file: written at every validation; when it exists already, the training goes on from there and ends with
             the same weights, bit for bit, as an unbroken one. ``forget_training`` removes it.
         report: called with (step, steps, {"train": loss, "validation": loss}) at every validation.
-        device: where to train; the training set may stay elsewhere.
+        device: where to train.
 
     Raises:
         ValueError: too few images, a state file that does not fit, or a loss that is no longer finite.
     """
     settings = settings or Settings()
     training = Training(training_set, layout, settings, torch.device(device), state_file)
-    training.load()
     while training.step < settings.steps:
         end = min(settings.steps, (training.step // settings.evaluate_every + 1) * settings.evaluate_every)
         losses = [training.advance() for _ in range(training.step, end)]
         train_loss = float(torch.stack(losses).mean())
         validation_loss = training.validate(train_loss)
-        training.save()
         if report is not None:
             report(training.step, settings.steps, {"train": train_loss, "validation": validation_loss})
-    return training.finish()
+    stored, best_step, curve = training.stored, training.best_step, tuple(training.curve)
+    del training  # its memory is given back before the best weights are read
+    return TrainedMapper(stored.load_best(), best_step, curve)

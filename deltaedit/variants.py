@@ -32,32 +32,16 @@ PSEUDO_TEXT_NOISE = 0.75  # length of the noise on an image feature that stands 
 
 # DeltaEdit's sixteen demo targets with a gap for the source text: varied texts whose mean is the centre of the texts.
 VARIED_TEXTS = (
-    "chubby {}",
-    "{} with eyeglasses",
-    "{} with smile",
-    "{} with pale skin",
-    "{} with tanned skin",
-    "{} with big eyes",
-    "{} with black clothes",
-    "{} with blue suit",
-    "happy {}",
-    "{} with bangs",
-    "{} with red hair",
-    "{} with black hair",
-    "{} with blond hair",
-    "{} with curly hair",
-    "{} with receding hairline",
-    "{} with bowlcut hairstyle",
-)
+    "chubby {}", "{} with eyeglasses", "{} with smile", "{} with pale skin", "{} with tanned skin", "{} with big eyes",
+    "{} with black clothes", "{} with blue suit", "happy {}", "{} with bangs", "{} with red hair", "{} with black hair",
+    "{} with blond hair", "{} with curly hair", "{} with receding hairline", "{} with bowlcut hairstyle",
+)  # fmt: skip
 
 
 def arm_direction(arm: str, target: Tensor, centre: Tensor) -> Tensor:
     """Second half of the condition of an arm other than ``delta``: float [..., E], unit norm.
 
-    Args:
-        arm: ``raw``, ``centred`` or ``pseudo-text``.
-        target: float [..., E], unit norm.
-        centre: float [E], mean feature of the modality; only ``centred`` looks at it.
+    ``target`` is a feature [..., E] of unit norm, ``centre`` the mean [E] of its modality, for ``centred``.
 
     Raises:
         ValueError: there is no such arm.
@@ -75,14 +59,9 @@ def text_centre(clip: Clip, source: str, templates: Sequence[str] | None = None)
 
 
 def pseudo_text(features: Tensor, generator: np.random.Generator) -> Tensor:
-    """Image features with noise, which stand in for the features of texts (LAFITE, Zhou et al. 2022, equation 5).
+    """Image features float32 [B, E] with noise, as stand-ins for those of texts; both of unit norm.
 
-    Args:
-        features: float32 [B, E], unit norm.
-        generator: draws the noise, of length ``PSEUDO_TEXT_NOISE`` in a random direction.
-
-    Returns:
-        float32 [B, E], unit norm.
+    LAFITE (Zhou et al. 2022), equation 5: the noise has length ``PSEUDO_TEXT_NOISE`` and a random direction.
     """
     noise = torch.from_numpy(generator.standard_normal(tuple(features.shape), dtype=np.float32)).to(features)
     return F.normalize(features + PSEUDO_TEXT_NOISE * F.normalize(noise, dim=-1), dim=-1)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from deltaedit.latents import Latents
 from eval.edits.pictures import RGB
 from eval.errors import UsageError
 
 FRAME_MS = 80
+
+
+def interpolation(start: Latents, end: Latents, frames: int) -> Iterator[Latents]:
+    """Codes on the straight way from one batch to another, both ends included: ``frames`` batches.
+
+    All spaces move together, which is consistent because styles are linear in W+.
+
+    Raises:
+        ValueError: fewer than 2 frames.
+    """
+    if frames < 2:
+        raise ValueError(f"The 'frames' parameter of interpolation must be 2 or more. Got {frames} instead.")
+    for share in (number / (frames - 1) for number in range(frames)):
+        yield Latents(
+            *(torch.lerp(getattr(start, name), getattr(end, name), share) for name in ("w_plus", "s", "s_rgb"))
+        )
 
 
 def side_by_side(pictures: Iterable[RGB]) -> RGB:

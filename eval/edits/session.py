@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from deltaedit.domain import EditingDomain
-from deltaedit.latents import interpolation
 from eval.editors.spec import EditorSpec
 from eval.edits.asked import Asked, read_asked
 from eval.edits.editing import PictureEditor
-from eval.edits.frames import side_by_side, write_frames
+from eval.edits.frames import interpolation, side_by_side, write_frames
 from eval.edits.missing import PatientArtefacts
 from eval.edits.pictures import RGB
 from eval.edits.request import EditRequest, check

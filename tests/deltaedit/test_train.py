@@ -9,14 +9,8 @@ from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import draw_pairs
 from deltaedit.settings import Settings
-from deltaedit.train import (
-    best_file,
-    forget_training,
-    learning_rate,
-    mapper_losses,
-    split_images,
-    train_mapper,
-)
+from deltaedit.tools.state_file import best_file, forget_training
+from deltaedit.train import learning_rate, mapper_losses, split_images, train_mapper
 
 LAYOUT = StyleGAN2(16, (6, 6, 4), 8).layout  # C = 28
 TINY = Settings(
