@@ -121,7 +121,7 @@ def test_everything_is_told(tiny_run: Path, capsys: pytest.CaptureFixture[str]) 
     chosen = mine.groupby("prompt")["strength"].first().to_dict()
     assert found["strengths"]["by_prompt"] == chosen
     assert "harmonic mean" in found["strengths"]["how"]["calibrated"]
-    assert found["seeds"] == {"editors": 0, "bootstrap": 0, "draws": 1000}
+    assert found["seeds"] == {"editors": 0, "bootstrap": 0, "draws": 2000}
     assert len(found["files"]) == 4
     assert all((tiny_run / name).is_file() for name in found["files"])
     assert found["code"]["packages"]["torch"] == version("torch")
@@ -188,7 +188,7 @@ def test_every_column_of_every_table_has_a_recipe(tiny_run: Path) -> None:
     with (tiny_run / "tables" / "recipes.csv").open(newline="") as file:
         stored = {(entry["table"], entry["column"]): entry for entry in csv.DictReader(file)}
     assert len(stored) == sum(len(table.columns) for table in tables)
-    assert stored["main", "success"]["draws"] == "1000"
+    assert stored["main", "success"]["draws"] == "2000"
     assert (stored["main", "success"]["images"], stored["main", "success"]["prompts"]) == ("7", "2")
     assert stored["main", "fd_tiny"]["n"] == "14"
     assert stored["main", "editor"]["id"] == "label"

@@ -23,12 +23,14 @@ def test_a_run_goes_through_to_tables_and_figures(domain_file, tmp_path, capsys)
     assert "images (seeds)" in manifest["fingerprints"] and "judge-clip" in manifest["fingerprints"]
     assert manifest["recipes"]["success"].startswith("zero-shot,100xcosine,one-text-a-value")
     assert "bilinear-299-no-antialias" in manifest["recipes"]["fid"] and "mtcnn" in manifest["recipes"]["identity"]
-    assert -1 <= manifest["identity_floor"] <= manifest["identity_ceiling"] <= 1
+    # No face is found on pictures of random networks, so that nothing is said of identity.
+    assert manifest["identity_floor"] is None and manifest["identity_ceiling"] is None
 
     with (out / "tables" / "main.csv").open() as file:
         rows = {row["editor"]: row for row in csv.DictReader(file)}
     assert {"deltaedit", "styleclip-global", "identity"} <= rows.keys()
     assert float(rows["identity"]["target_effect"] or 0) == 0
+    assert all(row["identity"] in ("", "n/a") for name, row in rows.items() if name in EDITORS)
     assert all(row["counterfactual_psnr_db"] in ("", "n/a") for name, row in rows.items() if name in EDITORS)
     assert (out / "figures" / "grid.png").stat().st_size > 1000
     chunks = {path: path.stat().st_mtime_ns for path in (out / "chunks").iterdir()}
