@@ -1,9 +1,16 @@
-"""Draw the picture strip of the README from a run: one row a prompt, the original, the editors, the counterfactual.
+"""Draw the pictures of the README from runs.
 
     deltabench run --methods deltaedit,styleclip --limit 16 --strengths default --out RUN
     python docs/figures.py RUN --out docs/strip.png
 
-The person of every row is the one whose edits are of median collateral over the editors: no picking.
+One row a prompt: the original, the editors, the counterfactual. The person of every row is the one whose edits are of
+median collateral over the editors: no picking.
+
+    deltabench run --domain faces --methods deltaedit --limit 8 --strengths 1.3 --out RUN \\
+        --prompts glasses,beard,hat,bangs,blond-hair,smile,curly-hair
+    python docs/figures.py RUN --people 4 --out docs/faces.png
+
+One row a person, the first of the test set, and one column a prompt.
 """
 
 from __future__ import annotations
@@ -49,9 +56,30 @@ def strip(run: deltabench.Run, prompts: tuple[str, ...] = PROMPTS) -> Image.Imag
     return picture
 
 
+def people(run: deltabench.Run, count: int, editor: str = "deltaedit") -> Image.Image:
+    """The first persons of a run, edited by one editor at the first strength of the run."""
+    prompts = list(dict.fromkeys(run.cells["prompt"]))
+    strength = run.cells["strength"].dropna().iloc[0]
+    side = SIDE_PX - 32
+    step = side + GAP_PX // 2
+    picture = Image.new("RGB", ((1 + len(prompts)) * step, HEADING_PX + count * step), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(LETTER_PX)
+    for column, prompt in enumerate(["original", *prompts]):
+        heading = prompt.replace("-", " ")
+        draw.text((column * step + side // 2, HEADING_PX // 2), heading, fill="black", font=font, anchor="mm")
+        for row in range(count):
+            name, about = ("original", prompts[0]) if column == 0 else (editor, prompt)
+            tile = run.image(name, about, row, float(strength)).resize((side, side), Image.Resampling.LANCZOS)
+            picture.paste(tile, (column * step, HEADING_PX + row * step))
+    return picture
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--people", type=int, help="Draw this many persons, one column a prompt.")
     arguments = parser.parse_args()
-    strip(deltabench.load_run(arguments.run)).save(arguments.out, optimize=True)
+    run = deltabench.load_run(arguments.run)
+    picture = people(run, arguments.people) if arguments.people else strip(run)
+    picture.save(arguments.out, optimize=True)
