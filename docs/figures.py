@@ -6,9 +6,9 @@
 One row a prompt: the original, the editors, the counterfactual. The person of every row is the one whose edits are of
 median collateral over the editors: no picking.
 
-    deltabench run --domain faces --methods deltaedit --limit 8 --strengths 1.3 --out RUN \\
-        --prompts glasses,beard,hat,bangs,blond-hair,smile,curly-hair
-    python docs/figures.py RUN --people 4 --out docs/faces.png
+    PROMPTS=glasses,beard,hat,bangs,blond-hair,smile,curly-hair
+    deltabench run --domain faces --methods deltaedit --limit 8 --strengths 1.3 --prompts $PROMPTS --out RUN
+    python docs/figures.py RUN --people 4 --out docs/faces.jpg
 
 One row a person, the first of the test set, and one column a prompt.
 """
@@ -82,4 +82,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     run = deltabench.load_run(arguments.run)
     picture = people(run, arguments.people) if arguments.people else strip(run)
-    picture.save(arguments.out, optimize=True)
+    picture.save(arguments.out, optimize=True, quality=90)
