@@ -102,27 +102,23 @@ class DeltaMapper(nn.Module):
         layout: the generator's ``Synthesis.layout``.
         embedding_size: E, length of a CLIP feature.
         levels: coarse, medium and fine (the paper), or False for one mapper over all styles (an ablation).
-
-    Attributes:
-        size: C, how many numbers go in and come out.
-        levels: of each level, how many vectors it has and their length.
     """
 
     order: Tensor
 
     def __init__(self, layout: Sequence[StyleLayer], embedding_size: int = 512, levels: bool = True) -> None:
         super().__init__()
-        self.size = layout[-1].stop
+        self.size = layout[-1].stop  # C, how many numbers go in and come out
         with torch.device("cpu"):  # places are known even where the weights are not to be
             whole = torch.arange(self.size)[None]
             levels_in_s = level_indices(layout) if levels else {"fine": whole}
             order = torch.cat([where.flatten() for where in levels_in_s.values()]).argsort()
         self._contiguous = torch.equal(order, whole[0])
         self.register_buffer("order", order, persistent=False)
+        self.levels = {level: (len(where), where.shape[1]) for level, where in levels_in_s.items()}  # vectors, length
         for level, where in levels_in_s.items():
             self.register_buffer(f"where_{level}", where, persistent=False)
-        self.levels = {level: (len(where), where.shape[1]) for level, where in levels_in_s.items()}
-        for level, (_, length) in self.levels.items():
+            length = where.shape[1]
             by_width = "_" in level  # ours: the norm is over the channels of a layer, not over layers as released
             self.add_module(f"sm_{level}", Mapper(length, length, axis=-1 if by_width else 1))
         for level, (_, length) in self.levels.items():

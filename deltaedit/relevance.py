@@ -33,10 +33,8 @@ SAMPLE_BLOCK = 1000  # latents drawn at a time; belongs to the definition, since
 def channel_statistics(sample: Callable[[int, int], Latents], count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (divided by the count) of every style over samples: two float32 [C].
 
-    Args:
-        sample: (count, seed) -> latents, as ``EditingDomain.sample``.
-        count: how many samples; 100,000 in the released code.
-        seed: of the first 1,000 of them; each further thousand takes the next seed.
+    ``sample`` is an ``EditingDomain.sample``; the first 1,000 of the ``count`` (released: 100,000) take ``seed``, each
+    further thousand the next one.
     """
     if count < 1:
         raise ValueError(f"The 'count' parameter of channel_statistics must be 1 or more. Got {count} instead.")
@@ -51,27 +49,15 @@ def channel_statistics(sample: Callable[[int, int], Latents], count: int, seed: 
 def relevance_matrix(
     synthesis: Synthesis,
     clip: Clip,
-    latents: Latents,
-    mean: Tensor,
-    std: Tensor,
-    sigmas: float = 5.0,
-    batch: int | None = None,
-    report: Report | None = None,
-    channels: Tensor | None = None,
+    latents: Latents,  # of the K images (100 in the released code)
+    mean: Tensor,  # float32 [C], of every style
+    std: Tensor,  # float32 [C], of every style
+    sigmas: float = 5.0,  # how far a channel goes from its mean, in standard deviations
+    batch: int | None = None,  # images synthesised at a time (memory and speed only); default by their size
+    report: Report | None = None,  # called with (done, all) rows; every channel counts once per block of images
+    channels: Tensor | None = None,  # int64 [R], ascending: only their rows are computed; None for all
 ) -> Tensor:
-    """R_s of a generator: float32 [C or R, E], rows of unit norm, or of zeros where a channel changes nothing.
-
-    Args:
-        synthesis: the generator.
-        clip: sees the images.
-        latents: of the K images (100 in the released code).
-        mean: float32 [C], of every style.
-        std: float32 [C], of every style.
-        sigmas: how far a channel goes from its mean, in standard deviations.
-        batch: images synthesised at a time (memory and speed only); default by the size of the images.
-        report: called with (done, all) rows, where every channel counts once per block of images.
-        channels: int64 [R], ascending; only their rows are computed. None for all.
-    """
+    """R_s of a generator: float32 [C or R, E], rows of unit norm, or of zeros where a channel changes nothing."""
     _require_images(latents, "relevance_matrix")
     batch = batch or max(2, BATCH_PIXELS // synthesis.resolution**2)
     blocks = [latents[start : start + max(1, batch // 2)] for start in range(0, len(latents), max(1, batch // 2))]
@@ -127,22 +113,14 @@ def _require_images(latents: Latents, function: str) -> None:
 
 def domain_relevance(
     domain: EditingDomain,
-    images: int = 16,
-    statistics: int = 10_000,
-    sigmas: float = 5.0,
-    seed: int = 0,
+    images: int = 16,  # K, unless the domain asks for derivatives and says over how many images
+    statistics: int = 10_000,  # samples behind mean and standard deviation
+    sigmas: float = 5.0,  # as in ``relevance_matrix``, like ``batch`` and ``report``
+    seed: int = 0,  # of the samples
     batch: int | None = None,
     report: Report | None = None,
 ) -> Artefact:
-    """R_s of a domain, from its artefacts or computed now: float32 tensors relevance [C, E], mean [C] and std [C].
-
-    Args:
-        domain: whose generator and editing CLIP are used; where it asks for derivatives it says over how many images.
-        images: K, how many samples the directions are averaged over.
-        statistics: samples behind mean and standard deviation.
-        sigmas: as in ``relevance_matrix``, like ``batch`` and ``report``.
-        seed: of the samples.
-    """
+    """R_s of a domain, from its artefacts or computed now: float32 tensors relevance [C, E], mean [C] and std [C]."""
     derivative = domain.relevance_by_derivative
 
     def build() -> dict[str, Tensor]:

@@ -131,12 +131,9 @@ class Training:
     @torch.no_grad()
     def validate(self, training_loss: float) -> float:
         """Validation loss; the weights are stored when it is the lowest so far, and in any case where to go on."""
-        total, pairs = 0.0, self.validation
-        for start in range(0, len(pairs.s), VALIDATION_BATCH):
-            at = slice(start, start + VALIDATION_BATCH)
-            part = Pairs(pairs.s[at], pairs.condition[at], pairs.delta_s[at])
-            total += float(self.loss(part)) * len(part.s)
-        loss = total / len(pairs.s)
+        parts = (self.validation.s, self.validation.condition, self.validation.delta_s)
+        batches = map(Pairs, *(part.split(VALIDATION_BATCH) for part in parts))
+        loss = sum(float(self.loss(batch)) * len(batch.s) for batch in batches) / len(self.validation.s)
         if not math.isfinite(loss):
             raise ValueError(
                 f"Training the Delta Mapper diverged at step {self.step} (validation loss {loss}); "
@@ -153,23 +150,17 @@ class Training:
 
 
 def train_mapper(
-    training_set: TrainingSet,
-    layout: Sequence[StyleLayer],
-    settings: Settings | None = None,
+    training_set: TrainingSet,  # may stay on another device
+    layout: Sequence[StyleLayer],  # the generator's ``Synthesis.layout``
+    settings: Settings | None = None,  # default ``Settings()``
     state_file: Path | None = None,
-    report: Report | None = None,
-    device: torch.device | str = "cpu",
+    report: Report | None = None,  # called with (step, steps, {"train": loss, "validation": loss}) at every validation
+    device: torch.device | str = "cpu",  # where to train
 ) -> TrainedMapper:
     """Train a Delta Mapper.
 
-    Args:
-        training_set: styles and CLIP features of images; may stay on another device.
-        layout: the generator's ``Synthesis.layout``.
-        settings: default ``Settings()``.
-        state_file: written at every validation; when it exists already, the training goes on from there and ends with
-            the same weights, bit for bit, as an unbroken one. ``forget_training`` removes it.
-        report: called with (step, steps, {"train": loss, "validation": loss}) at every validation.
-        device: where to train.
+    ``state_file`` is written at every validation; when it exists already, the training goes on from there and ends with
+    the same weights, bit for bit, as an unbroken one. ``forget_training`` removes it.
 
     Raises:
         ValueError: too few images, a state file that does not fit, or a loss that is no longer finite.
