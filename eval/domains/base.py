@@ -58,6 +58,7 @@ class Judges:
             whose images are read much worse is refused. Empty where that was not measured.
         protocols: network, as named in ``fingerprints`` -> how its numbers come to be, for the recipe ids; empty for
             the ways of the domain ``avatars``.
+        same_person: cosine of identity from which two pictures show one person; None where that was not measured.
     """
 
     attributes: Callable[[Tensor], Mapping[str, Tensor]]
@@ -71,6 +72,7 @@ class Judges:
     fingerprints: Mapping[str, str]
     accuracy: Mapping[str, float] = field(default_factory=dict)
     protocols: Mapping[str, str] = field(default_factory=dict)
+    same_person: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("attributes", "identity", "frechet"):

@@ -183,7 +183,7 @@ def judge_edits(
     change = _change(
         domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
     )
-    chunk = _judged(sources, answers, rows, (edits, change, identity, clips))
+    chunk = _judged(sources, answers, rows, (edits, change, identity, clips), domain.judges.same_person)
     columns = _columns(chunk, domain.factors)
     lists = {name: _numbers(values) for name, values in columns.items()}
     rows_out = [
@@ -253,6 +253,7 @@ def _judged(
     answers: Answers,
     rows: slice,
     seen: tuple[Tensor, AttributeChange, Tensor, Mapping[str, Tensor]],
+    same_person: float | None,
 ) -> JudgedChunk:
     """All that metrics are computed from; ``seen`` are the edits and what the judges made of them."""
     edits, change, identity, clips = seen
@@ -270,6 +271,7 @@ def _judged(
         judge_clip=ClipView(sources.clip_judge[rows], clips["judge"], answers.text_judge),
         inversion_psnr_db=sources.inversion_psnr_db[rows],
         inversion_ssim=sources.inversion_ssim[rows],
+        same_person=same_person,
     )
 
 

@@ -8,6 +8,7 @@ from eval.domains.base import Domain
 from eval.metrics.book import CELL, SET, Metric, metrics
 
 FEATURES = "frechet-features"
+CLEAN = "clean_success"  # whose recipe also names the cosine of one person
 
 
 def recipes(domain: Domain) -> dict[str, str]:
@@ -26,6 +27,10 @@ def recipes(domain: Domain) -> dict[str, str]:
 def _protocol(domain: Domain, record: Metric) -> str:
     """The record's own recipe, or what the domain says of the network: for KID, how it prepares the pictures."""
     protocols = domain.judges.protocols
+    if record.name == CLEAN:
+        read, person = metrics()["success"].recipe, domain.judges.same_person
+        threshold = "unknown" if person is None else f"{person:.4g}"
+        return f"{protocols.get(record.judge, read)},{record.recipe},same-person-{threshold}"
     if record.kind == CELL or record.name == "frechet":
         return protocols.get(record.judge, record.recipe)
     own = metrics()["frechet"].recipe

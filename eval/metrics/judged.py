@@ -45,6 +45,7 @@ class JudgedChunk:
         judge_clip: the judge CLIP.
         inversion_psnr_db: [n], reconstruction against original.
         inversion_ssim: [n], likewise.
+        same_person: cosine of identity from which two pictures show one person; None where the domain states none.
     """
 
     originals: Tensor
@@ -60,3 +61,4 @@ class JudgedChunk:
     judge_clip: ClipView
     inversion_psnr_db: Tensor
     inversion_ssim: Tensor
+    same_person: float | None = None

@@ -18,7 +18,7 @@ LIKE_THESE = "prompts-like-these"
 POPULATIONS = (THESE_PROMPTS, LIKE_THESE)
 
 KEYS = ("editor", "prompt", "strength", "kind", "effect_goal", "image", "eligible", "setting")
-SHARES = ("success", "kept")
+SHARES = ("success", "kept", "clean_success")
 # Of cells whose reconstruction does not have the value yet, as in the tables of a run.
 ELIGIBLE_ONLY = (*SHARES, "target_effect", "ad_mean", "ad_max", "effect")
 # Up to this share of a metric's standard deviation a difference is rounding. Between two releases of a library it can

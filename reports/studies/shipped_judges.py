@@ -1,7 +1,4 @@
-"""What `deltabench judges` found of the judges that come with the package, for every run that they score.
-
-``judges.json`` beside this file: domain -> what ``deltabench judges --images 200`` stored of it.
-"""
+"""What is known of the judges that come with the package, for every run that they score."""
 
 from __future__ import annotations
 
@@ -10,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.domains.measured import shipped_quality
+
 if TYPE_CHECKING:
     from reports.writers.layout import Table
 
-SHIPPED = Path(__file__).with_name("judges.json")
 FILE = "judges.json"  # of a run folder
 
 
@@ -42,11 +40,3 @@ def store_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -
     Store(folder).write_json(FILE, found)
     tables, written = write_judges(folder, found, figures)
     return tables, [folder / FILE, *written]
-
-
-def shipped_quality(domain: str, fingerprints: dict[str, str]) -> dict[str, Any] | None:
-    """What was measured of these judges, or None."""
-    found: dict[str, Any] | None = json.loads(SHIPPED.read_text(encoding="utf-8")).get(domain)
-    if found is None or any(fingerprints.get(name) != digest for name, digest in found["fingerprints"].items()):
-        return None
-    return found

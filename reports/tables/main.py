@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.book import ALL, ELIGIBLE, GROUPS, Metric, grouped, metric_of
+from eval.metrics.cells.clean import PRESERVED
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
@@ -17,7 +18,14 @@ from reports.tables.prompts import AT_BAR, KEPT_BAR, SUCCESS_BAR, prompt_results
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
 
 QUESTION = "Which editor changes what the text asks, and only that?"
+FIRST = ("clean_success", "success", "kept")  # of the first block: the headline, then its parts
 REFERENCE = "mean cosine of {} (manifest)"
+
+
+CLEAN = (
+    f"Clean success: the value asked for, at least {PRESERVED:.0%} of the other visible attributes preserved, and the "
+    "same person; blank where the domain states no cosine of one person, and in runs made before there was one."
+)
 
 
 def measures() -> tuple[Metric, ...]:
@@ -27,7 +35,8 @@ def measures() -> tuple[Metric, ...]:
 
 def block_measures(group: str) -> tuple[Metric, ...]:
     """The metrics of a block: what an edit is for, then the rest as the book has them."""
-    return tuple(sorted(grouped(group), key=lambda record: record.name not in ("success", "kept")))
+    order = {name: place for place, name in enumerate(FIRST)}
+    return tuple(sorted(grouped(group), key=lambda record: order.get(record.name, len(FIRST))))
 
 
 def columns() -> dict[str, Column]:
@@ -199,8 +208,9 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         "±: half of the 95 % interval over source images; bold: best of its kind of strength, apart from controls, and "
         "its interval overlaps no other's. The target effect is to be matched, not maximised: the table matched "
         "compares editors at equal effect.",
-        "Success, preservation, target effect and AD are over eligible cells (the reconstruction lacks the value and "
-        "the counterfactual shows it), the rest over all cells.",
+        CLEAN,
+        "Clean success, success, preservation, target effect and AD are over eligible cells (the reconstruction lacks "
+        "the value and the counterfactual shows it), the rest over all cells.",
         f"A prompt is mastered with success ≥ {SUCCESS_BAR:.2f} and preservation ≥ {KEPT_BAR:.2f}.",
         "Row inversion: the reconstruction against the original (PSNR, SSIM), and what doing nothing scores (Fréchet).",
     ]

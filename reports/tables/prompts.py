@@ -24,11 +24,13 @@ COLUMNS = {
     "value": label("the value that it asks for"),
     "strength": label("the strength used for this prompt"),
     "eligible": count("number of eligible cells", ELIGIBLE, ("eligible",)),
+    "clean_success": mean("clean_success", ELIGIBLE),
     "success": mean("success", ELIGIBLE),
     "kept": mean("kept", ELIGIBLE),
     "at_bar": verdict(AT_BAR, "prompts", ELIGIBLE, ("success", "kept")),
 }
 MARK = "✓"
+SHOWN = ("clean_success", "success", "kept")
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class PromptResult:
     Attributes:
         prompt: its name.
         strength: the one used.
+        clean: clean success, over eligible cells.
         success: over eligible cells.
         kept: over eligible cells.
     """
 
     prompt: str
     strength: float
+    clean: Interval
     success: Interval
     kept: Interval
 
@@ -57,15 +61,14 @@ class PromptResult:
 
 def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
     """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out."""
-    columns = [name for name in ("success", "kept") if name in run.rows]
+    columns = [name for name in SHOWN if name in run.rows]
     cells = run.rows.loc[setting.rows, ["prompt", "strength", "eligible", "source", *columns]]
     results = []
     for prompt in run.prompts:
         part = cells[cells["prompt"] == prompt["name"]]
         if len(part):
             strength = float(part["strength"].iloc[0])
-            success, kept = (eligible_mean(part, column) for column in ("success", "kept"))
-            results.append(PromptResult(prompt["name"], strength, success, kept))
+            results.append(PromptResult(prompt["name"], strength, *(eligible_mean(part, column) for column in SHOWN)))
     return results
 
 
@@ -95,6 +98,7 @@ def _data(run: Run, setting: Setting, result: PromptResult) -> dict[str, Value]:
         **{field: prompt[field] for field in ("target", "attribute", "value")},
         "strength": result.strength,
         "eligible": result.success.cells,
+        **interval_columns("clean_success", result.clean),
         **interval_columns("success", result.success),
         **interval_columns("kept", result.kept),
         "at_bar": result.at_bar,
@@ -109,6 +113,7 @@ def _block(run: Run, setting: Setting, results: list[PromptResult]) -> Block:
             targets[result.prompt],
             f"{result.strength:g}",
             str(result.success.cells),
+            interval_text(result.clean, 2),
             interval_text(result.success, 2),
             interval_text(result.kept, 2),
             MARK if result.at_bar else "",
@@ -122,8 +127,7 @@ def _block(run: Run, setting: Setting, results: list[PromptResult]) -> Block:
         "text",
         "strength",
         "eligible cells",
-        metric_of("success").title,
-        metric_of("kept").title,
+        *(metric_of(name).title for name in SHOWN),
         "mastered",
     )
     return Block(title, header, rows, texts=2)

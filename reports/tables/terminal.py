@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # columns of a terminal that everything fits
 SHOWN_FAILURES = 5
-SPREAD = ("success", "kept")  # with ± half of the interval
+SPREAD = ("clean_success", "success", "kept")  # with ± half of the interval
 COLUMNS = (*SPREAD, "target_effect", "identity")  # the most important ones; the rest is named below
 MATCHED_COLUMNS = ("identity", "ad_mean", "kept")
 LETTERS = (
@@ -41,7 +41,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
     ]
     matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
     failures = [escape(line) for line in _failures(run)]
-    return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run)]), *matched, *failures)
+    return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run, rows["main"])]), *matched, *failures)
 
 
 def _table(title: str) -> RichTable:
@@ -62,7 +62,8 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
     table = _table(f"{run.manifest['domain']}: {len(run.prompts)} prompts × {len(run.names)} images")
     table.add_column("editor", overflow="fold", min_width=12, max_width=16)
     table.add_column("strength", no_wrap=True)
-    for name in COLUMNS:
+    shown = _shown(rows)
+    for name in shown:
         table.add_column(_heading(metric_of(name)), justify="right", no_wrap=True)
     table.add_column("mas-\ntered", justify="right", no_wrap=True)
     unsteady_editors = unsteady(run)
@@ -70,16 +71,23 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
         strength = {"reference": ""}.get(str(row["kind"]), str(row["strength" if row["kind"] == "given" else "kind"]))
         mastered = "" if row["prompts_at_bar"] is None else f"{row['prompts_at_bar']}/{row['prompts']}"
         mark = f" {MARK}" if row["editor"] in unsteady_editors else ""
-        values = [_cell(row, name, name in SPREAD) for name in COLUMNS]
+        values = [_cell(row, name, name in SPREAD) for name in shown]
         style = "dim" if row["kind"] == "reference" else ""
         if not style or any(values):
             table.add_row(escape(f"{row['editor']}{mark}"), strength, *values, mastered, style=style)
     return table
 
 
-def _rest(run: Run) -> str:
+def _shown(rows: Sequence[Row]) -> list[str]:
+    """Those of ``COLUMNS`` that the screen has room for: the effect, which ranks nobody, gives way to clean success."""
+    known = [name for name in COLUMNS if any(row.get(name) is not None for row in rows)]
+    return [name for name in known if name != "target_effect" or "clean_success" not in known]
+
+
+def _rest(run: Run, rows: Sequence[Row]) -> str:
     """The columns that the screen has no room for."""
-    names = [record.heading for record in measures() if record.name not in COLUMNS]
+    shown = _shown(rows)
+    names = [record.heading for record in measures() if record.name not in shown]
     distance = str(run.manifest["frechet_name"])
     return f"Further columns in tables/main.md: {'; '.join([*names, distance])}. Costs: tables/runtime.md."
 

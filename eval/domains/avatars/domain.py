@@ -21,6 +21,7 @@ from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerato
 from eval.domains.avatars.renderer import render
 from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
 from eval.domains.base import Judges, Sources
+from eval.domains.measured import same_person_cosine
 from eval.folders import cache_folder
 from eval.prompts import Prompt, load_prompts
 
@@ -109,6 +110,7 @@ class AvatarsDomain:
             frechet_name="fd_avatars",
             fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
             accuracy=_accuracy(self.card("attribute-judge")),
+            same_person=same_person_cosine(self.name, self.fingerprints),
         )
 
     def test_sources(self, count: int) -> Sources:

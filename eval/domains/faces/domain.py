@@ -171,6 +171,7 @@ class FacesDomain:
             identity=identity,
             identity_floor=float(card["measured"]["identity: different persons"]),
             identity_ceiling=float(card["measured"]["identity: a picture and its mirror image"]),
+            same_person=float(card["measured"]["identity: cosine at dlib's distance .6"]),
             frechet=features.whole,
             frechet_name="fd_faces",
             fingerprints={name: self.fingerprints[name] for name in (*JUDGE_NETWORKS, "identity", "frechet-features")},

@@ -82,6 +82,7 @@ class Domain:
             identity_ceiling=1.0,
             frechet=_linear(6, 5),
             frechet_name="fd_linear",
+            same_person=0.0 if exact else None,
             fingerprints={"judge-clip": "c" * 64, "attribute-judge": "a" * 64, "identity": "d" * 64},
         )
 
@@ -170,7 +171,7 @@ def test_columns_are_those_of_the_store(domain, judged):
         *("kept.hair", "kept.glasses", "kept.mouth", "effect.hair", "effect.glasses", "effect.mouth"),
         *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
         *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
-        *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1"),
+        *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1", "clean_success"),
     ]
     assert tuple(rows[0])[2:] == column_names(domain.factors)
     assert {type(value) for value in rows[0].values()} == {str, bool, float}
@@ -283,7 +284,8 @@ def test_a_domain_that_does_not_know_the_answers(domain, sources, edits):
     assert answers.visible.shape == (COUNT, 3)
     row = judge_edits(unknowing, sources, answers, PROMPT, slice(2, 6), edits)[0][0]
     unknown = {name for name, value in row.items() if isinstance(value, float) and math.isnan(value)}
-    assert unknown == {"counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity", "kept.glasses"}
+    counterfactual = {"counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"}
+    assert unknown == {*counterfactual, "kept.glasses", "clean_success"}
 
 
 def test_a_missing_edit_is_refused(domain, sources, answers, edits):
@@ -315,6 +317,11 @@ def test_recipes_name_network_and_weights(domain):
     changed = {metric for metric, recipe in recipes(other).items() if recipe != ids[metric]}
     # the Fréchet network of this domain has no fingerprint of its own, so its id is that of all judges together
     assert changed == {"identity", "counterfactual_identity", "fd_linear", "kid"}
+    other.judges = replace(domain.judges, same_person=0.51)
+    assert {metric for metric, recipe in recipes(other).items() if recipe != ids[metric]} == {"clean_success"}
+    assert recipes(other)["clean_success"] == (
+        "one-vs-rest-log-odds,preserved-0.9,same-person-0.51,8-bit@attribute-judge:aaaaaaaaaaaa"
+    )
     photos = Domain()
     protocols = {"frechet-features": "bilinear-299,float64,unbiased-covariance"}
     photos.judges = replace(photos.judges, protocols=protocols)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from eval.domains.avatars.networks import WEIGHTS
-from reports.studies.shipped_judges import SHIPPED, place_judges
+from eval.domains.measured import SHIPPED
+from reports.studies.shipped_judges import place_judges
 
 
 def run_of(folder: Path, **fingerprints: str) -> Path:

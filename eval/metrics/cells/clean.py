@@ -1,0 +1,39 @@
+"""The headline: did the edit do what was asked, and nothing else, to the same person?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eval.metrics.book import EFFECT_GROUP, ELIGIBLE, MORE, metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eval.metrics.judged import JudgedChunk
+
+PRESERVED = 0.9  # share of the other visible attributes that must stay
+ROUNDING = 1e-6  # 9 of 10 in float32 may come out a digit below 0.9
+
+
+@metric(
+    heading="clean success",
+    short="clean",
+    formula=f"1 if success, preservation ≥ {PRESERVED:g} and identity ≥ the domain's threshold of one person, else 0",
+    section="Clean success",
+    direction=MORE,
+    bounds=(0, 1),
+    population=ELIGIBLE,
+    judge="attribute-judge",
+    recipe=f"preserved-{PRESERVED:g}",
+    group=EFFECT_GROUP,
+)
+def clean_success(chunk: JudgedChunk) -> Tensor:
+    """The edit shows the value asked for, preserves the other visible attributes, and shows the same person."""
+    from eval.metrics.identity import identity_similarity
+
+    change, identity = chunk.attributes, identity_similarity(chunk.identity_originals, chunk.identity_edits)
+    kept = change.kept_share
+    if chunk.same_person is None:
+        return kept.new_full(kept.shape, float("nan"))
+    clean = change.success & (kept >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
+    return clean.to(kept.dtype).masked_fill(kept.isnan(), float("nan"))
