@@ -128,7 +128,7 @@ def idle_notes(prompts: Sequence[Prompt]) -> list[str]:
 
 
 def length_notes(prompts: Sequence[Prompt], clips: Mapping[str, Clip]) -> list[str]:
-    """A sentence for each text that is longer than what a CLIP reads.
+    """A sentence for each text that a CLIP cannot read whole, or that has words which it never saw.
 
     Args:
         prompts: whose texts.
@@ -141,6 +141,12 @@ def length_notes(prompts: Sequence[Prompt], clips: Mapping[str, Clip]) -> list[s
                 notes.append(
                     f"The text '{text[:60]}{'…' if len(text) > 60 else ''}' has {cut.tokens} tokens, but the {name} "
                     f"reads {cut.limit}: it is cut after '…{cut.read[-30:]}'."
+                )
+            if strange := clip.unknown_words(text):
+                words = f"word{'s' if len(strange) > 1 else ''} {', '.join(map(repr, strange[:5]))}"
+                notes.append(
+                    f"The {name} never saw the {words}{' …' if len(strange) > 5 else ''} of "
+                    f"'{text[:60]}{'…' if len(text) > 60 else ''}': what it makes of that is a guess."
                 )
     return notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -37,6 +37,7 @@ class Clip:
         mean: of the preprocessing, for images in [0, 1].
         std: likewise.
         interpolation: filter that the model was trained with: ``bicubic`` or ``bilinear``, both antialiased.
+        words: all words of its training, in lower case; None where they are not known or too many to tell.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Clip:
         mean: Sequence[float] = OPENAI_MEAN,
         std: Sequence[float] = OPENAI_STD,
         interpolation: str = "bicubic",
+        words: Collection[str] | None = None,
     ) -> None:
+        self.words = words
         self.model: Any = model
         self.tokenizer = tokenizer
         self.resolution = resolution
@@ -87,6 +90,13 @@ class Clip:
         tokens = self.tokenizer(list(texts)).to(device)
         with torch.no_grad():
             return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that the model never saw, in their order; none where its words are not known."""
+        if self.words is None:
+            return []
+        spelt = "".join(letter if letter.isalpha() else " " for letter in text.lower()).split()
+        return [word for word in dict.fromkeys(spelt) if word not in self.words]
 
     def cut(self, text: str) -> Cut | None:
         """Where a text is cut that has more tokens than the context; None of one that is read whole.

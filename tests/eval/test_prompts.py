@@ -108,3 +108,12 @@ def test_a_text_that_is_cut_is_told_with_its_tokens_and_the_place():
     (note,) = length_notes(prompts, {"judge CLIP": clip})
     assert "has 11 tokens, but the judge CLIP reads 8: it is cut after '…a face with a red hat'." in note
     assert Clip(Model(), lambda texts: torch.zeros(len(texts), 4), 16).cut(six * 9) is None  # nobody knows
+
+
+def test_words_that_a_clip_never_saw_are_told():
+    prompts = [Prompt("p", "face", "face with purple glasses", "a", "b")]
+    clip = Clip(torch.nn.Identity(), list, 8, words={"face", "with", "glasses"})
+    (note,) = length_notes(prompts, {"judge CLIP": clip})
+    assert note == (
+        "The judge CLIP never saw the word 'purple' of 'face with purple glasses': what it makes of that is a guess."
+    )

@@ -167,12 +167,3 @@ def known_words(templates: Sequence[str]) -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     return "".join(letter if letter.isalpha() else " " for letter in text.lower()).split()
-
-
-def unknown_words(text: str, known: frozenset[str]) -> list[str]:
-    """The words of a text that no caption had, in their order.
-
-    >>> unknown_words("Face with purple glasses", frozenset({"face", "with", "glasses"}))
-    ['purple']
-    """
-    return [word for word in dict.fromkeys(_words(text)) if word not in known]

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from deltaedit.backbones.clip import Clip
 from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
+from deltaedit.text import imagenet_templates
 from deltaedit.tools.artefacts import Artefacts
 from eval.domains.base import Judges, Sources
+from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import (
@@ -134,7 +136,7 @@ class FacesDomain:
         statistics: dict[str, Any] = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
         if network in JUDGE_NETWORKS:
             statistics = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-        return Clip(model, tokenizer(MERGES_FILE), side, **statistics)
+        return Clip(model, tokenizer(MERGES_FILE), side, **statistics, words=known_words(imagenet_templates()))
 
     @cached_property
     def editing(self) -> EditingDomain:

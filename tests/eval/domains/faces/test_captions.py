@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from torch import nn
 
+from deltaedit.backbones.clip import Clip
 from deltaedit.text import imagenet_templates
 from eval.domains.faces.captions import (
     ADJECTIVES,
@@ -11,7 +13,6 @@ from eval.domains.faces.captions import (
     corpus,
     known_words,
     truth,
-    unknown_words,
 )
 
 WORDS = {  # what a caption says, read by hand-written rules: word -> (attribute, value)
@@ -73,7 +74,8 @@ def test_captions_of_a_batch_are_true_of_their_faces():
     ],
 )
 def test_words_that_no_caption_had(text, unknown):
-    assert unknown_words(text, known_words(imagenet_templates())) == unknown
+    clip = Clip(nn.Identity(), list, 8, words=known_words(imagenet_templates()))
+    assert clip.unknown_words(text) == unknown and Clip(nn.Identity(), list, 8).unknown_words(text) == []
 
 
 def test_every_word_of_the_prompts_is_known():
@@ -82,8 +84,8 @@ def test_every_word_of_the_prompts_is_known():
     import eval.domains.faces.domain as domain
     from eval.prompts import load_prompts
 
-    known = known_words(imagenet_templates())
+    clip = Clip(nn.Identity(), list, 8, words=known_words(imagenet_templates()))
     for prompt in load_prompts(Path(domain.__file__).with_name("prompts.toml")):
-        assert unknown_words(f"{prompt.source} {prompt.target}", known) == []
+        assert clip.unknown_words(f"{prompt.source} {prompt.target}") == []
         assert prompt.value in domain.FACTORS[prompt.attribute]
     assert len(corpus(())) > 1000
