@@ -44,12 +44,13 @@ class Picture:
 
 
 def read_picture(path: Path, side_px: int | None = None, fit: str = "centre") -> Picture:
-    """A square picture.
+    """A picture, square unless it is wanted whole.
 
     Args:
         path: anything that Pillow reads; of several pictures in a file the first.
         side_px: what it is resized to, by Lanczos' filter; None keeps its side.
-        fit: ``centre`` takes the largest middle square, ``square`` refuses what is not square.
+        fit: ``centre`` takes the largest middle square, ``square`` refuses what is not square, ``whole`` keeps
+            everything and its size.
 
     Raises:
         UsageError: the file is missing, empty, damaged or no picture, or is not square where it must be.
@@ -57,6 +58,8 @@ def read_picture(path: Path, side_px: int | None = None, fit: str = "centre") ->
     from PIL.Image import Resampling
 
     picture, notes = _opened(path)
+    if fit == "whole":
+        return Picture(_levels(picture), tuple(notes))
     width, height = picture.size
     side = min(width, height)
     if width != height and fit == "square":
@@ -72,8 +75,7 @@ def read_picture(path: Path, side_px: int | None = None, fit: str = "centre") ->
         done.append(f"resized to {side_px} x {side_px}")
     if done:
         notes.append(f"{path.name} ({width} x {height} px) is {' and '.join(done)}.")
-    levels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-    return Picture(levels.float() / 127.5 - 1, tuple(notes))
+    return Picture(_levels(picture), tuple(notes))
 
 
 def read_pictures(paths: Iterable[Path], side_px: int | None = None, fit: str = "centre") -> Iterator[Picture]:
@@ -169,6 +171,11 @@ def _opened(path: Path) -> tuple[Image, list[str]]:
             raise UsageError(f"{path} is HEIC, which is not read; convert it to PNG or JPEG.") from None
         reason = " ".join(str(error).replace(str(path), path.name).split())[:120]
         raise UsageError(f"{path} is no whole picture that can be read ({reason or type(error).__name__}).") from None
+
+
+def _levels(picture: Image) -> Tensor:
+    """Float32 [3, H, W] in [-1, 1]."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def _several(picture: Image) -> bool:

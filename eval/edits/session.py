@@ -16,9 +16,10 @@ from eval.edits.asked import Asked, read_asked
 from eval.edits.editing import PictureEditor
 from eval.edits.frames import interpolation, side_by_side, write_frames
 from eval.edits.missing import PatientArtefacts
+from eval.edits.pasting import paste_back
 from eval.edits.pictures import RGB
 from eval.edits.request import EditRequest, check
-from eval.edits.sources import EditSources, load_sources
+from eval.edits.sources import EditSources, TakePhotograph, load_sources
 from eval.edits.strip import Column, draw_strip, drawable, save
 from eval.errors import UsageError
 from eval.prompts import Prompt, idle_notes, length_notes
@@ -58,13 +59,15 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     """
     check(request)
     spec = one_editor(request.method)
-    domain, prompts = load_domain_of(request)
+    domain, prompts, take_photograph = load_domain_of(request)
     domain = dataclasses.replace(
         domain,
         artefacts=PatientArtefacts(domain, request.compute_minutes * 60, say, request.generator is not None),
     )
     asked = read_asked(request, prompts)
-    sources = load_sources(domain, request)
+    sources = load_sources(domain, request, take_photograph)
+    if sources.photograph is not None:
+        domain = dataclasses.replace(domain, synthesis=sources.photograph.synthesis)
     lengths = length_notes(asked.prompts, {f"CLIP of {domain.name}": domain.clip})
     for note in [*sources.notes, *idle_notes(asked.prompts), *lengths]:
         say(note)
@@ -97,13 +100,13 @@ def one_editor(text: str) -> EditorSpec:
     return specs[0]
 
 
-def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt]]:
-    """What editors work with, and the prompts that the domain knows."""
+def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt], TakePhotograph | None]:
+    """What editors work with, the prompts that the domain knows, and how it takes photographs, if by itself."""
     if request.generator is None:
         from eval.domains import load_domain
 
         loaded = load_domain(request.domain or "avatars")
-        return loaded.editing, loaded.prompts
+        return loaded.editing, loaded.prompts, getattr(loaded, "photograph", None)
     from eval.weights.checkpoint_files import CheckpointFiles, editing_domain
 
     given = {
@@ -124,7 +127,7 @@ def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt
     device = request.device or "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda needs a GPU that torch can use, and there is none; leave it out.")
-    return editing_domain(files, request.generator.name, device), ()
+    return editing_domain(files, request.generator.name, device), (), None
 
 
 def _strip(
@@ -149,10 +152,14 @@ def _strip(
     title = f"{spec.label}: {asked.words}"
     if drawable(title) != title:
         say("The strip's font lacks letters of the text; their code points stand in their places.")
-    strip = draw_strip(title, sources.names, columns, request.panel_px)
+    names, also = sources.names, ""
+    if sources.photograph is not None:
+        columns, also = paste_back(sources.photograph, columns, request)
+        names = (*names, "in the photograph")
+    strip = draw_strip(title, names, columns, request.panel_px)
     save(strip, request.out)
     side = domain.synthesis.resolution
-    written = f"{request.out} ({strip.width} x {strip.height} px; the generator's pictures have {side} px)"
+    written = f"{request.out} ({strip.width} x {strip.height} px; the generator's pictures have {side} px){also}"
     return EditResult(words, sources.names, request.strengths, torch.stack(similarities, 1), written)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -28,21 +29,66 @@ class EditSources:
         latents: their codes.
         originals: the pictures that were encoded; None where the codes came first.
         notes: what was done to get them, one sentence each.
+        photograph: with a generator of its own, which edited pictures are pasted back into; None for everything else.
     """
 
     names: tuple[str, ...]
     latents: Latents
     originals: tuple[RGB, ...] | None = None
     notes: tuple[str, ...] = ()
+    photograph: Photograph | None = None
 
 
-def load_sources(domain: EditingDomain, request: EditRequest) -> EditSources:
+class Photograph(Protocol):
+    """A photograph of which a domain edits a part, with a generator that was tuned to it."""
+
+    @property
+    def pixels(self) -> RGB:
+        """The whole, upright."""
+
+    @property
+    def aligned(self) -> RGB:
+        """The part that is edited, at the generator's side."""
+
+    @property
+    def latents(self) -> Latents:
+        """Its code."""
+
+    @property
+    def synthesis(self) -> Synthesis:
+        """The tuned generator."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done and how well, one sentence each."""
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of a square of the photograph in which the part is well to be seen."""
+
+    def paste(self, face: RGB, /) -> RGB:
+        """The whole with another picture in the place of the part."""
+
+
+TakePhotograph = Callable[[Path], Photograph]
+
+
+def load_sources(
+    domain: EditingDomain, request: EditRequest, take_photograph: TakePhotograph | None = None
+) -> EditSources:
     """What the request names.
+
+    Args:
+        domain: whose generator.
+        request: what is edited.
+        take_photograph: of a domain that inverts photographs itself.
 
     Raises:
         UsageError: a picture that cannot be read, or one where there is no encoder.
         CheckpointError: a file of codes that does not fit.
     """
+    if request.images and take_photograph is not None:
+        return from_photograph(take_photograph, request.images)
     if request.images:
         return from_pictures(domain, request.images)
     if request.latents is not None:
@@ -65,6 +111,18 @@ def from_pictures(domain: EditingDomain, paths: tuple[Path, ...]) -> EditSources
     originals = tuple(to_bytes(picture.pixels[None])[0] for picture in read)
     notes = tuple(note for picture in read for note in picture.notes)
     return EditSources(tuple(path.stem for path in paths), latents, originals, notes)
+
+
+def from_photograph(take_photograph: TakePhotograph, paths: tuple[Path, ...]) -> EditSources:
+    """One photograph, with the generator that was tuned to it.
+
+    Raises:
+        UsageError: there are several, or the domain cannot use it.
+    """
+    if len(paths) > 1:
+        raise UsageError("The generator is tuned to one photograph at a time; give one --image, then the next.")
+    taken = take_photograph(paths[0])
+    return EditSources((paths[0].stem,), taken.latents, (taken.aligned,), taken.notes, taken)
 
 
 def from_file(domain: EditingDomain, path: Path, limit: int, taken: str | None = None) -> EditSources:

@@ -34,6 +34,7 @@ from eval.domains.faces.networks import (
     build_clip,
     efficientnet,
 )
+from eval.domains.faces.photograph import CodeEncoder, Photograph, take
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 from eval.folders import cache_folder
@@ -154,6 +155,22 @@ class FacesDomain:
             relevance_by_derivative=RELEVANCE_IMAGES,
             labelled=self.labelled,
         )
+
+    @NORMAL_TENSORS
+    def photograph(self, path: Path) -> Photograph:
+        """A photograph of one's own, inverted.
+
+        Raises:
+            UsageError: it cannot be read, or does not show exactly one face from the front, large enough.
+        """
+        files = require(IDENTITY_FILES)
+        identity = DlibIdentity(*(files[name] for name in IDENTITY_FILES))
+        tensors, _ = self._weights.read("encoder")
+        trunk = self.editing.clip.model.visual.trunk
+        encoder = CodeEncoder(trunk, tensors["weight"].shape[1], self.generator.synthesis.latents)
+        encoder.head.load_state_dict(tensors)
+        self._weights.freeze("encoder", encoder)
+        return take(path, self.generator, encoder, identity)
 
     @cached_property
     @NORMAL_TENSORS

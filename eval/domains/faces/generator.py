@@ -37,7 +37,9 @@ class FaceGenerator:
         self.mapping = read_mapping(files[NETWORKS[0]])
         self.synthesis = read_synthesis(files[NETWORKS[1]])
         z = torch.randn(SPREAD_SAMPLES, 512, generator=torch.Generator().manual_seed(MEAN_SEED))
-        self.synthesis.stay_near(self.latents(self.truncated(z)).s.std(0) + LEAST_SPREAD)
+        w = self.truncated(z)
+        self.w_spread = w.std(0)  # of truncated codes: float32 [512]
+        self.synthesis.stay_near(self.latents(w).s.std(0) + LEAST_SPREAD)
 
     @cached_property
     def w_mean(self) -> Tensor:

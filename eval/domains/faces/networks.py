@@ -205,7 +205,7 @@ class DlibIdentity(nn.Module):
         import dlib
 
         self._box = dlib.rectangle(*self.BOX)
-        self._landmarks = dlib.shape_predictor(str(landmarks))
+        self.predictor = dlib.shape_predictor(str(landmarks))
         self._network = dlib.face_recognition_model_v1(str(recognition))
 
     def descriptors(self, images: Tensor) -> Tensor:
@@ -214,11 +214,11 @@ class DlibIdentity(nn.Module):
 
     def landmarks(self, images: Tensor) -> Tensor:
         """The 68 points: float32 [N, 68, 2], x and y in px."""
-        points = [self._landmarks(image, self._box).parts() for image in _to_bytes(images)]
+        points = [self.predictor(image, self._box).parts() for image in _to_bytes(images)]
         return torch.tensor([[(point.x, point.y) for point in face] for face in points], dtype=torch.float32)
 
     def _describe(self, image: np.ndarray) -> np.ndarray:
-        shape = self._landmarks(image, self._box)
+        shape = self.predictor(image, self._box)
         return np.array(self._network.compute_face_descriptor(image, shape, 0), dtype=np.float32)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import MERGES_FILE, WEIGHTS, DlibIdentity, FaceFeatures, efficientnet
 from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip
 from eval.domains.faces.recipes.attribute_judge import with_interval
+from eval.domains.faces.recipes.encoder import encoder_files
 from eval.domains.recipes.training import Report
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import save_merges
@@ -46,14 +47,12 @@ ZERO_SHOT: dict[str, tuple[str, str]] = {
 
 
 def ship(name: str, report: Report) -> str:
-    """Train, measure and write ``attribute-judge``, ``editing-clip`` or ``judge-clip``; returns all cards."""
+    """Train, measure and write one of ``PARTS``; returns all cards."""
     weights = ShippedWeights("faces", WEIGHTS, ())
     WEIGHTS.mkdir(exist_ok=True)
     if not MERGES_FILE.exists():
         save_merges(MERGES_FILE, "faces", corpus(imagenet_templates()))
-    tensors, facts, measured = {"attribute-judge": _judge, "editing-clip": _editing, "judge-clip": _judge_clip}[name](
-        report
-    )
+    tensors, facts, measured = PARTS[name](report)
     parameters = sum(tensor.numel() for tensor in tensors.values())
     card = {**facts, "parameters": parameters, "hardware": hardware_name(), "measured": measured}
     weights.write(name, tensors, card)
@@ -80,6 +79,13 @@ def _editing(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[st
     network, seconds = editing_clip.train_code(data, report=report)
     model = editing_clip.assemble(network, data, report=report)
     return editing_files(model, data, seconds)
+
+
+def _encoder(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """Of the same training as the editing CLIP, which is finished if it was broken off."""
+    data = editing_clip.training_samples()
+    network, _ = editing_clip.train_code(data, report=report)
+    return encoder_files(network, data)
 
 
 def editing_files(
@@ -162,3 +168,7 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     middles: Sequence[float] = [*((ordered[1:] + ordered[:-1]) / 2), ordered[-1]]
     right = [((scores > middle) == (labels > 0.5))[known].mean() for middle in middles]
     return middles[int(np.argmax(right))]
+
+
+# network -> what trains it and returns its tensors, what is known of it and what was measured.
+PARTS = {"attribute-judge": _judge, "editing-clip": _editing, "encoder": _encoder, "judge-clip": _judge_clip}
