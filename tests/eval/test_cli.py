@@ -102,7 +102,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["report", "nowhere"], "nowhere is not a run folder: it has no manifest.json; `deltabench run` makes one."),
         (["prompts", "--domain", "avatar"], "There is no domain 'avatar'; did you mean 'avatars'?"),
         (["domain", "show", "ffhqq"], "There is no domain 'ffhqq'"),
-        (["domain", "show", "tiny"], "The domain 'tiny' has no renderer and no recipes; only avatars has."),
+        (["domain", "show", "tiny"], "The domain 'tiny' has no recipes; only avatars and faces have."),
         (["domain", "train", "avatars", "--network", "generatr"], "did you mean 'generator'?"),
         (run("--domain", "tny"), "There is no domain 'tny'; did you mean 'tiny'?"),
         (run(methods="nudgng"), "There is no editor 'nudgng'."),

@@ -176,7 +176,7 @@ def test_mistakes_are_one_sentence(tiny_run: Path, tmp_path: Path, capsys: pytes
 
 def test_without_a_value_the_tables_are_listed(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", str(tiny_run)]) == 0
-    assert "main: for example main:wave:default:1:success" in capsys.readouterr().out
+    assert "main: for example main:wave:default:1:clean_success" in capsys.readouterr().out
 
 
 def test_every_column_of_every_table_has_a_recipe(tiny_run: Path) -> None:
