@@ -51,8 +51,7 @@ def train_texts(
         features: float32 [N, D] of the pictures.
         log_odds: float32 [N, A] of the attributes, of ``captions.ATTRIBUTES``.
         size: how many numbers of the embedding are learnt.
-        recipe: its hyper-parameters.
-        report: where progress goes.
+        recipe: its hyper-parameters; ``report`` is where progress goes.
 
     Returns:
         the map [size, D], scaled so that its outputs have a mean norm of 1, and the seconds it took.
