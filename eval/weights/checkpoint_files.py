@@ -236,7 +236,7 @@ def mapped_array(path: Path, size: tuple[int | None, ...]) -> Tensor:
     """
     import numpy as np
 
-    from eval.weights.files import existing, load_array
+    from eval.weights.formats.files import existing, load_array
 
     try:
         array = np.load(

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
 from deltaedit.backbones.generator import Generator
-from eval.weights.files import (
+from eval.weights.formats.files import (
     CheckpointError,
     check_finite,
     check_names,
@@ -34,8 +34,8 @@ from eval.weights.files import (
     tensors_of,
     without_module,
 )
+from eval.weights.formats.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
 from eval.weights.layouts import build_nvidia, build_ours, build_rosinality
-from eval.weights.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
 
 __all__ = [
     "CheckpointError",

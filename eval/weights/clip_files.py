@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD, Clip
-from eval.weights.files import (
+from eval.weights.formats.files import (
     ZIP,
     CheckpointError,
     check_names,
@@ -26,7 +26,7 @@ from eval.weights.files import (
     load_torch,
     plain_state,
 )
-from eval.weights.torchscript import is_exact_gelu, is_torchscript, read_torchscript
+from eval.weights.formats.torchscript import is_exact_gelu, is_torchscript, read_torchscript
 
 # What OpenAI's archives hold besides the weights.
 QUICK = "-quickgelu"  # how open_clip names the architectures with OpenAI's activation

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eval.weights.files import (
+from eval.weights.formats.files import (
     ZIP,
     CheckpointError,
     describe_file,

@@ -17,7 +17,7 @@ from deltaedit.relevance import channel_statistics
 from deltaedit.tools.artefacts import GivenFile
 from deltaedit.tools.errors import CheckpointError
 from eval.weights.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
-from eval.weights.files import check_names
+from eval.weights.formats.files import check_names
 
 VARIANTS = {"single": "single", "levels": "w+", "style": "s"}  # kind of file -> variant of our editor
 

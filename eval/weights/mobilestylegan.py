@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.mobilestylegan import WIDTHS, MobileSynthesis, style_sizes
 from deltaedit.tools.errors import CheckpointError
-from eval.weights.openvino import Graph
+from eval.weights.formats.openvino import Graph
 
 SLOPE = 0.2
 

@@ -21,8 +21,16 @@ def verdict(path: Path) -> str:
     """
     from eval.weights.checkpoints import is_old_torch_file
     from eval.weights.codes import archive_arrays, check_rows, is_npz
-    from eval.weights.files import PICKLE, ZIP, describe_file, existing, load_array, load_safetensors, load_torch
-    from eval.weights.torchscript import is_torchscript, read_torchscript
+    from eval.weights.formats.files import (
+        PICKLE,
+        ZIP,
+        describe_file,
+        existing,
+        load_array,
+        load_safetensors,
+        load_torch,
+    )
+    from eval.weights.formats.torchscript import is_torchscript, read_torchscript
 
     kind = describe_file(existing(path))
     if kind == "a NumPy array":
@@ -66,7 +74,7 @@ def _of_payload(path: Path, payload: Any) -> str:
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}, which is no network and no codes.")
     from eval.weights.checkpoints import generator_state, read_styleclip_mapper
-    from eval.weights.files import plain_state, tensors_of, without_module
+    from eval.weights.formats.files import plain_state, tensors_of, without_module
 
     nested = without_module(tensors_of(payload.get("state_dict")))
     if any(name.startswith("mapper.") for name in nested):
@@ -102,7 +110,7 @@ def _of_generator(path: Path) -> str:
 
 def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """What a bare state dict is."""
-    from eval.weights.files import check_finite, describe_names
+    from eval.weights.formats.files import check_finite, describe_names
 
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors, so no weights and no codes.")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deltaedit.tools.errors import CheckpointError
-from eval.weights.files import load_torch
+from eval.weights.formats.files import load_torch
 
 SIDE_PX = 256
 WEIGHTS = Path(__file__).parent / "weights"

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from eval.weights.codes import read_codes
-from eval.weights.files import CheckpointError
+from eval.weights.formats.files import CheckpointError
 
 ROWS, SIZE, STYLES = 6, 5, 26
 CODES = np.random.default_rng(0).standard_normal((3, ROWS, SIZE)).astype(np.float32)

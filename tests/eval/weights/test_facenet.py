@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from eval.weights.facenet import FaceDetector, FaceIdentity, crop_faces
-from eval.weights.files import CheckpointError
+from eval.weights.formats.files import CheckpointError
 
 
 def test_boxes_are_cut_out_and_cut_to_the_image():

@@ -26,7 +26,7 @@ from eval.prompts import load_prompts
 from eval.weights.checkpoints import read_delta_mapper, read_e4e, read_generator, read_relevance, read_styleclip_mapper
 from eval.weights.clip_files import read_clip
 from eval.weights.codes import read_codes
-from eval.weights.files import CheckpointError
+from eval.weights.formats.files import CheckpointError
 from eval.weights.verdict import verdict
 
 NORMAL = 100  # what Hypothesis tries by default

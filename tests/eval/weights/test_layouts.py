@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eval.weights.files import CheckpointError
+from eval.weights.formats.files import CheckpointError
 from eval.weights.layouts import build_ours, build_rosinality
 
 PATH = Path("weights.pt")

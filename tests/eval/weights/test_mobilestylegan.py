@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.mobilestylegan import MobileSynthesis, inverse_haar
 from deltaedit.tools.errors import CheckpointError
+from eval.weights.formats.openvino import Graph
 from eval.weights.mobilestylegan import haar_order, read_mapping, read_synthesis
-from eval.weights.openvino import Graph
 
 
 def data_folder():

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eval.weights.files import CheckpointError
-from eval.weights.restricted_pickle import Record, check_operations, strided
+from eval.weights.formats.files import CheckpointError
+from eval.weights.formats.restricted_pickle import Record, check_operations, strided
 
 DTYPES = {
     "HalfStorage": torch.float16,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from eval.weights.files import (
+from eval.weights.formats.files import (
     CheckpointError,
     check_names,
     describe_file,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from eval.weights.files import CheckpointError
-from eval.weights.restricted_pickle import Record, mapping, named_modules, read_pickle, tensor
+from eval.weights.formats.files import CheckpointError
+from eval.weights.formats.restricted_pickle import Record, mapping, named_modules, read_pickle, tensor
 
 
 class Call:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from eval.weights.files import CheckpointError
+from eval.weights.formats.files import CheckpointError
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")

@@ -1,0 +1,1 @@
+"""Files of weights as they are stored: opened without running anything in them."""
