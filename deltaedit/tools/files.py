@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -69,3 +70,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip archive; one of damaged ends, at which the standard library raises, is none."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False

@@ -10,13 +10,12 @@ import errno
 import io
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deltaedit.tools.files import Write, write_whole
+from deltaedit.tools.files import Write, is_zip, write_whole
 from eval.errors import UsageError
 from eval.runs.names import REFERENCE, earlier_file_name, stored
 from eval.runs.plan import Chunk
@@ -181,7 +180,7 @@ class Store:
         if not self.has(self._chunk(chunk, ".json")):
             return False
         arrays, rows = (self.folder / self._chunk(chunk, suffix) for suffix in (".npz", ".parquet"))
-        return arrays.exists() and zipfile.is_zipfile(arrays) and _is_parquet(rows)
+        return arrays.exists() and is_zip(arrays) and _is_parquet(rows)
 
     def write_chunk(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.tools.errors import CheckpointError
+from deltaedit.tools.files import is_zip
 
 __all__ = [
     "CheckpointError",
@@ -117,7 +117,7 @@ def load_torch(path: Path | str) -> Any:
             ) from None
         raise CheckpointError(f"{path} is no whole torch file; it looks like {kind}.") from None
     except Exception:  # whatever a damaged file can cause
-        whole = zipfile.is_zipfile(path) or kind == PICKLE
+        whole = is_zip(path) or kind == PICKLE
         state = kind if whole else "a damaged or truncated zip archive (torch.save writes such)"
         raise CheckpointError(f"{path} is no whole torch file; it looks like {state}.") from None
 

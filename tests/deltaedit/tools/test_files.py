@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deltaedit.tools.artefacts import Artefacts
-from deltaedit.tools.files import keep, write_whole
+from deltaedit.tools.files import is_zip, keep, write_whole
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -36,3 +36,10 @@ def test_what_is_computed_is_given_also_without_a_cache(tmp_path: Path, capsys: 
     assert line.startswith(f"{tmp_path / 'file' / 'cache'} cannot be written (")
     assert line.endswith("): what is computed is not kept for the next time.")
     assert not keep(tmp_path / "file" / "y", lambda file: file.write(b""))
+
+
+def test_an_archive_of_several_disks_is_no_zip_and_no_error(tmp_path):
+    path = tmp_path / "split.pt"
+    locator = b"PK\x06\x07" + bytes(12) + (2).to_bytes(4, "little")  # zip64: two disks
+    path.write_bytes(bytes(100) + locator + b"PK\x05\x06" + bytes(18))
+    assert not is_zip(path)
