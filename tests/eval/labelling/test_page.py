@@ -70,6 +70,7 @@ def test_a_click_is_kept_at_once_and_the_next_sheet_counts_the_others_as_no(page
     assert (tmp_path / "labels.csv").read_text() == "seed,hat,grey_hair\n1,1,\n3,1,\n5,nan,\n"
     page.click("#next")
     counts(page, "2 yes, 9 no, 1 cannot tell; 18 to look at")
+    page.wait_for_selector('.tile[title="12"]')  # the next sheet comes after the counts
     assert [name for name, _ in tiles(page)] == [str(number) for number in range(12, 24)]
     kept = Labels(tmp_path / "labels.csv", "seed", ["hat"])["hat"]
     assert kept == {str(n): False for n in range(12)} | {"1": True, "3": True, "5": None}
