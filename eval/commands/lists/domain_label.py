@@ -79,8 +79,8 @@ def face_sheets(
 
     import numpy as np
 
-    from eval.domains.faces.captions import ATTRIBUTES  # type: ignore[import-not-found, unused-ignore]
-    from eval.domains.faces.generator import FaceGenerator  # type: ignore[import-not-found, unused-ignore]
+    from eval.domains.faces.captions import ATTRIBUTES
+    from eval.domains.faces.generator import FaceGenerator
     from eval.labelling.labels import Labels
     from eval.labelling.sheets import Item, Sheets
 

@@ -17,6 +17,7 @@ from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.latents import Latents
 from deltaedit.text import imagenet_templates
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.files import keep
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
@@ -262,10 +263,8 @@ class FacesDomain:
         kept = np.load(path)["x"] if path.exists() else np.zeros((0, 3, SIDE_PX, SIDE_PX), np.uint8)
         if len(kept) < len(seeds):
             kept = np.concatenate([kept, self.generator.pictures(w[len(kept) :]).numpy()])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp.npz")
-            np.savez(temporary, x=kept)
-            temporary.replace(path)
+            drawn = kept
+            keep(path, lambda file: np.savez(file, x=drawn))
         return torch.from_numpy(kept[: len(seeds)])
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.latents import Latents
+from deltaedit.tools.files import keep
 from eval.folders import cache_folder
 from eval.weights.mobilestylegan import read_mapping, read_synthesis
 from eval.weights.packages import require
@@ -83,19 +84,20 @@ class FaceGenerator:
         codes, pictures = [], []
         for start in range(first, first + count, SHARD):
             path = cache_folder() / "faces" / "samples" / f"{start:08d}.npz"
-            if not path.exists():
-                self._write_shard(path, start)
-            with np.load(path) as shard:
-                codes.append(torch.from_numpy(shard["w"]))
-                pictures.append(torch.from_numpy(shard["x"]))
+            w, drawn = self._kept_shard(path) if path.exists() else self._new_shard(path, start)
+            codes.append(w)
+            pictures.append(drawn)
         return torch.cat(codes), torch.cat(pictures)
 
-    def _write_shard(self, path: Path, start: int) -> None:
+    def _kept_shard(self, path: Path) -> tuple[Tensor, Tensor]:
+        with np.load(path) as shard:
+            return torch.from_numpy(shard["w"]), torch.from_numpy(shard["x"])
+
+    def _new_shard(self, path: Path, start: int) -> tuple[Tensor, Tensor]:
         w = self.w(range(start, start + SHARD))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, w=w.numpy(), x=self.pictures(w).numpy())
-        temporary.replace(path)
+        drawn = self.pictures(w)
+        keep(path, lambda file: np.savez(file, w=w.numpy(), x=drawn.numpy()))
+        return w, drawn
 
 
 def to_float(pictures: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from deltaedit.domain import EditingDomain
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.files import write_whole
 from eval.domains.recipes.training import Report
 from eval.prompts import Prompt
 
@@ -59,12 +60,10 @@ def build(
 def in_half_precision(path: Path) -> None:
     """Store the float32 tensors of an artefact as float16, which halves what is shipped."""
     from safetensors import safe_open
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
         meta, names = stored.metadata(), list(stored.keys())
         tensors = {name: stored.get_tensor(name) for name in names}
     small = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
-    temporary = path.with_suffix(".tmp")
-    save_file(small, temporary, meta)
-    temporary.replace(path)
+    write_whole(path, lambda file: file.write(save(small, meta)))

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 from torch.nn import functional as F
 
+from deltaedit.tools.files import keep
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import CROPS, LABELS, TRUNK_FEATURES, DlibIdentity, FaceFeatures, split_logits
@@ -34,15 +35,13 @@ def features_of(features: FaceFeatures, generator: FaceGenerator, seeds: Iterabl
 
 def _shard(features: FaceFeatures, generator: FaceGenerator, start: int) -> Tensor:
     path = cache_folder() / "faces" / "features" / f"{start:08d}.npy"
-    if not path.exists():
-        _, pictures = generator.samples(start, 100)
-        with torch.inference_mode():
-            found = torch.cat([features(to_float(block)) for block in pictures.split(BATCH)])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp.npy")
-        np.save(temporary, found.half().numpy())
-        temporary.replace(path)
-    return torch.from_numpy(np.load(path))
+    if path.exists():
+        return torch.from_numpy(np.load(path))
+    _, pictures = generator.samples(start, 100)
+    with torch.inference_mode():
+        found = torch.cat([features(to_float(block)) for block in pictures.split(BATCH)]).half()
+    keep(path, lambda file: np.save(file, found.numpy()))
+    return found.clone()
 
 
 def train(
