@@ -88,10 +88,10 @@ class Progress:
     ) -> None:
         self._view.close()
 
-    def advance(self, count: int) -> None:
-        """``count`` more edits are made (or given up)."""
+    def advance(self, count: int, editor: str = "") -> None:
+        """``count`` more edits are made (or given up), of the editor that was described last where none is named."""
         self.done += count
-        self._pace.made(self._editor, count, time.perf_counter())
+        self._pace.made(editor or self._editor, count, time.perf_counter())
         self._view.advanced(self.done, self._pace.left_s())
 
     def describe(self, text: str, editor: str = "") -> None:

@@ -75,6 +75,7 @@ class TimedEditor:
             self._editor = spec.build(seed)
         self._judge_weights = {} if judges is None else judge_weights(judges)
         self._prepared = False
+        self._fitted: Prompt | None = None
         self._failure: Exception | None = None
         self._offsets: dict[str, tuple[Tensor, float]] = {}  # of the prompt that was fitted last
         self.costs: dict[str, Any] = {
@@ -89,13 +90,18 @@ class TimedEditor:
         }
 
     def fit(self, prompt: Prompt) -> None:
-        """Prepare if that was not done yet, then fit; a failed preparation fails every prompt in the same way.
+        """Prepare if that was not done yet, then fit, unless this prompt was the last one that was fitted.
+
+        A failed preparation fails every prompt in the same way.
 
         Raises:
             Exception: whatever the editor raises.
         """
         if self._failure is not None:
             raise self._failure
+        if prompt == self._fitted:
+            return
+        self._fitted = None
         if not self._prepared:
             try:
                 here_s, cost_s = self._timed(lambda: self._editor.prepare(self._domain))
@@ -113,6 +119,7 @@ class TimedEditor:
         self.costs["fit_s"].setdefault(prompt.name, cost_s)
         known = {artefact["file"]: artefact for artefact in self.costs["artefacts"]}
         self.costs["artefacts"] = list((self._artefacts.seen | known).values())
+        self._fitted = prompt
 
     def edit(self, latents: Latents, prompt: Prompt, strength: float) -> tuple[Latents, float]:
         """Edited codes and the seconds that they took, or would have taken if nothing were remembered.

@@ -1,0 +1,182 @@
+"""Does units of work: holds the networks, the sources and the editors of a run, and writes the chunks that it makes."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaedit.latents import Latents
+from eval.domains.base import Domain, Sources
+from eval.editors.spec import EditorSpec
+from eval.editors.timed_editor import TimedEditor, clock
+from eval.judging.apart import check_apart
+from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.metrics.runtime import peak_memory_mib
+from eval.pixels import to_uint8
+from eval.prompts import Prompt
+from eval.runs.arrays import answer_arrays, array, source_arrays
+from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
+from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
+from eval.runs.plan import ORACLE, Arguments, Chunk
+from eval.runs.store import StorageError, Store
+
+KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
+
+
+class Worker:
+    """Does one unit after the other.
+
+    Args:
+        domain: networks, images and prompts.
+        arguments: what the run holds.
+        specs: its editors.
+        store: its folder, claimed.
+    """
+
+    def __init__(self, domain: Domain, arguments: Arguments, specs: Sequence[EditorSpec], store: Store) -> None:
+        self.domain = domain
+        self.arguments = arguments
+        self.store = store
+        check_apart(domain)
+        self._prompts = {prompt.name: prompt for prompt in arguments.prompts}
+        self._calibration = CalibrationImages(domain, arguments.calibration_images)
+        known = {spec.label: store.read_json(store.costs_file(spec.label)) for spec in specs}
+        self._editors = {
+            spec.label: TimedEditor(spec, domain.editing, arguments.seed, known[spec.label], domain.judges)
+            for spec in specs
+        }
+        self._answered: tuple[str, Answers] | None = None  # the prompt that was judged last
+
+    def do(self, unit: Unit) -> Outcome:
+        """Do a unit; whatever goes wrong is told in the outcome."""
+        prompt = self._prompts[unit.prompt]
+        try:
+            if unit.editor == ORACLE:
+                self._oracle(prompt, _chunk(unit))
+                return Outcome(unit)
+            editor = self._editors[unit.editor]
+            editor.fit(prompt)
+            if unit.task == FIT:
+                return Outcome(unit, costs=editor.costs)
+            if unit.task == CALIBRATION:
+                self._calibrate(editor, prompt)
+            else:
+                self._finish(editor, prompt, _chunk(unit))
+        except StorageError as error:
+            return Outcome(unit, str(error), stops=True)
+        except Exception as error:
+            sentence = " ".join(f"{type(error).__name__}: {error}".split())
+            return Outcome(unit, sentence, "".join(traceback.format_exception(error)))
+        return Outcome(unit)
+
+    def _calibrate(self, editor: TimedEditor, prompt: Prompt) -> None:
+        """Find the strengths that are not known yet."""
+        name = self.store.strength_file(editor.label, prompt.name)
+        calibrate(
+            editor,
+            prompt,
+            self._calibration,
+            self.arguments.goals,
+            self.store.read_json(name),
+            lambda record: self.store.write_json(name, record),
+        )
+
+    def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk) -> None:
+        """Edit, synthesise, judge and store one chunk, or copy it from the same strength under another name."""
+        twin = self._twin(chunk)
+        if twin is not None:
+            self.store.copy_chunk(twin, chunk)
+            return
+        edited, edit_s = editor.edit(self._latents[chunk.rows], prompt, chunk.strength)
+        self._judge_and_store(prompt, chunk, edited, edit_s)
+
+    def _twin(self, chunk: Chunk) -> Chunk | None:
+        """A finished chunk of the same strength under another kind."""
+        found = None
+        for strength in self.arguments.strengths:
+            other = replace(chunk, kind=strength.kind, effect_goal=strength.goal)
+            value = strength.value
+            if value is None:
+                name = self.store.strength_file(chunk.editor, chunk.prompt)
+                value = stored_value(self.store.read_json(name), strength.goal)
+            if found is None and other != chunk and value == chunk.strength and self.store.is_done(other):
+                found = other
+        return found
+
+    def _oracle(self, prompt: Prompt, chunk: Chunk) -> None:
+        """The exact answers through the inversion, judged like edits: what no editor of this generator can beat."""
+        encoder, images = self.domain.editing.encoder, self._answers(prompt).images
+        if encoder is None or images is None:
+            return
+        self._invert(encoder, images[chunk.rows], prompt, chunk)
+
+    def _invert(self, encoder: Callable[[Tensor], Tensor], images: Tensor, prompt: Prompt, chunk: Chunk) -> None:
+        device = self.domain.editing.device
+        began = clock(device)
+        with torch.inference_mode():
+            edited = Latents.from_w_plus(self.domain.editing.synthesis, encoder(images.to(device)))
+        self._judge_and_store(prompt, chunk, edited, clock(device) - began)
+
+    def _judge_and_store(self, prompt: Prompt, chunk: Chunk, edited: Latents, edit_s: float) -> None:
+        """Synthesise, judge and store the edits of one chunk."""
+        device, answers, sources = self.domain.editing.device, self._answers(prompt), self._judged
+        with torch.inference_mode():
+            began = clock(device)
+            images = self.domain.editing.images(edited)
+            synthesised = clock(device)
+            rows, features = judge_edits(self.domain, sources, answers, prompt, chunk.rows, images)
+            judged = clock(device)
+        kept = max(0, min(KEPT_IMAGES - chunk.first, chunk.count))
+        arrays = {
+            "images": to_uint8(images[:kept]),
+            "kept": np.arange(chunk.first, chunk.first + kept),
+            "latents_s": array(edited.s[:kept]),
+            **{name: array(value) for name, value in features.items()},
+        }
+        costs = {
+            "edit_s": edit_s,
+            "synthesis_s": synthesised - began,
+            "judge_s": judged - synthesised,
+            "peak_memory_mib": peak_memory_mib(),
+        }
+        self.store.write_chunk(chunk, rows, arrays, costs)
+
+    @cached_property
+    def _latents(self) -> Latents:
+        return usable(self._sources.latents)
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return self.domain.test_sources(self.arguments.images)
+
+    @cached_property
+    def _judged(self) -> JudgedSources:
+        """The sources with everything that is measured on them once; stored for the reports."""
+        with torch.inference_mode():
+            judged = judge_sources(self.domain, self._sources, self.arguments.batch)
+        if not self.store.has("sources.npz"):
+            self.store.write_arrays("sources.npz", source_arrays(judged))
+        return judged
+
+    def _answers(self, prompt: Prompt) -> Answers:
+        """The exact answers to a prompt and their features; stored for the reports."""
+        if self._answered is not None and self._answered[0] == prompt.name:
+            return self._answered[1]
+        with torch.inference_mode():
+            answers = judge_answers(self.domain, "test", self.arguments.images, prompt, self.arguments.batch)
+        name = self.store.reference_file(prompt.name)
+        if not self.store.has(name):
+            self.store.write_arrays(name, answer_arrays(answers))
+        self._answered = prompt.name, answers
+        return answers
+
+
+def _chunk(unit: Unit) -> Chunk:
+    assert unit.chunk is not None  # of every unit that is neither a fit nor a calibration
+    return unit.chunk
