@@ -23,10 +23,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.styleclip_global import StyleClipGlobal
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.relevance import domain_relevance
-from deltaedit.text import TextPrompt
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import check, number, parameter, whole
 
 WAVES = 256  # that directions are made of; those of different images have cosines of about 1/√256

@@ -26,9 +26,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.objectives import gradients
-from deltaedit.domain import EditingDomain, LabelledCodes
-from deltaedit.latents import Latents
-from deltaedit.text import TextPrompt
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain, LabelledCodes, TextPrompt
 from deltaedit.tools.parameters import check, keyed, number, parameter, positive, true_or_false
 
 FEWEST = 10  # labelled images with the value, and without it, that a classifier is fitted to

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.backbones.synthesis import Synthesis
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.errors import MissingNetworkError
 
 Identity = Callable[[Tensor], Tensor]

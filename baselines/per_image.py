@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from baselines.objectives import block_size, gradients, in_blocks
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
-from deltaedit.text import TextPrompt
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 
 
 class PerImageOptimizer:

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.relevance import domain_relevance
-from deltaedit.text import TextPrompt, text_delta
+from deltaedit.text import text_delta
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import check, number, parameter, true_or_false, whole
 
 AUTOMATIC_BETAS = tuple(round(0.1 + 0.01 * i, 2) for i in range(20))  # 0.10 … 0.29

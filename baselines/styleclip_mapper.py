@@ -24,9 +24,8 @@ from torch import Tensor, nn
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
 from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
 from baselines.ranger import Ranger
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
-from deltaedit.text import TextPrompt
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import (
     Rule,
     check,

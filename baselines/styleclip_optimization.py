@@ -24,7 +24,7 @@ from baselines.objectives import (
     ramped_rate,
 )
 from baselines.per_image import PerImageOptimizer
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 
 

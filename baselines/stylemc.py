@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
-from deltaedit.text import TextPrompt
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import check, keyed, number, of_preset, one_of, parameter, positive, settled, whole
 
 IDENTITY_WEIGHTS = {"high": 2.0, "medium": 0.5, "low": 0.1, "none": 0.0}

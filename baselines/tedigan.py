@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from baselines.objectives import clip_distance, gradients, ramped_rate
 from baselines.per_image import PerImageOptimizer
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.errors import MissingNetworkError
 from deltaedit.tools.parameters import check, number, of_preset, one_of, parameter, positive, settled, whole
 

@@ -28,8 +28,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from deltaedit.backbones.stylegan2 import StyleGAN2
-from deltaedit.domain import TrainingSet
 from deltaedit.settings import Settings
+from deltaedit.tools.domain import TrainingSet
 from deltaedit.train import Training, train_mapper
 
 RESOLUTION, EMBEDDING = 1024, 512

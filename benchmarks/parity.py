@@ -25,11 +25,11 @@ from baselines.styleclip_global import automatic_beta, global_direction
 from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.domain import EditingDomain, TrainingSet
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.settings import Settings
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain, TrainingSet
 from deltaedit.train import Training
 from eval.weights.layouts import rosinality_name
 

@@ -28,9 +28,9 @@ from torchvision.transforms.functional import resize
 from baselines.stylemc import StyleMC
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain
 
 SIDE_PX, CHANNELS = 256, (512, 512, 512, 256, 128, 64, 32)
 FIRST_RGB, LAYERS_A_LEVEL = 1, 3  # of the released rows: 4 px has a convolution and ToRGB, the levels above two and one

@@ -29,7 +29,7 @@ from released_code import copy_to_nvidia, leave_empty, random_clip
 
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.relevance import channel_statistics, relevance_matrix
 from eval.weights.layouts import rosinality_name
 

@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import StyleLayer
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import domain_relevance
 from deltaedit.settings import Settings
-from deltaedit.text import TextPrompt, condition, direction, text_feature
+from deltaedit.text import condition, direction, text_feature
 from deltaedit.tools.artefacts import Artefact
+from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import check, require
 from deltaedit.tools.state_file import forget_training
 from deltaedit.train import Report, train_mapper

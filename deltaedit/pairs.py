@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.domain import TrainingSet
 from deltaedit.text import condition, direction
+from deltaedit.tools.domain import TrainingSet
 from deltaedit.variants import arm_direction, pseudo_text
 
 

@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import Synthesis
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
 from deltaedit.tools.artefacts import Artefact
+from deltaedit.tools.domain import EditingDomain
 
 Report = Callable[[int, int], None]
 BATCH_PIXELS = 200 * 64 * 64  # 200 images of 64 px at a time, 2 of 1024 px: below 2 GiB of activations

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
-
-
-class TextPrompt(Protocol):
-    """What an editor reads of a prompt: its name and its two texts."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique, for example ``glasses``."""
-
-    @property
-    def source(self) -> str:
-        """What the image is, for example ``face``."""
-
-    @property
-    def target(self) -> str:
-        """What it should become, for example ``face with glasses``."""
 
 
 @cache

@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.backbones.synthesis import StyleLayer
-from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.settings import Settings
+from deltaedit.tools.domain import TrainingSet
 from deltaedit.tools.precision import autocast
 from deltaedit.tools.state_file import StateFile
 

@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.synthesis import StyleLayer
-from deltaedit.domain import TrainingSet
 from deltaedit.text import text_feature
+from deltaedit.tools.domain import TrainingSet
 
 ARMS = ("delta", "raw", "centred", "pseudo-text")
 OUTPUTS = ("S", "W+")

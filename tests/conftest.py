@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt
 

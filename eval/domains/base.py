@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.domains.guard import guarded, protect
 from eval.prompts import Prompt
 

@@ -10,7 +10,7 @@ from types import FunctionType, MethodType, ModuleType
 import torch
 from torch import Tensor, nn
 
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type, ModuleType, torch.dtype, torch.device)
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors.protocol import Editor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.prompts import Prompt
 
 

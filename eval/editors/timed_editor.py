@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefact, Artefacts, hardware_name
+from deltaedit.tools.domain import EditingDomain
 from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors.spec import EditorSpec

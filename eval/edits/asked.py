@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from eval.edits.request import EditRequest
 from eval.pictures import read_pictures
 from eval.prompts import Prompt

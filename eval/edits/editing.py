@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from baselines.per_image import PerImageOptimizer
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.errors import MissingNetworkError
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import offers_offsets

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from eval.edits.pictures import RGB
 from eval.errors import UsageError
 

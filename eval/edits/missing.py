@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain
 from deltaedit.tools.artefacts import Artefact, Artefacts
+from deltaedit.tools.domain import EditingDomain
 from eval.errors import UsageError
 from eval.progress import duration
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
 from eval.edits.asked import Asked, read_asked
 from eval.edits.editing import PictureEditor

@@ -10,9 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import StyleLayer, Synthesis, style_matrices
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.edits.pictures import RGB, to_bytes
 from eval.edits.request import EditRequest
 from eval.errors import UsageError

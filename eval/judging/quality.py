@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.text import text_feature
 from eval.domains.base import Domain, Sources
 from eval.errors import UsageError

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from eval.domains.base import Domain
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import judge_attributes

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.noise import with_noise
-from deltaedit.domain import EditingDomain, TrainingSet
-from deltaedit.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain, TrainingSet
 from deltaedit.tools.errors import CheckpointError
 from eval.folders import cache_folder
 from eval.weights.checkpoints import read_e4e, read_generator

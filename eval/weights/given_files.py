@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper, level_starts
 from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import Synthesis
-from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import channel_statistics
 from deltaedit.tools.artefacts import GivenFile

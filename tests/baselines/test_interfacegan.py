@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from baselines.interfacegan import InterFaceGAN
-from deltaedit.domain import LabelledCodes
+from deltaedit.tools.domain import LabelledCodes
 from eval.prompts import Prompt
 
 BEARD = Prompt("beard", "face", "face with beard", "beard", "yes")

@@ -21,12 +21,12 @@ from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from baselines.stylemc import StyleMC
 from baselines.tedigan import TediGan
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import StyleLayer, Synthesis, style_matrices
-from deltaedit.domain import TrainingSet
 from deltaedit.editor import DeltaEdit
-from deltaedit.latents import Latents
 from deltaedit.mapper import DeltaMapper, level_indices
 from deltaedit.relevance import relevance_matrix
+from deltaedit.tools.domain import TrainingSet
 from eval.editors.conformance import check_editor
 
 WIDTHS = (16, 16, 4, 16, 16, 4, 16, 16)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from baselines.styleclip_optimization import StyleClipOptimization
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.stylegan2 import StyleGAN2
-from deltaedit.latents import Latents
 from eval.editors.protocol import Editor
 
 

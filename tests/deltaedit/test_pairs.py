@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.domain import TrainingSet
 from deltaedit.pairs import draw_pairs, draw_rows, make_pairs
+from deltaedit.tools.domain import TrainingSet
 from deltaedit.variants import pseudo_text
 
 

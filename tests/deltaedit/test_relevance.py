@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.relevance import channel_statistics, domain_relevance, relevance_matrix
 
 

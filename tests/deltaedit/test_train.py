@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from deltaedit.backbones.stylegan2 import StyleGAN2
-from deltaedit.domain import TrainingSet
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import draw_pairs
 from deltaedit.settings import Settings
+from deltaedit.tools.domain import TrainingSet
 from deltaedit.tools.state_file import best_file, forget_training
 from deltaedit.train import learning_rate, mapper_losses, split_images, train_mapper
 

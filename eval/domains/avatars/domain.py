@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import phrase
 from eval.domains.avatars.factors import VALUES, Portraits, sample_portraits

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import Clip
-from deltaedit.domain import EditingDomain, LabelledCodes, TrainingSet
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.text import imagenet_templates
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.tools.files import keep
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words

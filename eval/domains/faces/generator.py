@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.files import keep
 from eval.folders import cache_folder
 from eval.weights.mobilestylegan import read_mapping, read_synthesis

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.mobilestylegan import MobileSynthesis
-from deltaedit.latents import Latents
 from eval.domains.faces.alignment import RGB, Alignment, find_face
 from eval.domains.faces.generator import FaceGenerator
 from eval.domains.faces.networks import DlibIdentity

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaedit.domain import EditingDomain
+from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Judges, Sources
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description

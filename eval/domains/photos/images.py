@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Sources
 from eval.domains.photos.contents import contents_digest
 from eval.errors import UsageError

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from deltaedit.domain import EditingDomain
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.files import write_whole
 from eval.domains.recipes.training import Report
 from eval.prompts import Prompt

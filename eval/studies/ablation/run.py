@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
-from deltaedit.latents import Latents
 from eval.domains import guard as judge_guard
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec

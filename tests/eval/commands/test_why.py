@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 import torch
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.cli import main
 from eval.editors.spec import EditorSpec
 from eval.judging.recipes import recipes

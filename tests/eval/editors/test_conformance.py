@@ -8,7 +8,7 @@ from baselines.styleclip_mapper import StyleClipMapper
 from baselines.styleclip_optimization import StyleClipOptimization
 from baselines.stylemc import StyleMC
 from baselines.tedigan import TediGan
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from eval.commands import check_editor as command
 from eval.editors.conformance import check_editor
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import RecordingArtefacts, TimedEditor, clock, offers_offsets
 from eval.prompts import Prompt

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.stylegan2 import StyleGAN2
-from deltaedit.latents import Latents
 from eval.domains.base import Judges, Sources
 from eval.judging.cells import (
     judge_answers,

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.controls import Identity
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.cells import judge_sources

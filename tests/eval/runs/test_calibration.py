@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.prompts import Prompt

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
 from eval.judging.recipes import recipes
 from eval.prompts import Prompt

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import torch
 
-from deltaedit.domain import EditingDomain
-from deltaedit.latents import Latents
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.recipes import recipes

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import Synthesis
-from deltaedit.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
+
+
+class TextPrompt(Protocol):
+    """What an editor reads of a prompt: its name and its two texts."""
+
+    @property
+    def name(self) -> str:
+        """Short and unique, for example ``glasses``."""
+
+    @property
+    def source(self) -> str:
+        """What the image is, for example ``face``."""
+
+    @property
+    def target(self) -> str:
+        """What it should become, for example ``face with glasses``."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import torch
 
+from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.stylegan2 import StyleGAN2
-from deltaedit.latents import Latents
 
 
 def some_latents(count=3):
