@@ -19,7 +19,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains import load_domain
 from eval.editors.registry import parse_methods
 from eval.editors.timed_editor import TimedEditor, offers_offsets
-from eval.judging.cells import judge_answers, judge_attributes, judge_edits, judge_sources
+from eval.judging.answers import judge_answers
+from eval.judging.cells import judge_attributes, judge_edits, judge_sources
 from eval.runs.calibration import usable
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 def to_uint8(images: Tensor) -> np.ndarray:
     """Float [N, 3, H, W] -> uint8 [N, H, W, 3], clipped to [-1, 1] and rounded."""
-    levels = _levels(images).to(torch.uint8)
+    levels = to_levels(images)
     pictures: np.ndarray = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pictures
 
@@ -17,6 +17,16 @@ def to_uint8(images: Tensor) -> np.ndarray:
 def round_to_8_bit(images: Tensor) -> Tensor:
     """Float [N, 3, H, W] -> float32 in [-1, 1] that holds 256 different values."""
     return _levels(images) / 127.5 - 1
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Float [...] in [-1, 1] -> uint8 of the same shape, clipped and rounded."""
+    return _levels(images).to(torch.uint8)
+
+
+def to_float(levels: Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1], the same values as ``round_to_8_bit`` gives."""
+    return levels.float() / 127.5 - 1
 
 
 def _levels(images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ the reconstruction, which is the edit of strength 0, so that the inversion's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
+from eval.judging.answers import Answers, blocks_of, features_of
 from eval.judging.source_checks import check_distinct, check_reading
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.book import cell_metrics
-from eval.metrics.clip_score import PromptFeatures
 from eval.metrics.counterfactual import psnr, ssim
 from eval.metrics.judged import ClipView, JudgedChunk
-from eval.pixels import round_to_8_bit
+from eval.pixels import round_to_8_bit, to_float
 from eval.prompts import Prompt
 
 BATCH = 64  # images at once where a caller names no other number
@@ -60,31 +60,6 @@ class JudgedSources:
     inversion_ssim: Tensor
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What is right for one prompt on the first N images of a set.
-
-    Attributes:
-        images: exact counterfactuals, float32 [N, 3, H, W] of 8-bit values; None where the domain has none.
-        frechet: their features [N, D]; None likewise.
-        identity: their unit embeddings [N, E]; None likewise.
-        clip: their unit features [N, E] by the judge CLIP; None likewise.
-        visible: bool [N, F], factors that can be seen before and after.
-        region: bool [H, W], pixels that the prompt may change.
-        text_editing: the prompt's texts as the editing CLIP sees them.
-        text_judge: as the judge CLIP sees them.
-    """
-
-    images: Tensor | None
-    frechet: Tensor | None
-    identity: Tensor | None
-    clip: Tensor | None
-    visible: np.ndarray
-    region: np.ndarray
-    text_editing: PromptFeatures
-    text_judge: PromptFeatures
-
-
 @torch.inference_mode()
 def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources:
     """Judge the originals and their reconstructions.
@@ -101,7 +76,7 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
     originals = round_to_8_bit(sources.images).cpu()
     check_distinct(sources.names, originals)
     check_reading(domain, sources, _attributes(domain, originals, batch) if judges.accuracy else {})
-    blocks = _blocks(len(sources), batch)
+    blocks = blocks_of(len(sources), batch)
     pictures = [round_to_8_bit(domain.editing.images(sources.latents[block])).cpu() for block in blocks]
     reconstructions = torch.cat(pictures)
     pairs = list(zip(reconstructions.split(batch), originals.split(batch), strict=True))
@@ -110,41 +85,13 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
         originals=originals,
         reconstructions=reconstructions,
         logits=_attributes(domain, reconstructions, batch),
-        frechet=_apply(domain, judges.frechet, reconstructions, batch),
-        frechet_originals=_apply(domain, judges.frechet, originals, batch),
-        identity=_apply(domain, judges.identity, originals, batch),
-        clip_editing=_apply(domain, domain.editing.clip.encode_images, reconstructions, batch),
-        clip_judge=_apply(domain, judges.clip.encode_images, reconstructions, batch),
+        frechet=features_of(domain, judges.frechet, reconstructions, batch),
+        frechet_originals=features_of(domain, judges.frechet, originals, batch),
+        identity=features_of(domain, judges.identity, originals, batch),
+        clip_editing=features_of(domain, domain.editing.clip.encode_images, reconstructions, batch),
+        clip_judge=features_of(domain, judges.clip.encode_images, reconstructions, batch),
         inversion_psnr_db=torch.cat([psnr(*pair) for pair in pairs]),
         inversion_ssim=torch.cat([ssim(*pair) for pair in pairs]),
-    )
-
-
-@torch.inference_mode()
-def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch: int) -> Answers:
-    """What is right for a prompt, judged once for all editors.
-
-    Args:
-        domain: knows the counterfactuals, the visible factors and the region.
-        which: ``test`` or ``calibration``.
-        count: the first so many images of that set.
-        prompt: the edit.
-        batch: images at once.
-    """
-    images = domain.counterfactuals(which, count, prompt)
-    images = None if images is None else round_to_8_bit(images).cpu()
-    visible = domain.visible(which, count, prompt)
-    return Answers(
-        images=images,
-        frechet=None if images is None else _apply(domain, domain.judges.frechet, images, batch),
-        identity=None if images is None else _apply(domain, domain.judges.identity, images, batch),
-        clip=None if images is None else _apply(domain, domain.judges.clip.encode_images, images, batch),
-        visible=np.ones((count, len(domain.factors)), dtype=bool)
-        if visible is None
-        else np.asarray(visible, dtype=bool),
-        region=np.asarray(domain.region(prompt), dtype=bool),
-        text_editing=PromptFeatures.of(domain.editing.clip, prompt),
-        text_judge=PromptFeatures.of(domain.judges.clip, prompt),
     )
 
 
@@ -174,11 +121,11 @@ def judge_edits(
         raise ValueError(f"There must be one edit for each of the {len(names)} images. Got {len(images)} instead.")
     edits = round_to_8_bit(images).cpu()
     logits = _attributes(domain, edits, len(edits))
-    frechet = _apply(domain, domain.judges.frechet, edits, len(edits))
-    identity = _apply(domain, domain.judges.identity, edits, len(edits))
+    frechet = features_of(domain, domain.judges.frechet, edits, len(edits))
+    identity = features_of(domain, domain.judges.identity, edits, len(edits))
     clips = {
-        "editing": _apply(domain, domain.editing.clip.encode_images, edits, len(edits)),
-        "judge": _apply(domain, domain.judges.clip.encode_images, edits, len(edits)),
+        "editing": features_of(domain, domain.editing.clip.encode_images, edits, len(edits)),
+        "judge": features_of(domain, domain.judges.clip.encode_images, edits, len(edits)),
     }
     change = _change(
         domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
@@ -222,19 +169,9 @@ def judge_attributes(
     return change.success.numpy(), kept, change.eligible.numpy(), effect
 
 
-def _blocks(count: int, batch: int) -> list[slice]:
-    return [slice(start, min(start + batch, count)) for start in range(0, count, batch)]
-
-
-def _apply(domain: Domain, network: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
-    """A judge's features of all images, in batches: float32 on the CPU."""
-    device = domain.editing.device
-    return torch.cat([network(images[block].to(device)).float().cpu() for block in _blocks(len(images), batch)])
-
-
 def _attributes(domain: Domain, images: Tensor, batch: int) -> dict[str, Tensor]:
     device = domain.editing.device
-    parts = [domain.judges.attributes(images[block].to(device)) for block in _blocks(len(images), batch)]
+    parts = [domain.judges.attributes(images[block].to(device)) for block in blocks_of(len(images), batch)]
     return {factor: torch.cat([part[factor].float().cpu() for part in parts]) for factor in domain.factors}
 
 
@@ -262,6 +199,8 @@ def _judged(
         reconstructions=sources.reconstructions[rows],
         edits=edits,
         counterfactuals=None if answers.images is None else answers.images[rows],
+        alternatives=None if answers.alternatives is None else to_float(answers.alternatives[rows]),
+        asked=answers.asked,
         region=torch.from_numpy(answers.region),
         attributes=change,
         identity_originals=sources.identity[rows],

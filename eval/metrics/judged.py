@@ -36,6 +36,8 @@ class JudgedChunk:
         reconstructions: the same through encoder and generator: the edit of strength 0.
         edits: what the editor made.
         counterfactuals: the exact right answers; None where the domain knows none.
+        alternatives: [n, V, 3, H, W], the counterfactuals of every value of the target factor; None likewise.
+        asked: number of the value asked for among these.
         region: bool [H, W], the pixels that the prompt may change.
         attributes: what the attribute judge saw change from reconstruction to edit.
         identity_originals: unit embeddings [n, E] by the identity judge.
@@ -52,6 +54,8 @@ class JudgedChunk:
     reconstructions: Tensor
     edits: Tensor
     counterfactuals: Tensor | None
+    alternatives: Tensor | None
+    asked: int
     region: Tensor
     attributes: AttributeChange
     identity_originals: Tensor

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from eval.judging.cells import Answers, JudgedSources
+from eval.judging.answers import Answers
+from eval.judging.cells import JudgedSources
 from eval.pixels import to_uint8
 
 

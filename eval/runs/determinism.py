@@ -23,7 +23,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.judging.answers import Answers, judge_answers
+from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.metrics.book import column_names
 from eval.pixels import to_uint8
 from eval.runs.calibration import usable

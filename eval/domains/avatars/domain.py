@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import phrase
-from eval.domains.avatars.factors import VALUES, Portraits, sample_portraits
+from eval.domains.avatars.factors import VALUES, Portraits, column, sample_portraits, value_index
 from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerator, to_float
 from eval.domains.avatars.renderer import render
 from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
@@ -33,6 +33,7 @@ PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
 TRAINING_IMAGES = 10_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
 LABELLED_PORTRAITS, LABELLED_SEED = 5_000, 900_000  # what supervised references learn from; in no other set
+KEPT_COUNTERFACTUALS = 16  # sets in memory, 2.5 MB each for 200 images: all values of the largest factor, and some more
 REGION_PORTRAITS = 48  # rendered with and without the change to find its region
 
 
@@ -45,7 +46,8 @@ class AvatarsDomain:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self.prompts = load_prompts(PROMPTS_FILE)
-        self._counterfactuals = cache(self._render_counterfactuals)
+        self._counterfactuals = lru_cache(KEPT_COUNTERFACTUALS)(self._render_counterfactuals)
+        self._originals = lru_cache(2)(self._render_originals)
         self.region = cache(self._find_region)
 
     @property
@@ -123,7 +125,7 @@ class AvatarsDomain:
 
     def counterfactuals(self, sources: str, count: int, prompt: Prompt) -> Tensor:
         """Renders of the same persons with what the prompt asks for: float32 [count, 3, 64, 64] in [-1, 1]."""
-        return self._counterfactuals(sources, count, prompt.attribute, prompt.value)
+        return to_float(self._counterfactuals(sources, count, prompt.attribute, prompt.value))
 
     def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
         """Factors that can be seen before and after the exact edit: bool [count, F]."""
@@ -168,12 +170,19 @@ class AvatarsDomain:
 
     def _sources(self, split: str, count: int) -> Sources:
         people = datasets.portraits(split, count)
-        images = to_float(render(people))
+        images = to_float(self._originals(split, count))
         names = tuple(f"{split}-{number:04d}" for number in range(len(people)))
         return Sources(names, images, self.invert(images), people.values)
 
-    def _render_counterfactuals(self, split: str, count: int, attribute: str, value: str) -> Tensor:
-        return to_float(render(datasets.portraits(split, count).changed({attribute: value})))
+    def _render_originals(self, split: str, count: int) -> np.ndarray:
+        return render(datasets.portraits(split, count))
+
+    def _render_counterfactuals(self, split: str, count: int, attribute: str, value: str) -> np.ndarray:
+        """uint8 [count, 64, 64, 3]; who has the value already is not rendered again."""
+        people, pictures = datasets.portraits(split, count), self._originals(split, count).copy()
+        others = np.flatnonzero(people.values[:, column(attribute)] != value_index(attribute, value))
+        pictures[others] = render(people[others].changed({attribute: value}))
+        return pictures
 
     def _find_region(self, prompt: Prompt) -> np.ndarray:
         """Pixels that change for anybody when the attribute becomes the one asked for, and a rim of 1."""

@@ -15,8 +15,9 @@ from deltaedit.backbones.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, clock
+from eval.judging.answers import Answers, judge_answers
 from eval.judging.apart import check_apart
-from eval.judging.cells import Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.metrics.runtime import peak_memory_mib
 from eval.pixels import to_uint8
 from eval.prompts import Prompt

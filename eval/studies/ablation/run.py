@@ -22,8 +22,9 @@ from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError
+from eval.judging.answers import Answers, judge_answers
 from eval.judging.apart import check_apart
-from eval.judging.cells import BATCH, Answers, JudgedSources, judge_answers, judge_edits, judge_sources
+from eval.judging.cells import BATCH, JudgedSources, judge_edits, judge_sources
 from eval.judging.recipes import recipes
 from eval.progress import Progress
 from eval.prompts import Prompt

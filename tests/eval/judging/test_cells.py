@@ -13,8 +13,8 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.domains.base import Judges, Sources
+from eval.judging.answers import judge_answers
 from eval.judging.cells import (
-    judge_answers,
     judge_attributes,
     judge_edits,
     judge_sources,
@@ -172,6 +172,7 @@ def test_columns_are_those_of_the_store(domain, judged):
         *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
         *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
         *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1", "clean_success"),
+        "success_by_counterfactual",
     ]
     assert tuple(rows[0])[2:] == column_names(domain.factors)
     assert {type(value) for value in rows[0].values()} == {str, bool, float}
@@ -284,7 +285,10 @@ def test_a_domain_that_does_not_know_the_answers(domain, sources, edits):
     assert answers.visible.shape == (COUNT, 3)
     row = judge_edits(unknowing, sources, answers, PROMPT, slice(2, 6), edits)[0][0]
     unknown = {name for name, value in row.items() if isinstance(value, float) and math.isnan(value)}
-    counterfactual = {"counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"}
+    counterfactual = {
+        "success_by_counterfactual",
+        *(f"counterfactual_{name}" for name in ("psnr_db", "ssim", "identity")),
+    }
     assert unknown == {*counterfactual, "kept.glasses", "clean_success"}
 
 

@@ -46,16 +46,18 @@ def test_the_columns_of_a_chunk_keep_their_order():
         *("effect.hair", "effect.mouth", "identity", "clip_score_editing", "clip_score_judge"),
         *("directional_editing", "directional_judge", "counterfactual_psnr_db", "counterfactual_ssim"),
         *("counterfactual_identity", "inversion_psnr_db", "inversion_ssim"),
-        *("outside_psnr_db", "outside_l1", "edit_l1", "clean_success"),
+        *("outside_psnr_db", "outside_l1", "edit_l1", "clean_success", "success_by_counterfactual"),
     )
 
 
-def test_what_the_attribute_judge_sees_is_over_eligible_cells():
+def test_what_attributes_became_is_over_eligible_cells():
     for name, record in metrics().items():
         if record.kind == CELL and name != "eligible":
-            assert record.population == (ELIGIBLE if record.judge == "attribute-judge" else ALL), name
+            seen = record.judge == "attribute-judge" or name.startswith("success_by_")
+            assert record.population == (ELIGIBLE if seen else ALL), name
     assert [record.name for record in grouped(GROUPS[0])] == [
-        *("success", "target_effect", "ad_mean", "ad_max", "kept", "clean_success")
+        *("success", "target_effect", "ad_mean", "ad_max", "kept", "clean_success"),
+        "success_by_counterfactual",
     ]
 
 

@@ -10,7 +10,8 @@ import torch
 from deltaedit.editor import DeltaEdit
 from eval.domains.guard import protect
 from eval.errors import UsageError
-from eval.judging.cells import judge_answers, judge_edits, judge_sources
+from eval.judging.answers import judge_answers
+from eval.judging.cells import judge_edits, judge_sources
 from eval.runs.store import Store
 from eval.studies.ablation.plan import Ablation, Arm
 from eval.studies.ablation.run import COLUMNS, AblationRunner, claim, jobs, record

@@ -1,0 +1,96 @@
+"""What is right for a prompt: the counterfactuals and what the judges see in them, made once for all editors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.domains.base import Domain
+from eval.metrics.clip_score import PromptFeatures
+from eval.pixels import round_to_8_bit, to_levels
+from eval.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is right for one prompt on the first N images of a set.
+
+    Attributes:
+        images: exact counterfactuals, float32 [N, 3, H, W] of 8-bit values; None where the domain has none.
+        frechet: their features [N, D]; None likewise.
+        identity: their unit embeddings [N, E]; None likewise.
+        clip: their unit features [N, E] by the judge CLIP; None likewise.
+        alternatives: uint8 [N, V, 3, H, W], the counterfactuals of every value of the factor; None likewise.
+        asked: number of the value asked for.
+        visible: bool [N, F], factors that can be seen before and after.
+        region: bool [H, W], pixels that the prompt may change.
+        text_editing: the prompt's texts as the editing CLIP sees them.
+        text_judge: as the judge CLIP sees them.
+    """
+
+    images: Tensor | None
+    frechet: Tensor | None
+    identity: Tensor | None
+    clip: Tensor | None
+    alternatives: Tensor | None
+    asked: int
+    visible: np.ndarray
+    region: np.ndarray
+    text_editing: PromptFeatures
+    text_judge: PromptFeatures
+
+
+@torch.inference_mode()
+def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch: int) -> Answers:
+    """What is right for a prompt, judged once for all editors.
+
+    Args:
+        domain: knows the counterfactuals, the visible factors and the region.
+        which: ``test`` or ``calibration``.
+        count: the first so many images of that set.
+        prompt: the edit.
+        batch: images at once.
+    """
+    images = domain.counterfactuals(which, count, prompt)
+    images = None if images is None else round_to_8_bit(images).cpu()
+    visible = domain.visible(which, count, prompt)
+    return Answers(
+        images=images,
+        frechet=None if images is None else features_of(domain, domain.judges.frechet, images, batch),
+        identity=None if images is None else features_of(domain, domain.judges.identity, images, batch),
+        clip=None if images is None else features_of(domain, domain.judges.clip.encode_images, images, batch),
+        alternatives=_alternatives(domain, which, count, prompt),
+        asked=domain.factors[prompt.attribute].index(prompt.value),
+        visible=np.ones((count, len(domain.factors)), dtype=bool)
+        if visible is None
+        else np.asarray(visible, dtype=bool),
+        region=np.asarray(domain.region(prompt), dtype=bool),
+        text_editing=PromptFeatures.of(domain.editing.clip, prompt),
+        text_judge=PromptFeatures.of(domain.judges.clip, prompt),
+    )
+
+
+def _alternatives(domain: Domain, which: str, count: int, prompt: Prompt) -> Tensor | None:
+    """The counterfactuals of every value of the prompt's factor: uint8 [N, V, 3, H, W], a quarter of their floats."""
+    pictures = []
+    for value in domain.factors[prompt.attribute]:
+        images = domain.counterfactuals(which, count, replace(prompt, value=value))
+        if images is None:
+            return None
+        pictures.append(to_levels(images).cpu())
+    return torch.stack(pictures, 1)
+
+
+def blocks_of(count: int, batch: int) -> list[slice]:
+    """Rows of ``count`` images, ``batch`` at a time."""
+    return [slice(start, min(start + batch, count)) for start in range(0, count, batch)]
+
+
+def features_of(domain: Domain, network: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
+    """A judge's features of all images, in batches: float32 on the CPU."""
+    device = domain.editing.device
+    return torch.cat([network(images[block].to(device)).float().cpu() for block in blocks_of(len(images), batch)])
