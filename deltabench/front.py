@@ -27,6 +27,7 @@ def run(
     batch: int | None = None,
     images_dir: str | Path | None = None,
     out: str | Path | None = None,
+    cell_timeout_s: float | None = None,
     figures: bool = False,
     deterministic: bool = False,
     quiet: bool = False,
@@ -46,6 +47,7 @@ def run(
         batch: images in a chunk; None for 50.
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for ``deltabench-runs/…``, the same for the same arguments.
+        cell_timeout_s: an editor that computes longer for one chunk, or to prepare or fit, has failed; None: no limit.
         figures: also write figures and report.html.
         deterministic: one thread and exact algorithms; then check that edits repeat.
         quiet: show no progress.
@@ -61,7 +63,7 @@ def run(
 
     photographs = None if images_dir is None else Path(images_dir)
     folder = None if out is None else Path(out)
-    request = RunRequest(methods, domain, prompts, images, strengths, seed, batch, photographs, folder)
+    request = RunRequest(methods, domain, prompts, images, strengths, seed, batch, photographs, folder, cell_timeout_s)
     planned = plan_run(request, quiet)
     failures = execute(planned, deterministic, quiet)
     if not planned.has_cells:

@@ -14,7 +14,7 @@ import click
 
 from deltaedit.tools.errors import CheckpointError
 from eval.commands import LazyGroup
-from eval.errors import UsageError, unknown
+from eval.errors import EditorStopped, UsageError, unknown
 
 # command -> where it is, and its line in `deltabench --help`
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -95,6 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(_sentence(error), err=True)
         return 2
+    except EditorStopped as error:
+        click.echo(str(error), err=True)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped; the same command goes on from here.", err=True)
         return 130

@@ -12,6 +12,10 @@ class UsageError(Exception):
     """One sentence: what, where, what was got, what is allowed, the command that helps. The exit code is then 2."""
 
 
+class EditorStopped(RuntimeError):
+    """An editor that ended, hung or failed in a way of its own, in one sentence; the exit code is then 1."""
+
+
 def unknown(what: str, got: str, allowed: Iterable[str], help_command: str = "") -> UsageError:
     """The error for a name that does not exist, with the nearest one that does.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands.output import timeout_option
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -27,6 +29,7 @@ OUT_OF_REACH = "–"
 @click.option("--limit", default=None, type=click.IntRange(1), help="At most this many test images.")
 @click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
+@timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 def calibrate(images: int, limit: int | None, **request: Any) -> int:
     """Find, on the calibration images, each editor's strength for every prompt and target effect.

@@ -67,6 +67,16 @@ class Output:
             click.echo(line, err=True)
 
 
+timeout_option = click.option(
+    "--cell-timeout",
+    "cell_timeout_s",
+    default=None,
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Give up a chunk for which an editor computes longer than this; its preparing and fitting likewise.",
+)
+
+
 def output_options(command: Command) -> Command:
     """Add ``--verbose``, ``--quiet`` and ``--json``."""
     for name, text in (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eval.commands.output import Output, output_options
+from eval.commands.output import Output, output_options, timeout_option
 
 if TYPE_CHECKING:
     from eval.runs.request import PlannedRun
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
+@timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it would take.")
 @click.option("--no-figures", is_flag=True, help="Write tables only.")

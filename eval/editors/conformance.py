@@ -21,6 +21,7 @@ from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
 from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
+from eval.editors import isolation
 from eval.editors.protocol import Editor
 from eval.editors.timed_editor import clock, offers_offsets
 from eval.judging.apart import check_holds_no_judge, judge_weights
@@ -28,6 +29,7 @@ from eval.prompts import Prompt
 
 CODES = ("w_plus", "s", "s_rgb")
 KEEPS = {"S": ("w_plus", "s_rgb"), "W+": ()}  # codes that an editor of this space leaves alone
+GLOBAL = "the global state of the process is left alone"
 TOLERANCE = 1e-4  # of the largest offset: convolutions sum in another order for another batch size
 
 
@@ -79,7 +81,7 @@ def check_editor(
     editors: list[Editor] = []
     touched = ""
     try:
-        with judge_guard.editing("under check"):
+        with isolation.at_work("under check"):
             checks.extend(_checks(make, editors, domain, _copy(latents), prompt, strength))
     except judge_guard.JudgeTouched as error:
         touched = str(error)
@@ -111,7 +113,7 @@ def _checks(
     strength: float,
 ) -> Iterator[Check]:
     networks = _Networks(domain)
-    random_state = torch.get_rng_state()
+    before = isolation.state()
     editor = make()
     editors.append(editor)
     yield _members(editor)
@@ -140,8 +142,8 @@ def _checks(
     anew = other.edit(_copy(latents), prompt, strength)
     yield Check("the same seed gives the same editor", _same(edited, anew), _largest(edited, anew))
     yield from networks.checks(edited)
-    untouched = torch.equal(random_state, torch.get_rng_state())
-    yield Check("the global random state is left alone", untouched, "compared before and after")
+    changed = [name for name in isolation.put_back(before) if name not in isolation.CHANGED_BY_IMPORTS]
+    yield Check(GLOBAL, not changed, f"{', '.join(changed)} changed" if changed else "compared before and after")
     times = ", ".join(f"{verb} {value:.3f} s" for verb, value in seconds.items())
     yield Check("times", True, f"{times} for {len(latents)} images")
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec, parse_parameters, split_methods
 from eval.errors import UsageError, unknown
 
@@ -124,7 +125,8 @@ def _import(name: str, where: str) -> type:
     if ":" in name and not {here, ""} & set(sys.path):
         sys.path.append(here)  # at the end: no file of the user's hides a module that is imported later
     try:
-        loaded = import_module(module)
+        with at_work(name):
+            loaded = import_module(module)
         _refuse_hidden(name, module)
         editor = getattr(loaded, attribute)
     except UsageError:

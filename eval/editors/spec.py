@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from eval.errors import UsageError, unknown
+from eval.editors.isolation import at_work
+from eval.errors import EditorStopped, UsageError, unknown
 
 _BOOLEANS = {"false": False, "no": False, "true": True, "yes": True}
 
@@ -47,12 +48,14 @@ class EditorSpec:
         editor: its class.
         parameters: those given, by name.
         label: the name and the parameters that differ from their defaults; what results are filed under.
+        timeout_s: a call into the editor that takes longer fails; None: it may take for ever.
     """
 
     name: str
     editor: type
     parameters: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    timeout_s: float | None = None
 
     def build(self, seed: int) -> Any:
         """Construct the editor; ``seed`` goes to a constructor that takes one and was given none.
@@ -63,9 +66,11 @@ class EditorSpec:
         known = {parameter.name for parameter in parameters_of(self.editor)}
         arguments = ({"seed": seed} if "seed" in known else {}) | dict(self.parameters)
         try:
-            return self.editor(**arguments)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"The editor {self.label} cannot be made: {' '.join(str(error).split())}") from error
+            with at_work(self.label, self.timeout_s):
+                return self.editor(**arguments)
+        except Exception as error:
+            kind = "" if isinstance(error, (TypeError, ValueError, EditorStopped)) else f"{type(error).__name__}: "
+            raise UsageError(f"The editor {self.label} cannot be made: {kind}{' '.join(str(error).split())}") from error
 
 
 def parameters_of(editor: type) -> tuple[Parameter, ...]:

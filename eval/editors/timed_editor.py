@@ -4,8 +4,9 @@ An editor may offer ``offsets(latents, prompt)``, float32 like ``latents.w_plus`
 edit = codes + strength * offsets. They are then computed once for the same images and prompt, and every edit that uses
 them is charged what computing them took.
 
-While an editor is built, prepared, fitted or asked, every judge raises (``eval.domains.guard``); after ``prepare`` and
-``fit`` it must hold no judge's weights (``eval.judging.apart``).
+While an editor is built, prepared, fitted or asked, every judge raises (``eval.domains.guard``) and what it does to the
+process is put back (``eval.editors.isolation``); after ``prepare`` and ``fit`` it must hold no judge's weights
+(``eval.judging.apart``).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from torch import Tensor
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefact, Artefacts, hardware_name
 from deltaedit.tools.domain import EditingDomain
-from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
+from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.judging.apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
@@ -68,11 +69,10 @@ class TimedEditor:
         costs: Mapping[str, Any] | None,
         judges: Judges | None = None,
     ) -> None:
-        self.label = spec.label
+        self.label, self._timeout_s = spec.label, spec.timeout_s
         self._artefacts = RecordingArtefacts(domain.artefacts)
         self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
-        with judge_guard.editing(spec.label):
-            self._editor = spec.build(seed)
+        self._editor = spec.build(seed)
         self._judge_weights = {} if judges is None else judge_weights(judges)
         self._prepared = False
         self._fitted: Prompt | None = None
@@ -134,12 +134,12 @@ class TimedEditor:
             offsets, offsets_s = None, 0.0
         began = clock(self._domain.device)
         if offsets is None:
-            with judge_guard.editing(self.label):
+            with at_work(self.label, self._timeout_s):
                 edited = self._editor.edit(given, prompt, strength)
         else:
             edited = given.moved(self._domain.synthesis, strength * offsets)
         edit_s = offsets_s + clock(self._domain.device) - began
-        return _checked(self.label, edited, latents), edit_s
+        return checked(self.label, edited, latents), edit_s
 
     def _remembered_offsets(self, latents: Latents, prompt: Prompt) -> tuple[Tensor, float]:
         """Offsets of these images and this prompt, and the seconds that computing them took."""
@@ -147,7 +147,7 @@ class TimedEditor:
         key = hashlib.sha256(prompt.name.encode() + b"\0" + codes).hexdigest()
         if key not in self._offsets:
             began = clock(self._domain.device)
-            with judge_guard.editing(self.label):
+            with at_work(self.label, self._timeout_s):
                 offsets = self._editor.offsets(_copy(latents), prompt)
             offsets_s = clock(self._domain.device) - began
             shapes = tuple(latents.w_plus.shape), tuple(latents.s.shape)
@@ -164,7 +164,7 @@ class TimedEditor:
         """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""
         self._artefacts.loaded_cost_s = 0.0
         began = clock(self._domain.device)
-        with judge_guard.editing(self.label):
+        with at_work(self.label, self._timeout_s):
             work()
         here_s = clock(self._domain.device) - began
         cost_s = here_s + self._artefacts.loaded_cost_s
@@ -192,7 +192,17 @@ def clock(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _checked(label: str, edited: object, before: Latents) -> Latents:
+def checked(label: str, edited: object, before: Latents) -> Latents:
+    """What an editor returned, as float32 without gradients.
+
+    Args:
+        label: of the editor, for errors.
+        edited: what it returned.
+        before: what it was given.
+
+    Raises:
+        ValueError: something else than N edited codes of the same shapes, or numbers that are not finite.
+    """
     if not isinstance(edited, Latents):
         raise ValueError(f"{label}.edit must return Latents. Got {type(edited).__name__} instead.")
     for name in ("w_plus", "s", "s_rgb"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,15 +14,36 @@ from torch import Tensor
 from baselines.per_image import PerImageOptimizer
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
-from deltaedit.tools.errors import MissingNetworkError
+from deltaedit.tools.errors import CheckpointError, MissingNetworkError
+from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
-from eval.editors.timed_editor import offers_offsets
+from eval.editors.timed_editor import checked, offers_offsets
 from eval.edits.asked import Asked
 from eval.edits.pictures import RGB, to_bytes
-from eval.errors import UsageError
+from eval.errors import EditorStopped, UsageError
 
 OPTIONS = {"identity": "--identity FILE", "encoder": "--encoder FILE"}  # for networks that are given as files
 BATCH_PIXELS = 4 * 1024 * 1024  # pictures at a time: 4 of 1024 px
+
+
+@contextmanager
+def _at_work(spec: EditorSpec) -> Iterator[None]:
+    """Around calls into the editor; what goes wrong in it is one sentence with the line of its code.
+
+    Raises:
+        EditorStopped: something did that is no mistake of the user.
+    """
+    try:
+        with at_work(spec.label, spec.timeout_s):
+            yield
+    except (UsageError, CheckpointError, MissingNetworkError, EditorStopped, ValueError):
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise EditorStopped(
+            f"The editor {spec.label} failed at {Path(last.filename).name}, line {last.lineno}: {said}"
+        ) from error
 
 
 class PictureEditor:
@@ -62,26 +86,32 @@ class PictureEditor:
             what = "the difference of two pictures" if needed == "image_target" else "several prompts at once"
             raise UsageError(f"The editor {self._spec.name} does not take {what}; --method deltaedit does.")
         try:
-            self._editor.prepare(self._domain)
-            if self._asked.before is not None and self._asked.after is not None:
-                pictures = (picture.to(self._domain.device) for picture in (self._asked.before, self._asked.after))
-                self._towards = self._editor.image_target(*pictures)
-            elif len(self._asked.prompts) > 1:
-                self._towards = self._editor.text_target(self._asked.prompts)
-            else:
-                self._editor.fit(self._asked.prompts[0])
+            with _at_work(self._spec):
+                self._fit()
         except MissingNetworkError as error:
             give = f"give {OPTIONS[error.network]}, or " if self._from_files and error.network in OPTIONS else ""
             raise UsageError(f"{error.problem}; {give}{error.instead}.") from error
         except ValueError as error:
             raise UsageError(" ".join(str(error).split())) from error
 
+    def _fit(self) -> None:
+        self._editor.prepare(self._domain)
+        if self._asked.before is not None and self._asked.after is not None:
+            pictures = (picture.to(self._domain.device) for picture in (self._asked.before, self._asked.after))
+            self._towards = self._editor.image_target(*pictures)
+        elif len(self._asked.prompts) > 1:
+            self._towards = self._editor.text_target(self._asked.prompts)
+        else:
+            self._editor.fit(self._asked.prompts[0])
+
     def edit(self, latents: Latents, strength: float) -> Latents:
         """Edited codes of all rows; at strength 0 the same."""
         if strength == 0 or not len(latents):
             return latents
         starts = range(0, len(latents), self.batch)
-        return Latents.cat([self._block(start, latents[start : start + self.batch], strength) for start in starts])
+        blocks = [(start, latents[start : start + self.batch]) for start in starts]
+        with _at_work(self._spec):
+            return Latents.cat([checked(self._spec.label, self._block(*each, strength), each[1]) for each in blocks])
 
     def _block(self, start: int, latents: Latents, strength: float) -> Latents:
         edited: Latents

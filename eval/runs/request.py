@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class RunRequest:
         batch: images in a chunk; None for the default.
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for one named after the arguments.
+        cell_timeout_s: a call into an editor (prepare, fit, the edits of one chunk) that takes longer fails.
     """
 
     methods: str | Sequence[str | type]
@@ -48,6 +49,7 @@ class RunRequest:
     batch: int | None = None
     images_dir: Path | None = None
     out: Path | None = None
+    cell_timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
         from eval.editors.registry import parse_methods
 
         specs, problems = parse_methods(request.methods)
+        specs = tuple(replace(spec, timeout_s=request.cell_timeout_s) for spec in specs)
         for problem in problems:
             print(f"Left out: {problem}", file=sys.stderr)
         if not specs:

@@ -34,6 +34,23 @@ class Fails(Nudge):
             raise ValueError("cannot smile")
         return latents
 
+class Exits(Nudge):
+    name = "exits"
+    def __init__(self, verb: str = "edit"):
+        self.verb = verb
+    def prepare(self, domain):
+        self.leave("prepare")
+    def fit(self, prompt):
+        self.leave("fit")
+    def edit(self, latents, prompt, strength):
+        self.leave("edit")
+    def leave(self, verb):
+        import os, sys
+        print("I leave")
+        os.chdir("/")
+        if verb == self.verb:
+            sys.exit(0)
+
 class Stopped(Nudge):
     name = "stopped"
     def edit(self, latents, prompt, strength):
@@ -59,6 +76,29 @@ def here(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def run(*options: str, methods: str = "nudging:Nudge") -> list[str]:
     return ["run", "--methods", methods, "--domain", "tiny", "--images", "6", *options]
+
+
+@pytest.mark.parametrize("verb", ["prepare", "fit", "edit"])
+def test_an_editor_that_exits_loses_its_own_chunks_only(
+    here: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = f"nudging:Exits[verb={verb}],nudging:Nudge"
+    options = ("--no-figures", "--json", "--prompts", "smile", "--strengths", "default", "--out", "made")
+    assert main(run(*options, methods=methods)) == 1
+    made = json.loads(capsys.readouterr().out)  # what it printed is not in it
+    label = "exits" if verb == "edit" else f"exits[verb={verb}]"
+    error = f"EditorStopped: The editor {label} called sys.exit(0); it must raise an error."
+    assert [failure["error"] for failure in made["failures"]] == [error]
+    assert next(row["editor"] for row in made["tables"]["main"]) == "nudge"
+    assert Path.cwd() == here and (here / "made/tables/main.csv").exists()
+
+
+def test_an_editor_that_exits_fails_edit_and_its_check(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-editor", "nudging:Exits", "--domain", "tiny"]) == 1
+    assert "FAILED  works without an error: EditorStopped: The editor under check called" in capsys.readouterr().out
+    (here / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    assert main(run(methods="leaving:Editor")) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("The editor 'leaving:Editor' (leaving:Editor) cannot be")
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:

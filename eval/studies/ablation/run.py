@@ -17,8 +17,8 @@ import torch
 
 from deltaedit.backbones.latents import Latents
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
-from eval.domains import guard as judge_guard
 from eval.domains.base import Domain
+from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError
@@ -172,7 +172,7 @@ class AblationRunner:
         name = f"{arm.label}, seed {seed}"
         progress.describe(f"{name}, training")
         settings = self.ablation.editor(arm, seed)
-        with judge_guard.editing(arm.label):  # a training is the editor at work as well
+        with at_work(arm.label):  # a training is the editor at work as well
             trained_mapper(
                 self._editing,
                 settings,

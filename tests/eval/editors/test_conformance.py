@@ -10,7 +10,7 @@ from baselines.stylemc import StyleMC
 from baselines.tedigan import TediGan
 from deltaedit.backbones.latents import Latents
 from eval.commands import check_editor as command
-from eval.editors.conformance import check_editor
+from eval.editors.conformance import GLOBAL, check_editor
 
 GOOD = {
     "identity": Identity,
@@ -138,7 +138,7 @@ BROKEN = {
     LeavesGradients: "no gradients are left behind",
     Trainer: "the networks' modes are left as they were",
     Spoiler: "the networks' weights are left as they were",
-    Global: "the global random state is left alone",
+    Global: GLOBAL,
     WrongSpace: "changes only codes of its space",
     Raising: "works without an error",
     OtherOffsets: "an edit is strength times the offsets",
