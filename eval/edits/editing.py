@@ -110,8 +110,12 @@ class PictureEditor:
             return latents
         starts = range(0, len(latents), self.batch)
         blocks = [(start, latents[start : start + self.batch]) for start in starts]
-        with _at_work(self._spec):
-            return Latents.cat([checked(self._spec.label, self._block(*each, strength), each[1]) for each in blocks])
+        try:
+            with _at_work(self._spec):
+                edits = [checked(self._spec.label, self._block(*each, strength), each[1]) for each in blocks]
+        except ValueError as error:
+            raise EditorStopped(" ".join(str(error).split())) from error
+        return Latents.cat(edits)
 
     def _block(self, start: int, latents: Latents, strength: float) -> Latents:
         edited: Latents
