@@ -19,8 +19,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains import load_domain
 from eval.editors.registry import parse_methods
 from eval.editors.timed_editor import TimedEditor, offers_offsets
-from eval.judging.answers import judge_answers
 from eval.judging.cells import judge_attributes, judge_edits, judge_sources
+from eval.judging.counterfactuals import judge_counterfactuals
 from eval.runs.calibration import usable
 
 
@@ -44,16 +44,18 @@ def main(methods, domain, images, prompts, out):
     costs = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     sources, render_s = seconds_of(loaded.test_sources, images)
     judged, judge_s = seconds_of(judge_sources, loaded, sources, images)
-    answers, answer_s = seconds_of(lambda: [judge_answers(loaded, "test", images, p, images) for p in chosen])
+    counterfactuals, counterfactual_s = seconds_of(
+        lambda: [judge_counterfactuals(loaded, "test", images, p, images) for p in chosen]
+    )
     latents = usable(sources.latents)
     with torch.inference_mode():
         pictures, synthesis_s = seconds_of(loaded.editing.images, latents)
-    _, edit_judge_s = seconds_of(judge_edits, loaded, judged, answers[0], chosen[0], slice(0, images), pictures)
-    _, sweep_s = seconds_of(judge_attributes, loaded, judged.logits, pictures, chosen[0], answers[0].visible)
+    _, edit_judge_s = seconds_of(judge_edits, loaded, judged, counterfactuals[0], chosen[0], slice(0, images), pictures)
+    _, sweep_s = seconds_of(judge_attributes, loaded, judged.logits, pictures, chosen[0], counterfactuals[0].visible)
     costs |= {
         "hardware": hardware_name(),
         "source_s": (render_s + judge_s) / images,
-        "answer_s": answer_s / images / len(chosen),
+        "counterfactual_s": counterfactual_s / images / len(chosen),
         "synthesis_s": synthesis_s / images,
         "judge_s": edit_judge_s / images,
         "sweep_judge_s": sweep_s / images,

@@ -21,10 +21,10 @@ BATCH = 25  # experiments that share bootstrap draws
 DRAWS = 1000
 OUTCOMES = (
     *("normal", "skewed", "heavy tails"),
-    *("share 50 %", "share 90 %", "share 97 %", "kept 95 %", "difference of shares"),
+    *("share 50 %", "share 90 %", "share 97 %", "preservation 95 %", "difference of shares"),
 )
 NEAR_ONE = (
-    *("normal", "skewed", "share 50 %", "share 90 %", "share 99 %", "kept 95 %"),
+    *("normal", "skewed", "share 50 %", "share 90 %", "share 99 %", "preservation 95 %"),
     *("difference of 50 %", "difference of shares", "difference of 99 %"),
 )
 
@@ -42,7 +42,7 @@ def coverage(rng, outcome, effects, size, population, experiments):
     return covered / experiments
 
 
-def print_coverage(seed, experiments, populations, sizes=None, effects_of=EFFECTS, again=True):
+def print_coverage(seed, experiments, populations, sizes=None, effects_of=EFFECTS, repeat_outside=True):
     """Table of coverage; settings outside of 92 to 98 % are repeated below it with five times the experiments."""
     print(f"Coverage of 95 % intervals, % of {experiments} experiments:\n")
     print_header("population", "images x prompts", "variance", *OUTCOMES)
@@ -63,19 +63,19 @@ def print_coverage(seed, experiments, populations, sizes=None, effects_of=EFFECT
     shares = list(every.values())
     print(f"\n{len(every) - len(outside)} of {len(every)} settings within 92 to 98 %; lowest ", end="")
     print(f"{percent(min(shares))}, highest {percent(max(shares))}, mean {percent(np.mean(shares))}.\n", flush=True)
-    if again and outside:
+    if repeat_outside and outside:
         repeat_coverage(outside, seed, 5 * experiments)
 
 
 def print_few(seed, experiments, populations, sizes=None):
     """The same for prompts too few to speak of others like them."""
     if LIKE_THESE in populations:
-        print_coverage(seed, experiments, [LIKE_THESE], sizes or FEW, [EFFECTS[0], EFFECTS[2]], again=False)
+        print_coverage(seed, experiments, [LIKE_THESE], sizes or FEW, [EFFECTS[0], EFFECTS[2]], repeat_outside=False)
 
 
 def repeat_coverage(settings, seed, experiments):
     """Coverage of single settings, from other draws."""
-    print(f"Those outside again, % of {experiments} new experiments:\n")
+    print(f"Those outside, once more, % of {experiments} new experiments:\n")
     print_header("population", "images x prompts", "variance", "outcome", "coverage")
     for outcome, effects, size, population in settings:
         rng = of_entry(seed, "again", population, size, effects.name, outcome)

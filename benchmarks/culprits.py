@@ -2,12 +2,12 @@
 
     python benchmarks/culprits.py big-eyes,receding-hairline,pale-skin
 
-* text → image: the mapper is given the CLIP direction between the portrait and its exact answer instead of Δt;
+* text → image: the mapper is given the CLIP direction between the portrait and its counterfactual instead of Δt;
 * mapper → exact offset: the styles move by the difference of the exact codes, as an ideal mapper would have them move;
 * encoder → exact codes: the edit starts from the generator's own code of the portrait;
 * no mask: τ = 0.
 
-Every variant has its own strength for the prompt, chosen on the same calibration images: success / kept.
+Every variant has its own strength for the prompt, chosen on the same calibration images: success / preservation.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 
 
 def best(domain, latents, offsets, prompt, count):
-    """Success and kept at the strength with the best balance."""
+    """Success and preservation at the strength with the best balance."""
     logits = domain.judges.attributes(round_to_8_bit(domain.editing.images(latents)))
     visible = domain.visible("calibration", count, prompt)
     rows = []
     for strength in STRENGTHS:
         images = domain.editing.images(latents.with_s(latents.s + strength * offsets))
-        success, kept, eligible, _ = judge_attributes(domain, logits, images, prompt, visible)
-        a, b = float(np.mean(success[eligible])), float(np.nanmean(kept[eligible]))
+        success, preservation, eligible, _ = judge_attributes(domain, logits, images, prompt, visible)
+        a, b = float(np.mean(success[eligible])), float(np.nanmean(preservation[eligible]))
         rows.append((2 * a * b / (a + b) if a + b else 0.0, -strength, a, b))
-    _, strength, success, kept = max(rows)
-    return f"{success:.2f} / {kept:.2f} ({-strength:g})"
+    _, strength, success, preservation = max(rows)
+    return f"{success:.2f} / {preservation:.2f} ({-strength:g})"
 
 
 def variants(domain, editor, prompt, count):
-    """Name -> success, kept and strength."""
+    """Name -> success, preservation and strength."""
     people = datasets.portraits("calibration", count)
-    answers = people.changed({prompt.attribute: prompt.value})
+    counterfactuals = people.changed({prompt.attribute: prompt.value})
     sources = domain.calibration_sources(count)
     inverted, exact = usable(sources.latents), usable(domain.encode_exactly(people))
-    ideal = domain.encode_exactly(answers).s - exact.s
+    ideal = domain.encode_exactly(counterfactuals).s - exact.s
     target = editor._targets[prompt.source, prompt.target]
     open_target = Target(target.towards, torch.ones_like(target.mask))
     clip = domain.editing.clip

@@ -38,7 +38,7 @@ SIZES = ((50, 16), (50, 8), (200, 16), (20, 16))  # images, prompts
 BATCH = 25  # experiments that share bootstrap draws
 FLIPS = 1000
 LEVEL = 0.05
-METRICS = ("normal", "share", "heavy tails", "kept")
+METRICS = ("normal", "share", "heavy tails", "preservation")
 
 
 def null_differences(rng, effects, size, population, editors, metrics):
@@ -52,7 +52,7 @@ def null_differences(rng, effects, size, population, editors, metrics):
     rows = []
     for metric in metrics:
         outcome = "heavy tails" if metric == "heavy tails" else "normal"
-        bounded = metric in ("share", "kept")
+        bounded = metric in ("share", "preservation")
         common = rng.normal(size=(images, 1)) + rng.normal(size=(1, prompts))
         cells = []
         for _ in range(editors):
@@ -60,7 +60,10 @@ def null_differences(rng, effects, size, population, editors, metrics):
             if population == THESE_PROMPTS:
                 prompt = 0 * prompt if bounded else prompt - (rates * prompt[0]).sum() / rates.sum()
             own = common + effects.image * noise(rng, (images, 1), outcome) + prompt
-            values = [own + effects.cell * noise(rng, size, outcome) for _ in range(FACTORS if metric == "kept" else 1)]
+            values = [
+                own + effects.cell * noise(rng, size, outcome)
+                for _ in range(FACTORS if metric == "preservation" else 1)
+            ]
             cells.append(np.mean([value > -2 for value in values] if bounded else values, axis=0))
         rows += [np.where(counts, a - b, np.nan) for a, b in combinations(cells, 2)]
     return np.array(rows)

@@ -16,8 +16,8 @@ from scipy.special import ndtr, ndtri
 
 from eval.statistics import LIKE_THESE, POPULATIONS
 
-FACTORS = 7  # whose kept share is a value between 0 and 1
-SHARES = {"share 50 %": 0.5, "share 90 %": 0.9, "share 97 %": 0.97, "share 99 %": 0.99, "kept 95 %": 0.95}
+FACTORS = 7  # whose preservation is a value between 0 and 1
+SHARES = {"share 50 %": 0.5, "share 90 %": 0.9, "share 97 %": 0.97, "share 99 %": 0.99, "preservation 95 %": 0.95}
 DIFFERENCES = {"difference of shares": 0.9, "difference of 50 %": 0.5, "difference of 99 %": 0.99}
 
 
@@ -74,15 +74,15 @@ def experiment(rng, outcome, effects, size, population):
     def latent():
         return image + prompt + effects.cell * noise(rng, size, outcome)
 
-    def share(bar):
-        """Of cells above the bar: of each prompt, and of all prompts."""
-        return ndtr((prompt[0] - bar) / effects.within_prompt), float(ndtr(-bar / effects.total))
+    def share(threshold):
+        """Of cells above the threshold: of each prompt, and of all prompts."""
+        return ndtr((prompt[0] - threshold) / effects.within_prompt), float(ndtr(-threshold / effects.total))
 
     if outcome in SHARES:
-        bar = -float(ndtri(SHARES[outcome])) * effects.total
-        factors = FACTORS if outcome.startswith("kept") else 1
-        values = np.mean([latent() > bar for _ in range(factors)], axis=0)
-        by_prompt, overall = share(bar)
+        threshold = -float(ndtri(SHARES[outcome])) * effects.total
+        factors = FACTORS if outcome.startswith("preservation") else 1
+        values = np.mean([latent() > threshold for _ in range(factors)], axis=0)
+        by_prompt, overall = share(threshold)
     elif outcome in DIFFERENCES:
         bars = -float(ndtri(DIFFERENCES[outcome])) * effects.total * np.array([1.0, 0.5])
         values = (latent() > bars[0]) * 1.0 - (latent() > bars[1])
@@ -95,8 +95,9 @@ def experiment(rng, outcome, effects, size, population):
 
 
 def of_entry(seed, *names):
-    """Generator of one entry of a table."""
-    return np.random.default_rng([seed, zlib.crc32(repr(names).encode())])
+    """Generator of one entry of a table; the numbers of docs/statistics.md were drawn while preservation was "kept"."""
+    drawn_as = tuple("kept 95 %" if name == "preservation 95 %" else name for name in names)
+    return np.random.default_rng([seed, zlib.crc32(repr(drawn_as).encode())])
 
 
 def print_row(*values):

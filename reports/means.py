@@ -47,7 +47,7 @@ def interval_of(values: np.ndarray, cells: DataFrame, share: bool) -> Interval:
 def is_share(column: str) -> bool:
     """Whether a column lies in [0, 1] by definition.
 
-    >>> is_share("kept.mouth"), is_share("identity"), is_share("area")
+    >>> is_share("preservation.mouth"), is_share("identity"), is_share("area")
     (True, False, False)
     """
     record = known_metric(column)

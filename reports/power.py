@@ -9,7 +9,7 @@ from eval.statistics import too_small
 from reports.equal_effect.prompts import is_control
 
 TESTED = (  # what report.html compares of every pair of editors
-    *("clean_success", "success", "kept", "target_effect", "ad_mean", "identity", "directional_judge"),
+    *("clean_success", "success", "preservation", "target_effect", "ad_mean", "identity", "directional_judge"),
     *("counterfactual_psnr_db", "counterfactual_identity"),
 )
 

@@ -40,7 +40,7 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
     found = run_alignment(pairs, name, folder, seed, prompts)
     show(found.tables[0], f"{name}: {len(pairs)} pairs")
     if prompts:
-        show(found.tables[2], "exact edits and the texts of the prompts")
+        show(found.tables[2], "counterfactuals and the texts of the prompts")
     if not has_tsne():
         click.echo(NO_TSNE)
     for path in found.files:
@@ -61,12 +61,12 @@ def _measured(
             "`deltabench align` needs either --features DIR or --domain NAME; see `deltabench align --help`."
         )
     from eval.domains import load_domain
-    from eval.studies.alignment.prompts import exact_edits, measure_prompts
+    from eval.studies.alignment.prompts import encoded_counterfactuals, measure_prompts
 
     loaded = load_domain(domain)
     pairs = pairs_of_domain(loaded, count, seed, clip)
     network = loaded.judges.clip if clip == "judge" else loaded.editing.clip
-    edits = exact_edits(loaded, min(len(pairs), PROMPT_IMAGES), network)
+    edits = encoded_counterfactuals(loaded, min(len(pairs), PROMPT_IMAGES), network)
     names = tuple(prompt.name for prompt in loaded.prompts)
     return pairs, measure_prompts(edits, names, seed), f"{domain}-{clip}"
 

@@ -18,7 +18,7 @@ from eval.errors import UsageError
 def judges(domain_name: str, images: int, out: Path | None) -> int:
     """Check the judges of a domain on edited pictures whose truth is known.
 
-    Writes what they read right on exact answers, as rendered and through the inversion, and which cosine of the
+    Writes what they read right on counterfactuals, as rendered and through the inversion, and which cosine of the
     identity network means the same person: tables as csv, md and tex, and a figure. With a run folder as --out they
     stand beside the run's own. The exit code is 1 if a judge cannot be used.
     """

@@ -65,8 +65,8 @@ def run(
     from eval.runs.request import RunRequest, execute, plan_run
 
     output = Output(verbose, quiet, as_json)
-    asked = PROTOCOLS[protocol] if strengths is None else strengths
-    wanted = RunRequest(images=min(images, limit or images), strengths=asked, **request)
+    chosen = PROTOCOLS[protocol] if strengths is None else strengths
+    wanted = RunRequest(images=min(images, limit or images), strengths=chosen, **request)
     planned = plan_run(wanted, output.silent)
     if dry_run:
         _describe(planned)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _avatars() -> Domain:
-    """Vector portraits of known attributes, 64 px; the networks are shipped and the exact answers known."""
+    """Vector portraits of known attributes, 64 px; the networks are shipped and the counterfactuals known."""
     from eval.domains.avatars.domain import load
 
     return load()

@@ -112,14 +112,14 @@ class Domain(Protocol):
         """The first ``count`` images of the calibration set, inverted; disjoint from the test set."""
 
     def counterfactuals(self, sources: str, count: int, prompt: Prompt) -> Tensor | None:
-        """The exact right answers to an edit of the first ``count`` images of a set (``test`` or ``calibration``).
+        """The counterfactuals, exactly right pictures, of the first ``count`` images of ``test`` or ``calibration``.
 
         Returns:
             float32 [count, 3, H, W] in [-1, 1]; None where the domain does not know them.
         """
 
     def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray | None:
-        """Which factors can be seen both before and after the exact edit: bool [count, F]."""
+        """Which factors can be seen both before and after the counterfactual: bool [count, F]."""
 
     def region(self, prompt: Prompt) -> np.ndarray:
         """The pixels that the prompt may change: bool [H, W]."""

@@ -18,8 +18,8 @@ from deltaedit.tools.errors import CheckpointError, MissingNetworkError
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import checked, offers_offsets
-from eval.edits.asked import Asked
 from eval.edits.pictures import RGB, to_bytes
+from eval.edits.target import EditTarget
 from eval.errors import EditorStopped, UsageError
 
 OPTIONS = {"identity": "--identity FILE", "encoder": "--encoder FILE"}  # for networks that are given as files
@@ -52,7 +52,7 @@ class PictureEditor:
     Args:
         spec: which editor.
         domain: what it works with.
-        asked: what the pictures are to become.
+        target: what the pictures are to become.
         batch: pictures at a time; default by their size.
         from_files: the domain was put together of files that were named, so that a missing one can be named too.
 
@@ -61,9 +61,14 @@ class PictureEditor:
     """
 
     def __init__(
-        self, spec: EditorSpec, domain: EditingDomain, asked: Asked, batch: int | None = None, from_files: bool = False
+        self,
+        spec: EditorSpec,
+        domain: EditingDomain,
+        target: EditTarget,
+        batch: int | None = None,
+        from_files: bool = False,
     ) -> None:
-        self._spec, self._domain, self._asked, self._from_files = spec, domain, asked, from_files
+        self._spec, self._domain, self._target, self._from_files = spec, domain, target, from_files
         self.batch = batch or max(1, min(64, BATCH_PIXELS // domain.synthesis.resolution**2))
         self._editor: Any = spec.build(0)
         self._towards: Any = None  # a target of several prompts or of two pictures
@@ -80,7 +85,7 @@ class PictureEditor:
         Raises:
             UsageError: it lacks something, or cannot do what is asked for; one sentence says so.
         """
-        wants = {"image_target": self._asked.before is not None, "text_target": len(self._asked.prompts) > 1}
+        wants = {"image_target": self._target.before is not None, "text_target": len(self._target.prompts) > 1}
         needed = next((method for method, wanted in wants.items() if wanted), None)
         if needed is not None and not hasattr(self._editor, needed):
             what = "the difference of two pictures" if needed == "image_target" else "several prompts at once"
@@ -96,13 +101,13 @@ class PictureEditor:
 
     def _fit(self) -> None:
         self._editor.prepare(self._domain)
-        if self._asked.before is not None and self._asked.after is not None:
-            pictures = (picture.to(self._domain.device) for picture in (self._asked.before, self._asked.after))
+        if self._target.before is not None and self._target.after is not None:
+            pictures = (picture.to(self._domain.device) for picture in (self._target.before, self._target.after))
             self._towards = self._editor.image_target(*pictures)
-        elif len(self._asked.prompts) > 1:
-            self._towards = self._editor.text_target(self._asked.prompts)
+        elif len(self._target.prompts) > 1:
+            self._towards = self._editor.text_target(self._target.prompts)
         else:
-            self._editor.fit(self._asked.prompts[0])
+            self._editor.fit(self._target.prompts[0])
 
     def edit(self, latents: Latents, strength: float) -> Latents:
         """Edited codes of all rows; at strength 0 the same."""
@@ -123,10 +128,10 @@ class PictureEditor:
             edited = self._editor.edit_towards(latents, self._towards, strength)
         elif offers_offsets(self._editor):
             if start not in self._offsets:
-                self._offsets[start] = self._editor.offsets(latents, self._asked.prompts[0])
+                self._offsets[start] = self._editor.offsets(latents, self._target.prompts[0])
             edited = latents.moved(self._domain.synthesis, strength * self._offsets[start])
         else:
-            edited = self._editor.edit(latents, self._asked.prompts[0], strength)
+            edited = self._editor.edit(latents, self._target.prompts[0], strength)
         return edited
 
     def pictures(self, latents: Latents) -> Iterator[tuple[list[RGB], Tensor]]:

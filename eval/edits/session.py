@@ -12,7 +12,6 @@ from torch import Tensor
 
 from deltaedit.tools.domain import EditingDomain
 from eval.editors.spec import EditorSpec
-from eval.edits.asked import Asked, read_asked
 from eval.edits.editing import PictureEditor
 from eval.edits.frames import interpolation, side_by_side, write_frames
 from eval.edits.missing import PatientArtefacts
@@ -21,6 +20,7 @@ from eval.edits.pictures import RGB
 from eval.edits.request import EditRequest, check
 from eval.edits.sources import EditSources, TakePhotograph, load_sources
 from eval.edits.strip import Column, draw_strip, drawable, save
+from eval.edits.target import EditTarget, read_target
 from eval.errors import UsageError
 from eval.prompts import Prompt, idle_notes, length_notes
 
@@ -64,14 +64,14 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
         domain,
         artefacts=PatientArtefacts(domain, request.compute_minutes * 60, say, request.generator is not None),
     )
-    asked = read_asked(request, prompts)
+    target = read_target(request, prompts)
     sources = load_sources(domain, request, take_photograph)
     if sources.photograph is not None:
         domain = dataclasses.replace(domain, synthesis=sources.photograph.synthesis)
-    lengths = length_notes(asked.prompts, {f"CLIP of {domain.name}": domain.clip})
-    for note in [*sources.notes, *idle_notes(asked.prompts), *lengths]:
+    lengths = length_notes(target.prompts, {f"CLIP of {domain.name}": domain.clip})
+    for note in [*sources.notes, *idle_notes(target.prompts), *lengths]:
         say(note)
-    editor = PictureEditor(spec, domain, asked, request.batch, from_files=request.generator is not None)
+    editor = PictureEditor(spec, domain, target, request.batch, from_files=request.generator is not None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         editor.prepare()
@@ -79,10 +79,10 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
         say(sentence)
     if editor.optimises_each:
         say(f"{spec.name} optimises each of {len(sources.names)} pictures, which takes a while.")
-    words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {asked.words}"
+    words = f"{', '.join(sources.names)} of {domain.name}, {spec.label} towards {target.words}"
     if request.frames:
-        return _frames(request, editor, sources, asked.similarity_to(domain), words)
-    return _strip(request, editor, sources, asked, domain, spec, words, say)
+        return _frames(request, editor, sources, target.similarity_to(domain), words)
+    return _strip(request, editor, sources, target, domain, spec, words, say)
 
 
 def one_editor(text: str) -> EditorSpec:
@@ -134,13 +134,13 @@ def _strip(
     request: EditRequest,
     editor: PictureEditor,
     sources: EditSources,
-    asked: Asked,
+    target: EditTarget,
     domain: EditingDomain,
     spec: EditorSpec,
     words: str,
     say: Say,
 ) -> EditResult:
-    goal = asked.similarity_to(domain)
+    goal = target.similarity_to(domain)
     columns, similarities = [], []
     for strength in request.strengths:
         pictures, close = _drawn(editor, sources, strength, goal)
@@ -149,7 +149,7 @@ def _strip(
     columns[0] = dataclasses.replace(columns[0], heading=f"strength {columns[0].heading}")
     if sources.originals is not None:
         columns.insert(0, Column("picture", sources.originals, [""] * len(sources.originals)))
-    title = f"{spec.label}: {asked.words}"
+    title = f"{spec.label}: {target.words}"
     if drawable(title) != title:
         say("The strip's font lacks letters of the text; their code points stand in their places.")
     names, also = sources.names, ""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
-from eval.judging.answers import Answers, blocks_of, features_of
+from eval.judging.counterfactuals import Counterfactuals, blocks_of, features_of
 from eval.judging.source_checks import check_distinct, check_reading
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.book import cell_metrics
@@ -97,14 +97,19 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
 
 @torch.inference_mode()
 def judge_edits(
-    domain: Domain, sources: JudgedSources, answers: Answers, prompt: Prompt, rows: slice, images: Tensor
+    domain: Domain,
+    sources: JudgedSources,
+    counterfactuals: Counterfactuals,
+    prompt: Prompt,
+    rows: slice,
+    images: Tensor,
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Judge the edits of one chunk.
 
     Args:
         domain: the judges.
         sources: the images before the edit.
-        answers: of this prompt.
+        counterfactuals: of this prompt.
         prompt: what was asked.
         rows: which of the sources were edited.
         images: the edits, float [n, 3, H, W], as the generator made them.
@@ -128,9 +133,13 @@ def judge_edits(
         "judge": features_of(domain, domain.judges.clip.encode_images, edits, len(edits)),
     }
     change = _change(
-        domain, {name: values[rows] for name, values in sources.logits.items()}, logits, prompt, answers.visible[rows]
+        domain,
+        {name: values[rows] for name, values in sources.logits.items()},
+        logits,
+        prompt,
+        counterfactuals.visible[rows],
     )
-    chunk = _judged(sources, answers, rows, (edits, change, identity, clips), domain.judges.same_person)
+    chunk = _judged(sources, counterfactuals, rows, (edits, change, identity, clips), domain.judges.same_person)
     columns = _columns(chunk, domain.factors)
     lists = {name: _numbers(values) for name, values in columns.items()}
     rows_out = [
@@ -160,13 +169,13 @@ def judge_attributes(
         visible: bool [n, F].
 
     Returns:
-        success bool [n]; kept float64 [n] in [0, 1], NaN where no other factor can be seen; eligible bool [n];
+        success bool [n]; preservation float64 [n] in [0, 1], NaN where no other factor can be seen; eligible bool [n];
         target effect float64 [n] in σ.
     """
     before = {name: torch.as_tensor(logits).cpu() for name, logits in logits_before.items()}
     change = _change(domain, before, _attributes(domain, round_to_8_bit(images).cpu(), BATCH), prompt, visible)
-    kept, effect = (values.double().numpy() for values in (change.kept_share, change.target_effect))
-    return change.success.numpy(), kept, change.eligible.numpy(), effect
+    preservation, effect = (values.double().numpy() for values in (change.preservation, change.target_effect))
+    return change.success.numpy(), preservation, change.eligible.numpy(), effect
 
 
 def _attributes(domain: Domain, images: Tensor, batch: int) -> dict[str, Tensor]:
@@ -187,7 +196,7 @@ def _change(
 
 def _judged(
     sources: JudgedSources,
-    answers: Answers,
+    counterfactuals: Counterfactuals,
     rows: slice,
     seen: tuple[Tensor, AttributeChange, Tensor, Mapping[str, Tensor]],
     same_person: float | None,
@@ -198,16 +207,16 @@ def _judged(
         originals=sources.originals[rows],
         reconstructions=sources.reconstructions[rows],
         edits=edits,
-        counterfactuals=None if answers.images is None else answers.images[rows],
-        alternatives=None if answers.alternatives is None else to_float(answers.alternatives[rows]),
-        asked=answers.asked,
-        region=torch.from_numpy(answers.region),
+        counterfactuals=None if counterfactuals.images is None else counterfactuals.images[rows],
+        alternatives=None if counterfactuals.alternatives is None else to_float(counterfactuals.alternatives[rows]),
+        asked=counterfactuals.asked,
+        region=torch.from_numpy(counterfactuals.region),
         attributes=change,
         identity_originals=sources.identity[rows],
         identity_edits=identity,
-        identity_counterfactuals=None if answers.identity is None else answers.identity[rows],
-        editing_clip=ClipView(sources.clip_editing[rows], clips["editing"], answers.text_editing),
-        judge_clip=ClipView(sources.clip_judge[rows], clips["judge"], answers.text_judge),
+        identity_counterfactuals=None if counterfactuals.identity is None else counterfactuals.identity[rows],
+        editing_clip=ClipView(sources.clip_editing[rows], clips["editing"], counterfactuals.text_editing),
+        judge_clip=ClipView(sources.clip_judge[rows], clips["judge"], counterfactuals.text_judge),
         inversion_psnr_db=sources.inversion_psnr_db[rows],
         inversion_ssim=sources.inversion_ssim[rows],
         same_person=same_person,

@@ -1,7 +1,8 @@
 """How far the judges can be believed: what they read on pictures whose truth is known, edited ones above all.
 
-Pictures are the exact answers of the domain's renderer to each prompt, as rendered and as an encoder and generator give
-them back: the second kind is what the judges see in a run. The truth is the portrait's factors with the prompt's value.
+Pictures are the counterfactuals of the domain's renderer to each prompt, as rendered and as an encoder and generator
+give them back: the second kind is what the judges see in a run. The truth is the portrait's factors
+with the prompt's value.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ LOWEST_AUC = 0.8  # of the identity network, below which no threshold is worth n
 
 @torch.inference_mode()
 def measure_judges(domain: Domain, count: int, report: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-    """Measure the judges of a domain on its first ``count`` test images and the exact answers to all prompts.
+    """Measure the judges of a domain on its first ``count`` test images and the counterfactuals to all prompts.
 
     Args:
-        domain: must know the exact answers and factors.
+        domain: must know the counterfactuals and factors.
         count: images.
         report: told before every prompt.
 
@@ -45,15 +46,15 @@ def measure_judges(domain: Domain, count: int, report: Callable[[str], None] = l
     sources = domain.test_sources(count)
     if sources.factors is None or domain.counterfactuals("test", 1, domain.prompts[0]) is None:
         raise UsageError(
-            f"The domain '{domain.name}' knows no exact factors and answers, so its judges cannot be checked on them; "
-            "check them on avatars: `deltabench judges`."
+            f"The domain '{domain.name}' knows no exact factors and no counterfactuals, so its judges cannot be "
+            "checked on them; check them on avatars: `deltabench judges`."
         )
     originals = round_to_8_bit(sources.images).cpu()
     readers = _readers(domain)
     tally = {name: _Tally(domain) for name in readers}
     persons = _apply(domain.judges.identity, originals)
-    same: dict[str, list[Tensor]] = {"answers": [], "inverted": []}
-    different: dict[str, list[Tensor]] = {"answers": [], "inverted": []}
+    same: dict[str, list[Tensor]] = {"counterfactuals": [], "inverted": []}
+    different: dict[str, list[Tensor]] = {"counterfactuals": [], "inverted": []}
     for prompt in domain.prompts:
         report(prompt.name)
         truth, seen = _truth(domain, sources, prompt)
@@ -118,12 +119,14 @@ def _read_by_texts(domain: Domain, images: Tensor, texts: list[Tensor]) -> np.nd
 
 
 def _pictures(domain: Domain, count: int, prompt: Prompt) -> dict[str, Tensor]:
-    """The exact answers as rendered, and through the inversion where the domain has an encoder."""
+    """The counterfactuals as rendered, and through the inversion where the domain has an encoder."""
     exact = domain.counterfactuals("test", count, prompt)
     assert exact is not None
-    pictures = {"answers": round_to_8_bit(exact).cpu()}
+    pictures = {"counterfactuals": round_to_8_bit(exact).cpu()}
     if domain.editing.encoder is not None:
-        pictures["inverted"] = torch.cat([_inverted(domain, block) for block in pictures["answers"].split(BATCH)])
+        pictures["inverted"] = torch.cat(
+            [_inverted(domain, block) for block in pictures["counterfactuals"].split(BATCH)]
+        )
     return pictures
 
 
@@ -134,7 +137,7 @@ def _inverted(domain: Domain, images: Tensor) -> Tensor:
 
 
 def _truth(domain: Domain, sources: Sources, prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:
-    """Factors after the exact edit, int64 [N, F], and which of them can be seen, bool [N, F]."""
+    """Factors after the counterfactual, int64 [N, F], and which of them can be seen, bool [N, F]."""
     assert sources.factors is not None
     truth, factor = sources.factors.copy(), list(domain.factors).index(prompt.attribute)
     truth[:, factor] = domain.factors[prompt.attribute].index(prompt.value)

@@ -45,20 +45,20 @@ class AttributeChange:
         success: bool [N], the judge now reads the value.
         target_effect: float [N], σ: change of the target value's log-odds.
         effects: float [N, F], σ: mean |change| over a factor's values; NaN where the factor cannot be seen.
-        kept: float [N, F], 1 or 0: the judge reads the same value as before; NaN for the target and where not seen.
+        preserved: float [N, F], 1 or 0: the judge reads the same value as before; NaN for the target and the unseen.
         ad_mean: float [N], σ: mean of ``effects`` over the other visible factors; NaN if there are none.
         ad_max: float [N], σ: their maximum.
-        kept_share: float [N] in [0, 1]: mean of ``kept``; NaN if there are none.
+        preservation: float [N] in [0, 1]: mean of ``preserved``; NaN if there are none.
     """
 
     eligible: Tensor
     success: Tensor
     target_effect: Tensor
     effects: Tensor
-    kept: Tensor
+    preserved: Tensor
     ad_mean: Tensor
     ad_max: Tensor
-    kept_share: Tensor
+    preservation: Tensor
 
 
 def attribute_change(
@@ -85,7 +85,7 @@ def attribute_change(
     read_after = torch.stack([after[name].argmax(1) for name in before], 1)
     others = visible.clone()
     others[:, factor] = False
-    kept = (read_before == read_after).to(effects.dtype).masked_fill(~others, torch.nan)
+    preserved = (read_before == read_after).to(effects.dtype).masked_fill(~others, torch.nan)
     other_effects = effects.masked_fill(~others, torch.nan)
     largest = other_effects.nan_to_num(nan=-torch.inf).amax(1)
     return AttributeChange(
@@ -93,8 +93,8 @@ def attribute_change(
         success=read_after[:, factor] == value,
         target_effect=changes[factor][:, value],
         effects=effects,
-        kept=kept,
+        preserved=preserved,
         ad_mean=other_effects.nanmean(1),
         ad_max=largest.masked_fill(largest.isneginf(), torch.nan),  # no other factor is seen, or none has a σ
-        kept_share=kept.nanmean(1),
+        preservation=preserved.nanmean(1),
     )

@@ -128,8 +128,8 @@ class Metric:
     def recipe_name(self) -> str:
         """The metric under which a manifest has its recipe: that of a single factor is its family's.
 
-        >>> metric_of("kept.mouth").recipe_name, metric_of("effect.mouth").recipe_name
-        ('kept', 'target_effect')
+        >>> metric_of("preservation.mouth").recipe_name, metric_of("effect.mouth").recipe_name
+        ('preservation', 'target_effect')
         """
         family, dot, _ = self.name.partition(".")
         return "target_effect" if dot and family == "effect" else family
@@ -175,23 +175,23 @@ def metric(*, heading: str, formula: str, section: str, **facts: Any) -> Callabl
     return record
 
 
-_ANSWER, _SETS, _TIME = "Counterfactual error", "KID and CMMD", "Run time"
+_ERRORS, _SETS, _TIME = "Counterfactual error", "KID and CMMD", "Run time"
 _ERROR = {"kind": DERIVED, "digits": 2, "unit": "10³ MSE", "bounds": (0, inf), "needs_counterfactual": True}
 _DERIVED = (
     Metric(
         *("error", "error", "Squared error to the counterfactual, in thousandths of the squared pixel range."),
-        *("1000·10^(-PSNR/10) of edit and counterfactual", _ANSWER),
+        *("1000·10^(-PSNR/10) of edit and counterfactual", _ERRORS),
         direction=LESS,
         **_ERROR,  # type: ignore[arg-type]
     ),
     Metric(
         *("inversion_error", "of it inversion", "The part of the error that the reconstruction has already."),
-        *("1000·10^(-PSNR/10) of reconstruction and original", _ANSWER),
+        *("1000·10^(-PSNR/10) of reconstruction and original", _ERRORS),
         **_ERROR,  # type: ignore[arg-type]
     ),
     Metric(
         *("edit_error", "of it edit", "The rest of the error; below 0 where an edit repairs the inversion."),
-        *("error - inversion_error", _ANSWER),
+        *("error - inversion_error", _ERRORS),
         direction=LESS,
         **{**_ERROR, "bounds": (-inf, inf)},  # type: ignore[arg-type]
     ),
@@ -275,12 +275,12 @@ def column_names(factors: Iterable[str]) -> tuple[str, ...]:
 
 
 def metric_of(column: str) -> Metric:
-    """The record of a column, also of ``kept.<factor>`` and ``effect.<factor>``.
+    """The record of a column, also of ``preservation.<factor>`` and ``effect.<factor>``.
 
     Raises:
         KeyError: no metric of that name.
 
-    >>> metric_of("kept.hair_color").arrow, metric_of("effect.hair_color").unit
+    >>> metric_of("preservation.hair_color").arrow, metric_of("effect.hair_color").unit
     ('↑', 'σ')
     """
     family, dot, factor = column.partition(".")

@@ -1,4 +1,4 @@
-"""Distance between pictures: PSNR and SSIM of an edit against the exact right answer, and of a reconstruction."""
+"""Distance between pictures: PSNR and SSIM of an edit against the counterfactual, and of a reconstruction."""
 
 from __future__ import annotations
 

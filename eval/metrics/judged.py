@@ -35,7 +35,7 @@ class JudgedChunk:
         originals: [n, 3, H, W] in [-1, 1], of 8-bit values, like all pictures here.
         reconstructions: the same through encoder and generator: the edit of strength 0.
         edits: what the editor made.
-        counterfactuals: the exact right answers; None where the domain knows none.
+        counterfactuals: the exactly right pictures; None where the domain knows none.
         alternatives: [n, V, 3, H, W], the counterfactuals of every value of the target factor; None likewise.
         asked: number of the value asked for among these.
         region: bool [H, W], the pixels that the prompt may change.

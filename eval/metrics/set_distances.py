@@ -1,4 +1,4 @@
-"""The distances between a set of edits and the set of their exact answers, as the reports ask for them.
+"""The distances between a set of edits and the set of their counterfactuals, as the reports ask for them.
 
 Both sets show the same persons, several rows a person: rows of one person are drawn together, on both sides. So a
 perfect editor scores 0, and what two samples of *different* persons score at the same N is told beside it.
@@ -41,7 +41,7 @@ class Extrapolation:
 class SetDistances:
     """Everything that the table ``frechet`` prints; the same seed for all editors.
 
-    What kernels say of the exact answers alone is kept for as long as the same array of them is given.
+    What kernels say of the counterfactuals alone is kept for as long as the same array of them is given.
     """
 
     distance = staticmethod(frechet_distance)
@@ -49,32 +49,32 @@ class SetDistances:
     def __init__(self) -> None:
         self._within: dict[KernelDistance, tuple[Any, Sequence[Any], float]] = {}
 
-    def kid(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+    def kid(self, edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> float:
         """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
-        return self._between(kid, edits, answers, persons)
+        return self._between(kid, edits, counterfactuals, persons)
 
-    def cmmd(self, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
+    def cmmd(self, edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> float:
         """CLIP Maximum Mean Discrepancy, likewise."""
-        return self._between(cmmd, edits, answers, persons)
+        return self._between(cmmd, edits, counterfactuals, persons)
 
-    def _between(self, distance: KernelDistance, edits: Any, answers: Any, persons: Sequence[Any]) -> float:
-        """Row i of both is of the same person; the mean kernel of pairs of answers is the same for every editor."""
+    def _between(self, distance: KernelDistance, edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> float:
+        """Row i of both is of the same person; the mean kernel of two counterfactuals is the same for every editor."""
         known = self._within.get(distance)
-        if known is None or known[0] is not answers or known[1] is not persons:
-            known = (answers, persons, distance.within(answers, persons))
+        if known is None or known[0] is not counterfactuals or known[1] is not persons:
+            known = (counterfactuals, persons, distance.within(counterfactuals, persons))
             self._within[distance] = known
-        return distance(edits, answers, persons, persons, known[2])
+        return distance(edits, counterfactuals, persons, persons, known[2])
 
     @staticmethod
-    def interval(edits: Any, answers: Any, persons: Sequence[Any]) -> tuple[float, float]:
+    def interval(edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> tuple[float, float]:
         """Ends of the 95 % bootstrap interval of the Fréchet distance; NaN for fewer than two persons.
 
         Args:
             edits: [N, D] features.
-            answers: [N, D] features of the exact answers to the same cells.
+            counterfactuals: [N, D] features of the counterfactuals to the same cells.
             persons: the source image of each row.
         """
-        found = frechet_interval(edits, answers, DRAWS, np.random.default_rng(SEED), persons, persons)
+        found = frechet_interval(edits, counterfactuals, DRAWS, np.random.default_rng(SEED), persons, persons)
         return found.low, found.high
 
     @staticmethod
@@ -83,9 +83,9 @@ class SetDistances:
         return frechet_floor(real, len(real), np.random.default_rng(SEED), persons)
 
     @staticmethod
-    def by_size(edits: Any, answers: Any, persons: Sequence[Any]) -> Extrapolation:
+    def by_size(edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> Extrapolation:
         """As ``paired_extrapolation``."""
-        return paired_extrapolation(edits, answers, persons, np.random.default_rng(SEED))
+        return paired_extrapolation(edits, counterfactuals, persons, np.random.default_rng(SEED))
 
 
 def paired_extrapolation(x: Any, y: Any, persons: Sequence[Any], rng: np.random.Generator) -> Extrapolation:

@@ -1,12 +1,12 @@
-"""What a run stores of its sources and of the exact answers, as arrays."""
+"""What a run stores of its sources and of the counterfactuals, as arrays."""
 
 from __future__ import annotations
 
 import numpy as np
 from torch import Tensor
 
-from eval.judging.answers import Answers
 from eval.judging.cells import JudgedSources
+from eval.judging.counterfactuals import Counterfactuals
 from eval.pixels import to_uint8
 
 
@@ -24,15 +24,15 @@ def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
     }
 
 
-def answer_arrays(answers: Answers) -> dict[str, np.ndarray]:
-    """The arrays of ``references/<prompt>.npz``."""
-    arrays = {"region": np.asarray(answers.region), "visible": np.asarray(answers.visible)}
-    if answers.images is not None:
+def counterfactual_arrays(counterfactuals: Counterfactuals) -> dict[str, np.ndarray]:
+    """The arrays of ``counterfactuals/<prompt>.npz``."""
+    arrays = {"region": np.asarray(counterfactuals.region), "visible": np.asarray(counterfactuals.visible)}
+    if counterfactuals.images is not None:
         arrays |= {
-            "images": to_uint8(answers.images),
-            "frechet": array(answers.frechet),
-            "identity": array(answers.identity),
-            "clip": array(answers.clip),
+            "images": to_uint8(counterfactuals.images),
+            "frechet": array(counterfactuals.frechet),
+            "identity": array(counterfactuals.identity),
+            "clip": array(counterfactuals.clip),
         }
     return arrays
 

@@ -1,7 +1,8 @@
 """One strength per (editor, prompt), chosen on calibration images, which are disjoint from the test images.
 
-The sweep is kept as data (strength -> success, kept, effect), so that any rule can choose from it: the strength with
-the best balance of success and kept, and, where editors are compared at equal effect, one strength for each effect.
+The sweep is kept as data (strength -> success, preservation, effect), so that any rule can choose from it: the
+strength with the best balance of success and preservation, and, where editors are compared at equal effect, one
+strength for each effect.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class CalibrationImages:
             return self.domain.judges.attributes(round_to_8_bit(self.domain.editing.images(self.latents)))
 
     def visible(self, prompt: Prompt) -> np.ndarray:
-        """Which factors are seen before and after the exact edit: bool [N, F]; all, where the domain does not know."""
+        """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""
         seen = self.domain.visible("calibration", self.count, prompt)
         return np.ones((len(self.latents), len(self.domain.factors)), dtype=bool) if seen is None else seen
 
@@ -86,9 +87,9 @@ def judged_point(
     with torch.inference_mode():
         pictures = images.domain.editing.images(edited)
         judged = judge_attributes(images.domain, images.logits, pictures, prompt, images.visible(prompt))
-    success, kept, eligible, effect = (np.asarray(column) for column in judged)
-    success_share, kept_share, mean_effect = (_mean(column[eligible]) for column in (success, kept, effect))
-    return SweepPoint(strength, success_share, kept_share, mean_effect, goal)
+    success, preserved, eligible, effect = (np.asarray(column) for column in judged)
+    success_share, preservation, mean_effect = (_mean(column[eligible]) for column in (success, preserved, effect))
+    return SweepPoint(strength, success_share, preservation, mean_effect, goal)
 
 
 def _mean(column: np.ndarray) -> float:
@@ -99,14 +100,14 @@ def _mean(column: np.ndarray) -> float:
 
 
 def best_balance(points: Sequence[SweepPoint]) -> float:
-    """The strength that maximises the harmonic mean of success and kept; of equals, the smallest.
+    """The strength that maximises the harmonic mean of success and preservation; of equals, the smallest.
 
     Where no image is eligible, nothing can be chosen: the default strength.
 
     >>> best_balance([SweepPoint(0.5, 0.2, 1.0, 0.4), SweepPoint(1.0, 0.8, 0.8, 1.1), SweepPoint(2.0, 0.8, 0.8, 2.0)])
     1.0
     """
-    scores = [(_harmonic(point.success, point.kept), -point.strength) for point in points]
+    scores = [(_harmonic(point.success, point.preservation), -point.strength) for point in points]
     scores = [score for score in scores if not math.isnan(score[0])]
     return -max(scores)[1] if scores else DEFAULT_STRENGTH
 

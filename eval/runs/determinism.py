@@ -23,8 +23,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.judging.answers import Answers, judge_answers
 from eval.judging.cells import JudgedSources, judge_edits, judge_sources
+from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.metrics.book import column_names
 from eval.pixels import to_uint8
 from eval.runs.calibration import usable
@@ -137,8 +137,8 @@ class Probe:
         return judge_sources(self.domain, self._sources, self._arguments.batch)
 
     @cached_property
-    def _answers(self) -> Answers:
-        return judge_answers(self.domain, "test", self.count, self.prompt, self._arguments.batch)
+    def _counterfactuals(self) -> Counterfactuals:
+        return judge_counterfactuals(self.domain, "test", self.count, self.prompt, self._arguments.batch)
 
     def run(self, spec: EditorSpec, seed: int, batch: int) -> Pass:
         """Prepare and fit a fresh editor, edit the chunk in batches of ``batch``, synthesise and judge each."""
@@ -159,7 +159,7 @@ class Probe:
         edited, _ = editor.edit(usable(self._sources.latents)[rows], self.prompt, self.strength)
         with torch.inference_mode():
             images = self.domain.editing.images(edited)
-            cells, _ = judge_edits(self.domain, self._judged, self._answers, self.prompt, rows, images)
+            cells, _ = judge_edits(self.domain, self._judged, self._counterfactuals, self.prompt, rows, images)
         numbers = {
             name: np.array([cell[name] for cell in cells], dtype=float) for name in column_names(self.domain.factors)
         }

@@ -14,8 +14,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
 from eval.judging.inputs import inputs
+from eval.runs.names import SCHEMA
 from eval.runs.plan import Arguments
-from eval.runs.store import SCHEMA
 
 DETERMINISM = "determinism.json"  # verdicts of `deltabench run --deterministic`, which come after the manifest
 _PACKAGES = ("deltabench", "torch", "numpy", "pandas", "pyarrow", "open_clip_torch", "pillow", "resvg-py")

@@ -16,8 +16,8 @@ TOLERANCE = 0.05  # σ; a mean effect over the calibration images is itself know
 MOST_TRIES = 6  # strengths judged for one goal besides the sweep
 MARGIN = 0.1  # the next strength keeps this share of the bracket away from its ends
 DECIMALS = 4  # of a strength; finer steps change no 8-bit picture
-GENTLE_KEPT = 0.9  # share of the other factors that a sweep's smallest strength must leave as they are
-MOST_HALVINGS = 6  # of the smallest strength, so that an editor which keeps nothing at any strength ends the search
+GENTLE_PRESERVATION = 0.9  # share of the other factors that a sweep's smallest strength must leave as they are
+MOST_HALVINGS = 6  # of the smallest strength, so that an editor which preserves nothing at any strength ends the search
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class SweepPoint:
     Attributes:
         strength: tried.
         success: share that the judge finds to have the value asked for; NaN if no image is eligible.
-        kept: mean share of the other visible factors that stay as they were.
+        preservation: mean share of the other visible factors that stay as they were.
         effect: mean movement of the value's one-vs-rest log-odds, in σ.
         goal: the target effect that asked for it; None for a point of the sweep.
     """
 
     strength: float
     success: float
-    kept: float
+    preservation: float
     effect: float
     goal: float | None = None
 
@@ -49,7 +49,7 @@ class SweepPoint:
         return {name: value for name, value in asdict(self).items() if name in _NUMBERS or value is not None}
 
 
-_NUMBERS = ("strength", "success", "kept", "effect")
+_NUMBERS = ("strength", "success", "preservation", "effect")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def gentler_strength(points: Sequence[SweepPoint]) -> float | None:
     True
     """
     smallest = min(points, key=lambda point: point.strength, default=None)
-    if smallest is None or math.isnan(smallest.kept) or smallest.kept >= GENTLE_KEPT:
+    if smallest is None or math.isnan(smallest.preservation) or smallest.preservation >= GENTLE_PRESERVATION:
         return None
     return smallest.strength / 2 if smallest.strength > min(SWEEP) / 2**MOST_HALVINGS else None
 

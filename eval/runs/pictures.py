@@ -36,10 +36,10 @@ def stored_picture(
     if editor in SOURCES:
         return np.asarray(run.sources(SOURCES[editor])[source])
     if editor == COUNTERFACTUAL:
-        answers = run.reference(prompt, "images")
-        if answers is None:
+        counterfactuals = run.counterfactual(prompt, "images")
+        if counterfactuals is None:
             raise UsageError(f"The domain of {run.folder} knows no counterfactuals.")
-        return np.asarray(answers[source])
+        return np.asarray(counterfactuals[source])
     if editor not in run.editors:
         raise unknown(f"editor in {run.folder}", editor, [*run.editors, *SOURCES, COUNTERFACTUAL])
     return _edit(run, editor, prompt, source, strength)

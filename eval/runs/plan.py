@@ -21,7 +21,7 @@ GOALS = (0.5, 1.0, 1.5, 2.0)  # target effects in σ at which editors are compar
 TRIES_A_GOAL = 1.2  # strengths judged besides the sweep to meet a goal, on average [measured]; for estimates only
 KINDS = ("default", "calibrated", "matched")
 PROTOCOLS = {"published": "default,calibrated", "matched": "default,matched"}  # what --strengths each stands for
-ORACLE = "oracle"  # label and kind of the exact answer, inverted: the ceiling of a run at matched strength
+ORACLE = "oracle"  # label and kind of the counterfactual, inverted: the ceiling of a run at matched strength
 DEFAULT_STRENGTH = 1.0  # the published one, by contract of every editor
 
 
@@ -189,16 +189,16 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
 
     Args:
         arguments: of the run.
-        costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``answer_s`` an (image, prompt), ``source_s``
-            an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell, and
-            ``offset_s`` an image and prompt where the edits at all strengths share what they compute.
+        costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``counterfactual_s`` an (image, prompt),
+            ``source_s`` an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell,
+            and ``offset_s`` an image and prompt where the edits at all strengths share what they compute.
 
     Returns:
         None when a cost is not known.
     """
     prompts, images = len(arguments.prompts), arguments.images
     try:
-        total = images * (float(costs["source_s"]) + prompts * float(costs["answer_s"]))
+        total = images * (float(costs["source_s"]) + prompts * float(costs["counterfactual_s"]))
         if arguments.goals:
             total += images * prompts * (float(costs["synthesis_s"]) + float(costs["judge_s"]))  # the oracle
         for label in arguments.methods:

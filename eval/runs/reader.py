@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.runs.files import first_line, open_arrays, read_array, read_json
-from eval.runs.names import REFERENCE, stored
+from eval.runs.names import SCHEMA, counterfactual_file, current_name, with_current_names
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SCHEMA = 1  # the newest layout of the run folder that this code reads
 KINDS = ("default", "calibrated", "matched", "given")  # how a strength was chosen, in the order of the tables
 PER_PROMPT_KINDS = ("calibrated",)  # has another strength for every prompt
-ORACLE = "oracle"  # label and kind of the exact answers through the inversion: no editor
+ORACLE = "oracle"  # label and kind of the counterfactuals through the inversion: no editor
 HEADLINE_ORDER = ("calibrated", "default", "matched", "given")  # what a figure shows when there is room for one
 
 
@@ -80,7 +79,7 @@ class Run:
                 f"{path} has schema {schema} and this deltabench reads up to {SCHEMA}; "
                 "update it with `pip install --upgrade deltabench`."
             )
-        return dict(manifest)
+        return {**manifest, "recipes": with_current_names(manifest.get("recipes", {}))}
 
     @cached_property
     def prompts(self) -> tuple[dict[str, str], ...]:
@@ -179,6 +178,7 @@ class Run:
         try:
             with ParquetFile(path) as file:
                 table = file.read()
+                table = table.rename_columns([*map(current_name, table.column_names)])
         except (OSError, ValueError) as error:
             raise ValueError(f"{path} cannot be read ({first_line(error)}); {_repair(chunk)}.") from None
         if len(table) != chunk["count"]:
@@ -225,7 +225,7 @@ class Run:
     @cached_property
     def sweeps(self) -> tuple[dict[str, Any], ...]:
         """What ``strengths/*.json`` say, by editor and prompt."""
-        sweeps = [read_json(path) for path in sorted((self.folder / "strengths").glob("*.json"))]
+        sweeps = [with_current_names(read_json(path)) for path in sorted((self.folder / "strengths").glob("*.json"))]
         names = [prompt["name"] for prompt in self.prompts]
         kept = [sweep for sweep in sweeps if sweep["prompt"] in names and sweep["editor"] in self.editors]
         kept.sort(key=lambda sweep: (self.editors.index(sweep["editor"]), names.index(sweep["prompt"])))
@@ -246,10 +246,9 @@ class Run:
         """One array of ``sources.npz``, for example ``images`` uint8 [N, H, W, 3] or ``frechet`` float32 [N, D]."""
         return read_array(self.folder / "sources.npz", key)
 
-    def reference(self, prompt: str, key: str) -> np.ndarray | None:
-        """One array of ``references/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
-        path = stored(self.folder, REFERENCE, prompt)
-        with open_arrays(path) as arrays:
+    def counterfactual(self, prompt: str, key: str) -> np.ndarray | None:
+        """One array of ``counterfactuals/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
+        with open_arrays(counterfactual_file(self.folder, prompt)) as arrays:
             return arrays[key] if key in arrays.files else None
 
     def chunk_array(self, chunk: str, key: str) -> np.ndarray:

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from deltaedit.tools.files import Write, is_zip, write_whole
 from eval.errors import UsageError
-from eval.runs.names import REFERENCE, earlier_file_name, stored
+from eval.runs.names import counterfactual_file, earlier_file_name, stored
 from eval.runs.plan import Chunk
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1  # of the run folder: raise it when old folders cannot be gone on with
 _IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes")  # what makes two runs the same
 LOCK = ".lock"
 LONGEST_EARLIER = 240  # letters; longer names of chunks could not be written
@@ -244,9 +243,9 @@ class Store:
         """Where the costs of an editor are."""
         return stored(self.folder, "costs/{}.json", editor).relative_to(self.folder).as_posix()
 
-    def reference_file(self, prompt: str) -> str:
+    def counterfactual_file(self, prompt: str) -> str:
         """Where the counterfactuals of a prompt are."""
-        return stored(self.folder, REFERENCE, prompt).relative_to(self.folder).as_posix()
+        return counterfactual_file(self.folder, prompt).relative_to(self.folder).as_posix()
 
 
 def _description(chunk: Chunk) -> dict[str, Any]:

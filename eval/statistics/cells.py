@@ -18,7 +18,7 @@ LIKE_THESE = "prompts-like-these"
 POPULATIONS = (THESE_PROMPTS, LIKE_THESE)
 
 KEYS = ("editor", "prompt", "strength", "kind", "effect_goal", "image", "eligible", "setting")
-SHARES = ("success", "kept", "clean_success")
+SHARES = ("success", "preservation", "clean_success")
 # Of cells whose reconstruction does not have the value yet, as in the tables of a run.
 ELIGIBLE_ONLY = (*SHARES, "target_effect", "ad_mean", "ad_max", "effect")
 # Up to this share of a metric's standard deviation a difference is rounding. Between two releases of a library it can
@@ -45,7 +45,7 @@ def metric_columns(cells: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[str
     """The metrics of a table of cells, or those of them that are wanted.
 
     Without a wish these are all numeric columns that an editor can change: the inversion's own error and the columns
-    per factor (``kept.<factor>``, ``effect.<factor>``) are left out, but can be wished for.
+    per factor (``preservation.<factor>``, ``effect.<factor>``) are left out, but can be wished for.
 
     Raises:
         UsageError: a wanted metric that the cells do not have.

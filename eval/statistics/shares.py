@@ -16,7 +16,7 @@ what the noise of cells would count twice.
 One cell an image are independent trials, which have an interval of their own (``trials``). Differences of two shares
 (values in [-1, 1]) are the share of gains less the share of losses; their distances add likewise.
 
-Values between 0 and 1 (the kept share of several factors) vary less within a cluster than hits and misses of the same
+Values between 0 and 1 (the preservation of several factors) vary less within a cluster than hits and misses of the same
 mean: they count as that many more cells.
 """
 

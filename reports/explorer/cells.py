@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DIGITS = 4  # significant
 SHOWN = (
-    *("target_effect", "ad_mean", "ad_max", "kept", "identity", "clip_score_judge", "directional_judge"),
+    *("target_effect", "ad_mean", "ad_max", "preservation", "identity", "clip_score_judge", "directional_judge"),
     *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
     *("inversion_psnr_db", "outside_psnr_db", "outside_l1", "edit_l1"),
 )
@@ -57,11 +57,13 @@ def _columns(group: DataFrame, place: dict[int, int]) -> dict[str, list[Any]]:
 
 
 def _changed(choices: Choices, group: DataFrame, place: dict[int, int]) -> list[list[int] | None]:
-    names = [f"kept.{factor}" for factor in choices.run.factors]
+    names = [f"preservation.{factor}" for factor in choices.run.factors]
     known = [(number, name) for number, name in enumerate(names) if name in group]
     changed: list[list[int] | None] = [None] * len(place)
-    for source, kept in zip(group["source"], group[[name for _, name in known]].to_numpy(np.float64), strict=True):
-        changed[place[int(source)]] = [n for (n, _), value in zip(known, kept, strict=True) if value == 0]
+    for source, preservation in zip(
+        group["source"], group[[name for _, name in known]].to_numpy(np.float64), strict=True
+    ):
+        changed[place[int(source)]] = [n for (n, _), value in zip(known, preservation, strict=True) if value == 0]
     return changed
 
 

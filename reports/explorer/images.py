@@ -20,7 +20,7 @@ LARGEST_EXACT_PX = 128  # larger pictures are photos: differences do not shrink 
 LOSSY_QUALITY = 85  # of WebP, up to 100
 STEPS = (1, 2, 4, 8, 12)  # with more, flat areas show bands
 EFFORT, METHOD = 50, 3  # of WebP, up to 100 and 6: half the time of more effort, for 5 % more bytes
-ANSWER, INVERTED = "answer", "oracle"  # the counterfactual; the same through the inversion
+COUNTERFACTUAL, INVERTED = "counterfactual", "oracle"  # the counterfactual; the same through the inversion
 Key = tuple[str, str, str]  # stop, editor, prompt
 
 
@@ -51,7 +51,7 @@ class Pictures:
         base: sprite of the originals and then the reconstructions, base64.
         sprites: one a prompt and person, base64; empty text where it has no tile.
         tiles: stop -> editor -> prompt -> one number a person: tile of the sprite, -1 the reconstruction, None absent.
-        references: ``answer`` and ``oracle`` -> prompt -> as tiles; -1 of an answer: the original.
+        references: ``counterfactual`` and ``oracle`` -> prompt -> as tiles; -1 of a counterfactual: the original.
         wide: tiles in a row of a sprite, for each sprite.
     """
 
@@ -96,12 +96,12 @@ def pictures(choices: Choices, budget_bytes: int) -> Pictures:
     Returns:
         The smallest packing if even that does not fit.
     """
-    shelf = Shelf(choices)
-    ways = ladder(shelf.native_px, max(len(shelf.sources), 1))
+    stored = StoredPictures(choices)
+    ways = ladder(stored.native_px, max(len(stored.sources), 1))
     for packing in ways:
-        if packing is not ways[-1] and _expected_bytes(shelf, packing) > 1.05 * budget_bytes:
+        if packing is not ways[-1] and _expected_bytes(stored, packing) > 1.05 * budget_bytes:
             continue
-        found = _pack(shelf, packing)
+        found = _pack(stored, packing)
         if found.size_bytes <= budget_bytes:
             break
     return found
@@ -110,7 +110,7 @@ def pictures(choices: Choices, budget_bytes: int) -> Pictures:
 Tiles = dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]  # (stop, editor) -> picture, what it differs from
 
 
-class Shelf:
+class StoredPictures:
     """The pictures of a run, one prompt at a time.
 
     Attributes:
@@ -137,10 +137,10 @@ class Shelf:
         """For each person all pictures of a prompt: uint8 [px, px, 3] twice."""
         originals, plain = self.base(persons, px)
         found: list[Tiles] = [{} for _ in persons]
-        answers = self.run.reference(prompt, "images")
-        if answers is not None:
-            for place, picture in enumerate(resized(answers[persons], px)):
-                found[place][(ANSWER, "")] = (picture, originals[place])
+        counterfactuals = self.run.counterfactual(prompt, "images")
+        if counterfactuals is not None:
+            for place, picture in enumerate(resized(counterfactuals[persons], px)):
+                found[place][(COUNTERFACTUAL, "")] = (picture, originals[place])
         for stop, editor, chunk in self._chunks.get(prompt, []):
             rows = self._kept[chunk]
             chosen = [(place, rows.index(person)) for place, person in enumerate(persons) if person in rows]
@@ -165,34 +165,34 @@ def _chunks(choices: Choices) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def _expected_bytes(shelf: Shelf, packing: Packing) -> float:
+def _expected_bytes(stored: StoredPictures, packing: Packing) -> float:
     """From the sprites of the first and the middle prompt for three persons."""
-    prompts = [prompt["name"] for prompt in shelf.run.prompts]
-    persons = shelf.sources[: packing.persons]
+    prompts = [prompt["name"] for prompt in stored.run.prompts]
+    persons = stored.sources[: packing.persons]
     some = persons[:: max(1, len(persons) // 3)][:3]
     sample = list(dict.fromkeys([prompts[0], prompts[len(prompts) // 2]]))
-    sprites = [_sprite(tiles, packing)[0] for name in sample for tiles in shelf.tiles(name, some, packing.px)]
+    sprites = [_sprite(tiles, packing)[0] for name in sample for tiles in stored.tiles(name, some, packing.px)]
     return sum(map(len, sprites)) / max(len(sprites), 1) * len(prompts) * len(persons)
 
 
-def _pack(shelf: Shelf, packing: Packing) -> Pictures:
-    persons = shelf.sources[: packing.persons]
+def _pack(stored: StoredPictures, packing: Packing) -> Pictures:
+    persons = stored.sources[: packing.persons]
     sprites: list[list[str]] = []
     wide: list[list[int]] = []
     tiles: dict[str, dict[str, dict[str, list[int | None]]]] = {}
-    references: dict[str, dict[str, list[int | None]]] = {ANSWER: {}, INVERTED: {}}
-    for name in [prompt["name"] for prompt in shelf.run.prompts]:
-        packed = [_sprite(mine, packing) for mine in shelf.tiles(name, persons, packing.px)]
+    references: dict[str, dict[str, list[int | None]]] = {COUNTERFACTUAL: {}, INVERTED: {}}
+    for name in [prompt["name"] for prompt in stored.run.prompts]:
+        packed = [_sprite(mine, packing) for mine in stored.tiles(name, persons, packing.px)]
         sprites.append([sprite for sprite, _, _ in packed])
         wide.append([columns for _, columns, _ in packed])
         for place, (_, _, numbers) in enumerate(packed):
             for (stop, editor), number in numbers.items():
                 known = references[stop] if stop in references else tiles.setdefault(stop, {}).setdefault(editor, {})
                 known.setdefault(name, [None] * len(persons))[place] = number
-    base = [picture for part in shelf.base(persons, packing.px) for picture in part]
+    base = [picture for part in stored.base(persons, packing.px) for picture in part]
     text = _encoded(_sheet(base, len(persons)), packing) if base else ""
-    kept = len(shelf.sources)
-    return Pictures(packing, tuple(persons), shelf.native_px, kept, text, sprites, tiles, references, wide)
+    kept = len(stored.sources)
+    return Pictures(packing, tuple(persons), stored.native_px, kept, text, sprites, tiles, references, wide)
 
 
 def resized(images: np.ndarray, px: int) -> np.ndarray:

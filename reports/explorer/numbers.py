@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DIGITS = 5  # significant, more than any column shows
 ELIGIBLE = (
-    *("target_effect", "clean_success", "success", "kept", "ad_mean", "ad_max", "identity"),
+    *("target_effect", "clean_success", "success", "preservation", "ad_mean", "ad_max", "identity"),
     *("counterfactual_psnr_db", "counterfactual_identity", ERROR),
 )
 Values = dict[str, list[Any]]  # column -> mean, low, high; as ``packed`` writes them

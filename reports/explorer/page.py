@@ -28,7 +28,7 @@ PAGE_BYTES = 20_000_000  # small enough to mail
 CODE_BYTES = 800_000  # room for style, script and the numbers of single cells; where more are needed, packed again
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("state", "images", "parts", "table", "sets", "grid", "edit", "compare", "pareto", "about", "keys", "start")
-CURVE_COLUMNS = ("identity", "ad_mean", "kept", "success", "error", "counterfactual_identity")
+CURVE_COLUMNS = ("identity", "ad_mean", "preservation", "success", "error", "counterfactual_identity")
 
 
 def write_explorer(

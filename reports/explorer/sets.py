@@ -8,8 +8,8 @@ from typing import Any
 from eval.runs.reader import ORACLE, Run
 from reports.explorer.stops import Choices, Stop
 from reports.explorer.tables import Row, Tables, of_stop, role_of, row_values
-from reports.tables.frechet import EXACT
-from reports.tables.frechet import NAME as ANSWERS
+from reports.tables.frechet import COUNTERFACTUAL
+from reports.tables.frechet import NAME as COUNTERFACTUALS
 from reports.tables.originals import NAME as ORIGINALS
 from reports.writers.layout import Value, number
 
@@ -18,7 +18,7 @@ KERNELS = {"kid": "KID", "cmmd": "CMMD"}
 
 
 def sets(choices: Choices, written: Tables) -> dict[str, Any] | None:
-    """``against`` (``answers`` or ``originals``), ``notes`` and ``tables``: stop -> columns and rows.
+    """``against`` (``counterfactuals`` or ``originals``), ``notes`` and ``tables``: stop -> columns and rows.
 
     Rows are like those of the metric tables; stops are those at which sets are compared, which matched effects are not.
 
@@ -30,7 +30,10 @@ def sets(choices: Choices, written: Tables) -> dict[str, Any] | None:
         None where the run has too few cells for either table.
     """
     run = choices.run
-    for name, against, notes in ((ANSWERS, "answers", _answer_notes), (ORIGINALS, "originals", _original_notes)):
+    for name, against, notes in (
+        (COUNTERFACTUALS, "counterfactuals", _counterfactual_notes),
+        (ORIGINALS, "originals", _original_notes),
+    ):
         if name in written:
             rows = written[name].data
             found = {stop.name: _table(run, rows, stop) for stop in choices.stops if stop.goal is None}
@@ -55,12 +58,12 @@ def _table(run: Run, rows: Rows, stop: Stop) -> dict[str, Any]:
     for row in rows:
         if row["kind"] == "reference" or of_stop(row, stop):
             values = {name: value for name, value in row_values(row, names).items() if value[0] is not None}
-            certain = row["editor"] == EXACT  # its distance to itself: 0 without any interval
+            certain = row["editor"] == COUNTERFACTUAL  # its distance to itself: 0 without any interval
             found.append({"editor": row["editor"], "role": role_of(row), "values": values, "certain": certain})
     return {"columns": [n for n in names if any(n in row["values"] for row in found)], "rows": found, "tested": False}
 
 
-def _answer_notes(run: Run, rows: Rows) -> list[str]:
+def _counterfactual_notes(run: Run, rows: Rows) -> list[str]:
     first = rows[0]
     (floor,) = row_values(first, [f"{run.manifest['frechet_name']}_floor"]).values() or [[None]]
     scale = "" if floor[0] is None else f" Counterfactuals of other persons score {number(floor[0], 2)} at this N."

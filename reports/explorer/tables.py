@@ -27,7 +27,7 @@ def columns(run: Run) -> dict[str, dict[str, Any]]:
     known = [record for record in metrics().values() if record.kind in (CELL, DERIVED) and not record.per_factor]
     found = {record.name: described(record.title, record.digits, record.sign) for record in known}
     found |= {
-        "prompts_at_bar": described(f"prompts mastered (of {len(run.prompts)})", 0, 1),
+        "prompts_mastered": described(f"prompts mastered (of {len(run.prompts)})", 0, 1),
         "prompts_reached": described(f"prompts reached (of {len(run.prompts)})", 0, 1),
         "reach_edits": described("edits that attain it", 2, 1),
         frechet: described(frechet.upper() if "_" not in frechet else f"FD ({frechet.split('_', 1)[1]})", 2, -1),
@@ -78,7 +78,7 @@ def _matched_name(row: Mapping[str, Value]) -> str:
 
 def _main_table(run: Run, stop: Stop, pairs: dict[str, dict[str, Any]], main: Table) -> dict[str, Any]:
     frechet = run.manifest["frechet_name"]
-    names = [*(measure.name for measure in measures()), frechet, "prompts_at_bar"]
+    names = [*(measure.name for measure in measures()), frechet, "prompts_mastered"]
     letters = pairs.get(stop.name, {}).get("letters", {})
     rows = []
     for row in main.data:

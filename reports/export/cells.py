@@ -36,7 +36,7 @@ KEYS = {
     "source_text": Column("", "", "what the prompt says of the image before"),
     "target_text": Column("", "", "what it says of the image after"),
     "image": Column("", "", "name of the source image"),
-    "source": Column("", "", "row of the source image in sources.npz and references/<prompt>.npz"),
+    "source": Column("", "", "row of the source image in sources.npz and counterfactuals/<prompt>.npz"),
     "kind": Column("", "", "how the strength was chosen: default, calibrated, matched, given, oracle"),
     "strength": Column("", "", "the strength used"),
     "effect_goal": Column("σ", "", "target effect that a matched strength is for; blank for other kinds"),
@@ -92,7 +92,7 @@ def long_cells(run: Run) -> DataFrame:
 def describe(column: str) -> Column:
     """What a column of the exported table holds; a metric that this version does not know has no description.
 
-    >>> describe("kept.mouth").direction, describe("ad_mean").unit
+    >>> describe("preservation.mouth").direction, describe("ad_mean").unit
     ('more', 'σ')
     """
     if column in KEYS:
@@ -104,9 +104,9 @@ def describe(column: str) -> Column:
 
 
 def recipes(run: Run, metrics: list[str]) -> dict[str, str]:
-    """Metric -> recipe id of the manifest; that of ``kept`` and ``target_effect`` also for single factors."""
+    """Metric -> recipe id of the manifest; that of ``preservation`` and ``target_effect`` also for single factors."""
     stored: Mapping[str, str] = run.manifest.get("recipes", {})
-    families = {"kept": "kept", "effect": "target_effect"}
+    families = {"preservation": "preservation", "effect": "target_effect"}
     found = {metric: stored.get(metric) or stored.get(families.get(metric.split(".")[0], "")) for metric in metrics}
     return {metric: recipe for metric, recipe in found.items() if recipe}
 

@@ -33,8 +33,8 @@ class Summary(NamedTuple):
 def summaries(rows: Sequence[Mapping[str, Value]]) -> list[Summary]:
     """Rows of the main and the matched table as experiments; what is no number is left out.
 
-    >>> summaries([{"editor": "a", "kind": "given", "strength": "2", "kept": 0.5, "kept_low": "n/a"}])
-    [Summary(name='a, given 2', parameters={'editor': 'a', 'kind': 'given', 'strength': '2'}, numbers={'kept': 0.5})]
+    >>> summaries([{"editor": "a", "kind": "given", "strength": "2", "error": 0.5, "error_low": "n/a"}])
+    [Summary(name='a, given 2', parameters={'editor': 'a', 'kind': 'given', 'strength': '2'}, numbers={'error': 0.5})]
     """
     return [_summary(row) for row in rows]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PANELS = (
     # measure, title, whether more is better; AD is in σ
     ("success", "success", True),
-    ("kept", "kept", True),
+    ("preservation", "preservation", True),
     ("identity", "identity", True),
     ("ad_mean", "AD mean", False),
 )
@@ -26,7 +26,7 @@ HEADING_IN = 0.1  # from the upper edge to the middle of the headings
 
 
 def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> Figure:
-    """Left: kept against effect over the strengths; right: paired differences from the baseline with intervals.
+    """Left: preservation against effect over the strengths; right: paired differences from the baseline with intervals.
 
     Args:
         effect: in σ, at which the arms are compared.
@@ -70,13 +70,13 @@ def arm_colours(baseline: str, arms: Sequence[ArmResult]) -> dict[str, str]:
 def _draw_curves(axes: Axes, effect: float, arms: Sequence[ArmResult], palette: dict[str, str]) -> None:
     for arm in arms:
         colour = palette[arm.label]
-        x, y = (0.0, *arm.curve.effect), (1.0, *arm.curve.kept)  # strength 0 changes nothing
+        x, y = (0.0, *arm.curve.effect), (1.0, *arm.curve.preservation)  # strength 0 changes nothing
         axes.plot(x, y, color=colour, linewidth=1, marker="o", markersize=2)
     axes.axvline(effect, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
     axes.set_xlim(left=min(0, axes.get_xlim()[0]) if any(min(arm.curve.effect, default=0) < 0 for arm in arms) else 0)
     axes.set_ylim(top=1.0 + 0.02 * (1 - axes.get_ylim()[0]))
     axes.set_xlabel("effect (σ)")
-    axes.set_ylabel("kept")
+    axes.set_ylabel("preservation")
 
 
 def _draw_differences(axes: Axes, measure: str, arms: Sequence[ArmResult], palette: dict[str, str]) -> None:

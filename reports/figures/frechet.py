@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import ORACLE, Run
-from reports.tables.frechet import EXACT, INVERSION, NAME, SIZES_NAME
+from reports.tables.frechet import COUNTERFACTUAL, INVERSION, NAME, SIZES_NAME
 from reports.writers.layout import Table, Value
 from reports.writers.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 
@@ -35,7 +35,7 @@ def frechet_figure(run: Run, tables: Mapping[str, Table]) -> Figure | None:
     lines: dict[tuple[str, ...], list[tuple[float, float]]] = {}
     for row in points:
         key = _key(row)
-        if key in wanted and key[0] != EXACT:
+        if key in wanted and key[0] != COUNTERFACTUAL:
             lines.setdefault(key, []).append((1 / float(row["n"] or 1), float(row["distance"] or 0)))
     if not lines:
         return None

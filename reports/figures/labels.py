@@ -122,9 +122,9 @@ class Shortened(Run):
             prompt=cells["prompt"].map(lambda name: self._prompts.get(name, name)),
         )
 
-    def reference(self, prompt: str, key: str) -> np.ndarray | None:
+    def counterfactual(self, prompt: str, key: str) -> np.ndarray | None:
         """As of the run."""
-        return self._run.reference(next(name for name, short in self._prompts.items() if short == prompt), key)
+        return self._run.counterfactual(next(name for name, short in self._prompts.items() if short == prompt), key)
 
     def table(self, table: Table) -> Table:
         """A table of the run under the shorter names."""

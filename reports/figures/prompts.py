@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, Setting
 from reports.figures.heatmap import draw_rates
-from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR, PromptResult, prompt_results
+from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, PromptResult, prompt_results
 from reports.writers.style import TWO_COLUMNS_IN, axes_at, colours, new_figure
 
 if TYPE_CHECKING:
@@ -18,13 +18,18 @@ SLANTED_IN = 0.042  # height and width that a letter of a slanted name takes
 LETTER_IN, TITLE_IN = 0.066, 4.2  # width of a letter, of the longest title
 WIDEST_CELL_IN = 0.5
 MEASURES = (
-    # column, title, rates at the ends of the colours, bar
-    ("success", f"success{{}} (% of eligible edits; bold from {100 * SUCCESS_BAR:.0f})", (0.0, 1.0), SUCCESS_BAR),
+    # column, title, rates at the ends of the colours, threshold
     (
-        "kept",
-        f"preservation{{}} (% of the other visible factors; bold from {100 * KEPT_BAR:.0f})",
+        "success",
+        f"success{{}} (% of eligible edits; bold from {100 * MASTERED_SUCCESS:.0f})",
+        (0.0, 1.0),
+        MASTERED_SUCCESS,
+    ),
+    (
+        "preservation",
+        f"preservation{{}} (% of the other visible factors; bold from {100 * MASTERED_PRESERVATION:.0f})",
         (0.5, 1.0),
-        KEPT_BAR,
+        MASTERED_PRESERVATION,
     ),
 )
 
@@ -57,16 +62,16 @@ def prompts_figure(run: Run) -> Figure:
     figure = new_figure(max(left + width + right, left + TITLE_IN), top + 2 * plot + GAP_IN + BOTTOM_IN)
     colour = colours(run.editors)
     palette = [colour[setting.editor] for setting in settings]
-    for number, (measure, title, limits, bar) in enumerate(MEASURES):
+    for number, (measure, title, limits, threshold) in enumerate(MEASURES):
         axes = axes_at(figure, left, top + number * (plot + GAP_IN), width, plot)
         values = [[_rate(row.get(name), measure) for name in names] for row in results]
-        draw_rates(axes, values, labels, names if number == 0 else (), title.format(where), limits, bar)
+        draw_rates(axes, values, labels, names if number == 0 else (), title.format(where), limits, threshold)
         _tint(axes, palette)
     return figure
 
 
 def _rate(result: PromptResult | None, measure: str) -> float | None:
-    return None if result is None else (result.success if measure == "success" else result.kept).mean
+    return None if result is None else (result.success if measure == "success" else result.preservation).mean
 
 
 def _short(label: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eval.runs.reader import KINDS, Run, Setting
 from eval.statistics import Interval
 from reports.means import eligible_mean
-from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR, prompt_results
+from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
 from reports.writers.style import (
     FAINT,
     INK,
@@ -36,7 +36,7 @@ def scatter_figure(run: Run) -> Figure:
     axes = axes_at(figure, *PLOT_IN)
     palette = colours(run.editors)
     points: dict[str, dict[str, tuple[float, float]]] = {}
-    lows = [KEPT_BAR]
+    lows = [MASTERED_PRESERVATION]
     for setting in run.settings:
         colour = palette[setting.editor]
         point = _draw_setting(run, axes, setting, colour)
@@ -54,23 +54,25 @@ def scatter_figure(run: Run) -> Figure:
 
 
 def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[float]:
-    """Small points; returns how much was kept in each."""
-    pairs = [(r.kept.mean, r.success.mean) for r in prompt_results(run, setting)]
-    known = [(kept, success) for kept, success in pairs if kept is not None and success is not None]
-    xs, ys = [kept for kept, _ in known], [success for _, success in known]
+    """Small points; returns the preservation and success of each."""
+    pairs = [(r.preservation.mean, r.success.mean) for r in prompt_results(run, setting)]
+    known = [
+        (preservation, success) for preservation, success in pairs if preservation is not None and success is not None
+    ]
+    xs, ys = [preservation for preservation, _ in known], [success for _, success in known]
     axes.scatter(xs, ys, s=7, marker=KIND_MARKERS[setting.kind], color=colour, alpha=0.4, linewidths=0, zorder=2)
     return xs
 
 
 def _draw_setting(run: Run, axes: Axes, setting: Setting, colour: str) -> tuple[float, float] | None:
     cells = run.rows.loc[setting.rows]
-    kept, success = eligible_mean(cells, "kept"), eligible_mean(cells, "success")
-    if kept.mean is None or success.mean is None:
+    preservation, success = eligible_mean(cells, "preservation"), eligible_mean(cells, "success")
+    if preservation.mean is None or success.mean is None:
         return None
     axes.errorbar(
-        kept.mean,
+        preservation.mean,
         success.mean,
-        xerr=_arms(kept),
+        xerr=_arms(preservation),
         yerr=_arms(success),
         fmt=KIND_MARKERS[setting.kind],
         markersize=6,
@@ -80,7 +82,7 @@ def _draw_setting(run: Run, axes: Axes, setting: Setting, colour: str) -> tuple[
         elinewidth=1.0,
         zorder=4,
     )
-    return kept.mean, success.mean
+    return preservation.mean, success.mean
 
 
 def _arms(value: Interval) -> list[list[float]] | None:
@@ -95,9 +97,13 @@ def _frame(axes: Axes, lowest: float) -> None:
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("preservation (share of other factors unchanged)")
     axes.set_ylabel("success (share of edits that show the value)")
-    axes.fill_between([KEPT_BAR, 1.2], SUCCESS_BAR, 1.2, color="#009E73", alpha=0.12, linewidth=0, zorder=0)
+    axes.fill_between(
+        [MASTERED_PRESERVATION, 1.2], MASTERED_SUCCESS, 1.2, color="#009E73", alpha=0.12, linewidth=0, zorder=0
+    )
     style: dict[str, Any] = {"fontsize": SMALL_PT, "color": "#00694D", "ha": "left", "va": "top"}
-    axes.text(KEPT_BAR + 0.004, SUCCESS_BAR - 0.008, "the bar", **style)  # below it, where points are few
+    axes.text(
+        MASTERED_PRESERVATION + 0.004, MASTERED_SUCCESS - 0.008, "mastered", **style
+    )  # below it, where points are few
 
 
 def _label_right(axes: Axes, points: dict[str, tuple[float, float]], palette: dict[str, str]) -> None:

@@ -120,7 +120,7 @@ def _caption(table: Table, record: Mapping[str, object], name: str) -> str:
 
 
 def _found(rows: Sequence[Mapping[str, Value]]) -> list[str]:
-    """``arm in kept and identity`` for every arm with a difference that the corrected test finds."""
+    """``arm in preservation and identity`` for every arm with a difference that the corrected test finds."""
     texts = []
     for row in rows:
         names = [
@@ -143,8 +143,8 @@ def _figure_caption(table: Table, record: Mapping[str, object]) -> str:
     rows = [row for row in table.data if str(row.get("baseline")) != "True"]
     matched = [f"{row['arm']} {row.get('matched')} of {row.get('jobs')}" for row in table.data]
     return (
-        "The same ablation: kept against effect over all strengths (left), and differences from the baseline with "
-        "95 % intervals "
+        "The same ablation: preservation against effect over all strengths (left), and differences from the baseline "
+        "with 95 % intervals "
         f"for {counted(len(rows), 'other arm')} (right; filled: found by the corrected test). Compared where the "
         "effect is met: "
         f"{', '.join(matched)}."

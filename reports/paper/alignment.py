@@ -86,12 +86,12 @@ def _caption(table: Table, source: str) -> str:
 def _prompts_caption(table: Table, source: str) -> str:
     every = [row for row in table.data if str(row.get("prompt")) in ("all", "mean")]
     prompts = counted(len(table.data) - len(every), "prompt")
-    caption = f"Do the texts of prompts point where the exact edits go, {source}: {prompts}."
+    caption = f"Do the texts of prompts point where the counterfactuals go, {source}: {prompts}."
     if every:
         found = ", ".join(
             f"{arm} {number(100 * _value(every[0], f'{arm}_found'), 0)} %" for arm in ("raw", "centred", "delta")
         )
-        caption += f" Share of exact edits that are nearest to the text of their own prompt: {found}."
+        caption += f" Share of counterfactuals that are nearest to the text of their own prompt: {found}."
     return caption
 
 

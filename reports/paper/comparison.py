@@ -28,7 +28,7 @@ class Measure(NamedTuple):
 
 MEASURES = (
     Measure("success", "success ↑", 2, True),
-    Measure("kept", "kept ↑", 2, True),
+    Measure("preservation", "preservation ↑", 2, True),
     Measure(FRECHET, "{} ↓", 2, False),
     Measure("counterfactual_psnr_db", "PSNR ↑ (dB)", 1, True),
     Measure("identity", "IDS ↑", 2, True),
@@ -37,7 +37,7 @@ MEASURES = (
     Measure("error", "error ↓ (10³ MSE)", 2, False),
 )
 BLOCKS = {
-    "Asked and kept": ("success", "kept", "identity", "clip_score_judge", "directional_judge"),
+    "Effect and preservation": ("success", "preservation", "identity", "clip_score_judge", "directional_judge"),
     "Distance to the counterfactual": (FRECHET, "counterfactual_psnr_db", "error"),
 }
 
@@ -182,8 +182,8 @@ def _explained(run: Run, main: Table, column: str) -> list[str]:
     name = str(run.manifest["frechet_name"])
     if column == "success":
         return [
-            "Success and kept (share of the other visible attributes unchanged) are over eligible cells, all else "
-            "over all cells."
+            "Success and preservation (share of the other visible attributes unchanged) are over eligible cells, all "
+            "else over all cells."
         ]
     if column == FRECHET:
         pairs = next((row.get(f"{name}_n") for row in main.data if row.get(f"{name}_n")), None)

@@ -26,7 +26,7 @@ from reports.paper.pictures import failures_section, pictures_section
 from reports.paper.provenance import provenance_section
 from reports.paper.published import published_part
 from reports.paper.runtime import STAGES, runtime_parts, stage_text
-from reports.tables.prompts import KEPT_BAR, SUCCESS_BAR
+from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS
 from reports.writers.layout import Table, Value, number
 from reports.writers.style import house_style, save
 
@@ -124,7 +124,7 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
             "success_preservation",
             f"Success against preservation at {kinds} strength, with 95 % intervals; small: single prompts. "
             "Shaded: success of at "
-            f"least {SUCCESS_BAR:.2f} and kept of at least {KEPT_BAR:.2f}.",
+            f"least {MASTERED_SUCCESS:.2f} and preservation of at least {MASTERED_PRESERVATION:.2f}.",
             lambda: scatter_figure(run),
         ),
         FigurePart("prompts", _prompts_caption(run), lambda: prompts_figure(run)),
@@ -146,9 +146,10 @@ def _prompts_caption(run: Run) -> str:
     for setting in run.headlines:
         if not is_control(setting.editor):
             results = prompt_results(run, setting)
-            counts.append(f"{setting.editor} {sum(bool(result.at_bar) for result in results)} of {len(results)}")
+            counts.append(f"{setting.editor} {sum(bool(result.mastered) for result in results)} of {len(results)}")
     return (
-        f"Success and kept for every prompt. Prompts with both at the bar ({SUCCESS_BAR:.2f} and {KEPT_BAR:.2f}): "
+        "Success and preservation for every prompt. "
+        f"Prompts mastered ({MASTERED_SUCCESS:.2f} and {MASTERED_PRESERVATION:.2f}): "
         f"{', '.join(counts) or 'no editor'}."
     )
 

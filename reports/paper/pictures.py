@@ -18,7 +18,7 @@ GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nea
 NUMBERS = {
     COLLATERAL: "AD mean ↓ (σ)",
     "ad_max": "AD max ↓ (σ)",
-    "kept": "kept ↑",
+    "preservation": "preservation ↑",
     "target_effect": "effect (σ)",
     "identity": "identity ↑",
 }
@@ -131,7 +131,7 @@ def _failures_caption(run: Run, cards: dict[str, list[Card]]) -> str:
         f"Failures: the {ACROSS} eligible cells of each editor with the largest collateral (mean AD) among those "
         "with a kept "
         f"picture, at most one a prompt, at {_kinds(run.headlines)}. From left to right: inversion, edit, exact "
-        "answer where it is "
+        "counterfactual where it is "
         f"known. Worst here: {said}. {MARKED}"
     )
 

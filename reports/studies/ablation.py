@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eval.prompts import Prompt
+from eval.runs.names import with_current_names
 from eval.runs.store import Store
 from eval.statistics import holm
 from eval.statistics.cells import LIKE_THESE, SHARES
@@ -16,7 +17,7 @@ from eval.studies.ablation.plan import Ablation
 from eval.studies.ablation.run import COLUMNS, RECORD, jobs
 from reports.studies.ablation_table import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
-SWEEP_NUMBERS = ("strength", "success", "kept", "effect")
+SWEEP_NUMBERS = ("strength", "success", "preservation", "effect")
 
 
 def read_results(
@@ -42,12 +43,12 @@ def _stored(store: Store, ablation: Ablation, prompts: Sequence[Prompt]) -> dict
     found: dict[str, list[dict[str, Any]]] = {arm.label: [] for arm in ablation.arms}
     for job in jobs(ablation, prompts):
         if store.has(job.file):
-            found[job.arm.label].append(store.read_json(job.file))
+            found[job.arm.label].append(with_current_names(store.read_json(job.file)))
     return found
 
 
 def _cells(ablation: Ablation, prompts: Sequence[Prompt], results: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Every kept column as float64 [seeds, images, prompts]; success, kept and effect of eligible cells only."""
+    """Every column as float64 [seeds, images, prompts]; success, preservation and effect of eligible cells only."""
     names = [prompt.name for prompt in prompts]
     shape = len(ablation.seeds), ablation.images, len(names)
     columns = {name: np.full(shape, np.nan) for name in COLUMNS}

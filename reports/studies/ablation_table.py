@@ -11,7 +11,7 @@ from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_
 
 LIKE_THESE = "prompts-like-these"
 SIGNIFICANT = 0.05  # level of the corrected test
-MEASURES = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
+MEASURES = ("success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 FINE = 3  # decimals: arms of one method differ little
 COMPARED = tuple(name for name in MEASURES if name != "target_effect")  # the effect is what was made equal
 
@@ -46,7 +46,7 @@ class Curve:
 
     strength: tuple[float, ...] = ()
     success: tuple[float, ...] = ()
-    kept: tuple[float, ...] = ()
+    preservation: tuple[float, ...] = ()
     effect: tuple[float, ...] = ()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 JUDGES = {"attributes": "attribute judge", "clip": "judge CLIP, zero-shot"}
 CARDS = {"attributes": "attribute-judge", "clip": "judge-clip"}  # the card that tells a judge's held-out accuracy
-STAGES = {"unedited": "unedited", "answers": "counterfactuals", "inverted": "inverted counterfactuals"}
+STAGES = {"unedited": "unedited", "counterfactuals": "counterfactuals", "inverted": "inverted counterfactuals"}
 COLUMNS = ("judge", "of", "name", "card", *STAGES)
 IDENTITY_COLUMNS = (
     *("pictures", "same_pairs", "different_pairs", "floor", "ceiling", "auc"),
@@ -130,7 +130,7 @@ def identity_table(found: Mapping[str, Any]) -> Table:
 def judges_figure(found: Mapping[str, Any]) -> Figure:
     """Distributions of the cosine, and accuracy by factor on edited pictures."""
     figure = new_figure(TWO_COLUMNS_IN, 2.5)
-    stage = "inverted" if "inverted" in found["identity"] else "answers"
+    stage = "inverted" if "inverted" in found["identity"] else "counterfactuals"
     _draw_cosines(axes_at(figure, 0.6, 0.3, 2.5, 1.75), found["identity"][stage], STAGES[stage])
     _draw_accuracies(axes_at(figure, 3.6, 0.3, 3.2, 1.45), found)
     return figure
@@ -157,7 +157,7 @@ def _draw_accuracies(axes: Any, found: Mapping[str, Any]) -> None:
     names = list(found["factors"])
     colours = {"attributes": SAME, "clip": "#009E73"}
     for judge, stages in found["readers"].items():
-        for stage, marker in (("answers", "o"), ("inverted", "x")):
+        for stage, marker in (("counterfactuals", "o"), ("inverted", "x")):
             if stage not in stages:
                 continue
             values = [stages[stage]["factor"].get(name) for name in names]

@@ -27,9 +27,9 @@ COLUMNS = {
         MEAN,
         "mean over eligible cells of: 0 if the judge reads the attribute as before the edit, else 1",
         "docs/metrics.md, Attributes",
-        "kept.",
+        "preservation.",
         ELIGIBLE,
-        ("kept",),
+        ("preservation",),
         BY_IMAGE,
     ),
     "effect": Column(
@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
 def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     """All pairs of target and attribute, targets and attributes in the order of the domain's factors."""
-    columns = [column for column in run.rows if column.startswith(("kept.", "effect."))]
+    columns = [column for column in run.rows if column.startswith(("preservation.", "effect."))]
     cells = run.rows.loc[setting.rows, ["prompt", "source", "eligible", *columns]]
     cells = cells[cells["eligible"].astype(bool)]
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
@@ -81,14 +81,14 @@ def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
     entries = []
     for target in (factor for factor in run.factors if (targets == factor).any()):
         mine = cells[targets == target]
-        flips = interval_of(1 - _column(mine, "kept"), mine, share=True)
+        flips = interval_of(1 - _column(mine, "preservation"), mine, share=True)
         entries.append(Entry(target, OTHERS_MEAN, len(mine), flips, mean_of(mine, "ad_mean")))
         entries.append(Entry(target, OTHERS_LARGEST, len(mine), NOTHING, mean_of(mine, "ad_max")))
     return entries
 
 
 def _entry(cells: DataFrame, target: str, attribute: str) -> Entry:
-    flips = interval_of(1 - _column(cells, f"kept.{attribute}"), cells, share=True)
+    flips = interval_of(1 - _column(cells, f"preservation.{attribute}"), cells, share=True)
     return Entry(target, attribute, len(cells), flips, mean_of(cells, f"effect.{attribute}"))
 
 

@@ -70,7 +70,7 @@ def mean(name: str, over: str, interval: str = BY_IMAGE) -> Column:
 def _recipes(name: str) -> tuple[str, ...]:
     if name.endswith("_error"):
         return ("counterfactual_psnr_db", "inversion_psnr_db") if name == "edit_error" else ("inversion_psnr_db",)
-    return ("clean_success", "success", "kept", "identity") if name == "clean_success" else (name,)
+    return ("clean_success", "success", "preservation", "identity") if name == "clean_success" else (name,)
 
 
 def verdict(formula: str, section: str, over: str = "", recipes: tuple[str, ...] = (), measure: str = "") -> Column:

@@ -13,7 +13,7 @@ from eval.runs.reader import ORACLE, Run, Setting
 from reports.tables.columns import BY_PERSON, EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
-EXACT, INVERSION = "counterfactual", "inversion"
+COUNTERFACTUAL, INVERSION = "counterfactual", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"
 QUESTION = "How far are the edits, as a set, from the counterfactuals?"
 SIZES_QUESTION = "How does the Fréchet distance depend on the number of images?"
@@ -85,15 +85,15 @@ class Pool:
         self.distances = SetDistances()
         self.cells = common_cells(run)
         self.persons = [source for _, source in self.cells]
-        answers = self._references("frechet")
-        self.known = answers is not None
-        self.answers = np.zeros((0, 0), np.float32) if answers is None else answers
-        self.clip_answers = self._references("clip")
+        counterfactuals = self._references("frechet")
+        self.known = counterfactuals is not None
+        self.counterfactuals = np.zeros((0, 0), np.float32) if counterfactuals is None else counterfactuals
+        self.clip_counterfactuals = self._references("clip")
         self._edits: dict[tuple[str, str, str], np.ndarray] = {}  # Fréchet features of settings, read once
         self._distances: dict[tuple[str, str, str], float] = {}
 
     def _references(self, key: str) -> np.ndarray | None:
-        features = {prompt: self.run.reference(prompt, key) for prompt in {prompt for prompt, _ in self.cells}}
+        features = {prompt: self.run.counterfactual(prompt, key) for prompt in {prompt for prompt, _ in self.cells}}
         if not self.cells or any(array is None for array in features.values()):
             return None
         return np.stack([features[prompt][source] for prompt, source in self.cells])  # type: ignore[index]
@@ -107,7 +107,7 @@ class Pool:
     def known_distance(self, key: tuple[str, str, str], features: np.ndarray) -> float:
         """Fréchet distance of a line's features, computed once: ``main`` and ``frechet`` print the same number."""
         if key not in self._distances:
-            self._distances[key] = float(self.distances.distance(features, self.answers))
+            self._distances[key] = float(self.distances.distance(features, self.counterfactuals))
         return self._distances[key]
 
     def edits(self, setting: Setting) -> np.ndarray:
@@ -124,7 +124,7 @@ class Pool:
 
     def lines(self) -> list[Line]:
         """Every setting, then the references: the oracle, the inversion alone, the counterfactuals themselves."""
-        clips = self.clip_answers is not None
+        clips = self.clip_counterfactuals is not None
         lines = [
             Line(
                 setting.editor,
@@ -141,7 +141,7 @@ class Pool:
             *lines,
             *([oracle] if oracle else []),
             Line(INVERSION, "reference", "", self.run.sources("frechet")[self.persons], inverted),
-            Line(EXACT, "reference", "", self.answers, self.clip_answers),
+            Line(COUNTERFACTUAL, "reference", "", self.counterfactuals, self.clip_counterfactuals),
         ]
 
     def features(self, rows: np.ndarray, key: str) -> np.ndarray:
@@ -193,14 +193,14 @@ def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
     """The distances of every setting, and how they depend on N; nothing where no counterfactuals are known."""
     if not pool.known or len(pool.cells) < 2:
         return ()
-    floor = pool.distances.floor(pool.answers, pool.persons)
+    floor = pool.distances.floor(pool.counterfactuals, pool.persons)
     data: list[dict[str, Value]] = []
     points: list[dict[str, Value]] = []
     for line in pool.lines():
-        if line.editor == EXACT:  # against itself: 0 at every N
+        if line.editor == COUNTERFACTUAL:  # against itself: 0 at every N
             data.append(_data(run, pool, line, floor, math.nan))
             continue
-        curve = pool.distances.by_size(line.frechet, pool.answers, pool.persons)
+        curve = pool.distances.by_size(line.frechet, pool.counterfactuals, pool.persons)
         data.append(_data(run, pool, line, floor, curve.limit))
         points += [
             {"editor": line.editor, "kind": line.kind, "strength": line.strength, "n": size, "distance": distance}
@@ -220,14 +220,13 @@ def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
 
 def _data(run: Run, pool: Pool, line: Line, floor: float, limit: float) -> dict[str, Value]:
     name = run.manifest["frechet_name"]
-    exact = line.editor == EXACT
-    low, high = (math.nan, math.nan) if exact else pool.distances.interval(line.frechet, pool.answers, pool.persons)
-    cmmd = (
-        None
-        if line.clip is None or pool.clip_answers is None
-        else pool.distances.cmmd(line.clip, pool.clip_answers, pool.persons)
-    )
-    few = len(set(pool.persons)) < 2 and not exact
+    low = high = math.nan
+    if line.editor != COUNTERFACTUAL:  # its distance to itself is 0 without any interval
+        low, high = pool.distances.interval(line.frechet, pool.counterfactuals, pool.persons)
+    cmmd = None
+    if line.clip is not None and pool.clip_counterfactuals is not None:
+        cmmd = pool.distances.cmmd(line.clip, pool.clip_counterfactuals, pool.persons)
+    few = len(set(pool.persons)) < 2 and line.editor != COUNTERFACTUAL
     return {
         "editor": line.editor,
         "kind": line.kind,
@@ -240,7 +239,7 @@ def _data(run: Run, pool: Pool, line: Line, floor: float, limit: float) -> dict[
         f"{name}_high": NOT_AVAILABLE if few else high,
         f"{name}_floor": floor,
         f"{name}_extrapolated": limit,
-        "kid": pool.distances.kid(line.frechet, pool.answers, pool.persons),
+        "kid": pool.distances.kid(line.frechet, pool.counterfactuals, pool.persons),
         "cmmd": cmmd,
     }
 
@@ -296,5 +295,5 @@ def _notes(run: Run, pool: Pool, floor: float) -> tuple[str, ...]:
         "against 1/N; where it lies far below, N is small for these features and only rows of this table compare.",
         f"KID on the features of {name}, CMMD on those of the judge CLIP: over pairs of different persons, unbiased, 0 "
         "for a perfect editor."
-        + ("" if pool.clip_answers is not None else " This run stored no CLIP features, so CMMD is blank."),
+        + ("" if pool.clip_counterfactuals is not None else " This run stored no CLIP features, so CMMD is blank."),
     )

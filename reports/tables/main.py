@@ -13,12 +13,12 @@ from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.means import eligible_mean, interval_of, mean_of
 from reports.tables.columns import EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
-from reports.tables.frechet import EXACT, INVERSION, Pool
-from reports.tables.prompts import AT_BAR, KEPT_BAR, SUCCESS_BAR, prompt_results
+from reports.tables.frechet import COUNTERFACTUAL, INVERSION, Pool
+from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
 
 QUESTION = "Which editor changes what the text asks, and only that?"
-FIRST = ("clean_success", "success", "kept")  # of the first block: the headline, then its parts
+FIRST = ("clean_success", "success", "preservation")  # of the first block: the headline, then its parts
 REFERENCE = "mean cosine of {} (manifest)"
 
 
@@ -47,7 +47,7 @@ def columns() -> dict[str, Column]:
         "strength": STRENGTH,
         "cells": count("number of finished cells", ALL),
         "eligible": count("number of eligible cells", ELIGIBLE, ("eligible",)),
-        "prompts_at_bar": count(f"number of prompts with {AT_BAR}", ELIGIBLE, ("success", "kept")),
+        "prompts_mastered": count(f"number of prompts with {MASTERED}", ELIGIBLE, ("success", "preservation")),
         "prompts": count("number of prompts of the run"),
         **{record.name: mean(record.name, record.population) for record in measures()},
         "identity_floor": _of_identity("two different persons"),
@@ -69,7 +69,7 @@ class Line(NamedTuple):
     distance: float | None
     cells: int | None
     eligible: int | None
-    prompts_at_bar: int | None
+    prompts_mastered: int | None
 
 
 def main_table(run: Run, pool: Pool) -> Table:
@@ -94,9 +94,9 @@ def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
     values = {
         record.name: (eligible_mean if record.eligible_only else mean_of)(cells, record.name) for record in measures()
     }
-    at_bar = sum(bool(result.at_bar) for result in prompt_results(run, setting))
+    mastered = sum(bool(result.mastered) for result in prompt_results(run, setting))
     eligible = int(cells["eligible"].sum())
-    return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), eligible, at_bar)
+    return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), eligible, mastered)
 
 
 def _inversion_line(run: Run, distance: float | None) -> Line:
@@ -114,16 +114,16 @@ def _exact_lines(run: Run, pool: Pool) -> list[Line]:
     originals, cosines = run.sources("identity"), []
     names = [prompt["name"] for prompt in run.prompts]
     for prompt in names:
-        answers = run.reference(prompt, "identity")
-        if answers is None:
+        counterfactuals = run.counterfactual(prompt, "identity")
+        if counterfactuals is None:
             return []
-        lengths = np.linalg.norm(answers, axis=1) * np.linalg.norm(originals, axis=1)
-        cosines.append((answers * originals).sum(axis=1, dtype=np.float64) / lengths)
+        lengths = np.linalg.norm(counterfactuals, axis=1) * np.linalg.norm(originals, axis=1)
+        cosines.append((counterfactuals * originals).sum(axis=1, dtype=np.float64) / lengths)
     import pandas
 
     each = {"source": np.tile(np.arange(len(originals)), len(cosines)), "prompt": np.repeat(names, len(originals))}
     values = {"identity": interval_of(np.concatenate(cosines), pandas.DataFrame(each), share=False)}
-    return [Line(EXACT, "reference", "", values, 0.0 if pool.known else None, None, None, None)]
+    return [Line(COUNTERFACTUAL, "reference", "", values, 0.0 if pool.known else None, None, None, None)]
 
 
 def _columns(run: Run) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def _data(run: Run, line: Line, pool: Pool) -> dict[str, Value]:
         "strength": line.strength,
         "cells": line.cells,
         "eligible": line.eligible,
-        "prompts_at_bar": line.prompts_at_bar,
+        "prompts_mastered": line.prompts_mastered,
         "prompts": None if line.cells is None else len(run.prompts),
         "identity_floor": run.manifest.get("identity_floor"),
         "identity_ceiling": run.manifest.get("identity_ceiling"),
@@ -175,7 +175,7 @@ def _heading(run: Run, record: Metric) -> str:
 
 
 def _mastered(line: Line) -> str:
-    return "" if line.prompts_at_bar is None else str(line.prompts_at_bar)
+    return "" if line.prompts_mastered is None else str(line.prompts_mastered)
 
 
 def _distance(line: Line) -> str:
@@ -211,7 +211,7 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         CLEAN,
         "Clean success, success, preservation, target effect and AD are over eligible cells (the reconstruction lacks "
         "the value and the counterfactual shows it), the rest over all cells.",
-        f"A prompt is mastered with success ≥ {SUCCESS_BAR:.2f} and preservation ≥ {KEPT_BAR:.2f}.",
+        f"A prompt is mastered with success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}.",
         "Row inversion: the reconstruction against the original (PSNR, SSIM), and what doing nothing scores (Fréchet).",
     ]
     if pool.known:

@@ -37,7 +37,7 @@ SHOWN = ("compared", "floor", ORACLE)  # roles whose numbers are over the compar
 
 
 EFFECT = "target_effect"
-MEASURES = ("identity", "ad_mean", "kept", "counterfactual_psnr_db", "counterfactual_identity")
+MEASURES = ("identity", "ad_mean", "preservation", "counterfactual_psnr_db", "counterfactual_identity")
 COMPARED = "eligible cells of the prompts that all compared editors meet"
 COLUMNS = {
     "goal": label("target effect in σ"),

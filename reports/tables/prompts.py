@@ -11,10 +11,12 @@ from reports.means import eligible_mean
 from reports.tables.columns import EDITOR, ELIGIBLE, KIND, count, label, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
-SUCCESS_BAR = 0.80  # share of eligible edits that the judge must see as asked
-KEPT_BAR = 0.90  # share of the other visible factors that must stay
+MASTERED_SUCCESS = 0.80  # share of eligible edits that the judge must see as asked
+MASTERED_PRESERVATION = 0.90  # share of the other visible factors that must stay
 ROUNDING = 1e-9  # a mean of 0.9s may come out a digit below 0.9
-AT_BAR = f"success at least {SUCCESS_BAR:.2f} and preservation at least {KEPT_BAR:.2f} over eligible cells"
+MASTERED = (
+    f"success at least {MASTERED_SUCCESS:.2f} and preservation at least {MASTERED_PRESERVATION:.2f} over eligible cells"
+)
 COLUMNS = {
     "editor": EDITOR,
     "kind": KIND,
@@ -26,11 +28,11 @@ COLUMNS = {
     "eligible": count("number of eligible cells", ELIGIBLE, ("eligible",)),
     "clean_success": mean("clean_success", ELIGIBLE),
     "success": mean("success", ELIGIBLE),
-    "kept": mean("kept", ELIGIBLE),
-    "at_bar": verdict(AT_BAR, "prompts", ELIGIBLE, ("success", "kept")),
+    "preservation": mean("preservation", ELIGIBLE),
+    "mastered": verdict(MASTERED, "prompts", ELIGIBLE, ("success", "preservation")),
 }
 MARK = "✓"
-SHOWN = ("clean_success", "success", "kept")
+SHOWN = ("clean_success", "success", "preservation")
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,24 @@ class PromptResult:
         strength: the one used.
         clean: clean success, over eligible cells.
         success: over eligible cells.
-        kept: over eligible cells.
+        preservation: over eligible cells.
     """
 
     prompt: str
     strength: float
     clean: Interval
     success: Interval
-    kept: Interval
+    preservation: Interval
 
     @property
-    def at_bar(self) -> bool | None:
+    def mastered(self) -> bool | None:
         """Whether both shares are reached; None without an eligible cell."""
-        if self.success.mean is None or self.kept.mean is None:
+        if self.success.mean is None or self.preservation.mean is None:
             return None
-        return self.success.mean >= SUCCESS_BAR - ROUNDING and self.kept.mean >= KEPT_BAR - ROUNDING
+        return (
+            self.success.mean >= MASTERED_SUCCESS - ROUNDING
+            and self.preservation.mean >= MASTERED_PRESERVATION - ROUNDING
+        )
 
 
 def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
@@ -81,8 +86,8 @@ def prompts_table(run: Run) -> Table:
         data += [_data(run, setting, result) for result in results]
         blocks.append(_block(run, setting, results))
     note = (
-        f"{MARK}: success ≥ {SUCCESS_BAR:.2f} and preservation ≥ {KEPT_BAR:.2f}, at one strength for all images of a "
-        "prompt. Both are over eligible cells."
+        f"{MARK}: success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}, "
+        "at one strength for all images of a prompt. Both are over eligible cells."
     )
     return Table(
         "prompts", "Which prompts does each editor master?", names(COLUMNS), tuple(data), tuple(blocks), (note,)
@@ -100,8 +105,8 @@ def _data(run: Run, setting: Setting, result: PromptResult) -> dict[str, Value]:
         "eligible": result.success.cells,
         **interval_columns("clean_success", result.clean),
         **interval_columns("success", result.success),
-        **interval_columns("kept", result.kept),
-        "at_bar": result.at_bar,
+        **interval_columns("preservation", result.preservation),
+        "mastered": result.mastered,
     }
 
 
@@ -115,12 +120,12 @@ def _block(run: Run, setting: Setting, results: list[PromptResult]) -> Block:
             str(result.success.cells),
             interval_text(result.clean, 2),
             interval_text(result.success, 2),
-            interval_text(result.kept, 2),
-            MARK if result.at_bar else "",
+            interval_text(result.preservation, 2),
+            MARK if result.mastered else "",
         )
         for result in results
     )
-    count = sum(bool(result.at_bar) for result in results)
+    count = sum(bool(result.mastered) for result in results)
     title = f"{setting.label}: {count} of {len(run.prompts)} prompts mastered"
     header = (
         "prompt",

@@ -9,13 +9,13 @@ from reports.tables.columns import EDITOR, MEAN, TABLES_DOC, Column, label, mean
 from reports.writers.layout import Block, Table, Value, number
 
 _IMAGES = "eligible calibration images"
-_BOTH = ("success", "kept")
+_BOTH = ("success", "preservation")
 COLUMNS = {
     "editor": EDITOR,
     "prompt": label("name of the prompt"),
     "strength": label("a strength of the sweep"),
     "success": mean("success", _IMAGES, ""),
-    "kept": mean("kept", _IMAGES, ""),
+    "preservation": mean("preservation", _IMAGES, ""),
     "effect": mean("target_effect", _IMAGES, ""),
     "harmonic_mean": Column(
         MEAN,
@@ -47,23 +47,23 @@ def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:
         {
             "editor": sweep["editor"],
             "prompt": sweep["prompt"],
-            **{name: point[name] for name in ("strength", "success", "kept", "effect")},
-            "harmonic_mean": harmonic_mean(point["success"], point["kept"]),
+            **{name: point[name] for name in ("strength", "success", "preservation", "effect")},
+            "harmonic_mean": harmonic_mean(point["success"], point["preservation"]),
             "chosen": point["strength"] == sweep["chosen"],
         }
         for point in sweep["sweep"]
     ]
 
 
-def harmonic_mean(success: float | None, kept: float | None) -> float | None:
+def harmonic_mean(success: float | None, preservation: float | None) -> float | None:
     """What calibration maximises.
 
     >>> harmonic_mean(0.5, 1.0), harmonic_mean(0.0, 0.0)
     (0.6666666666666666, 0.0)
     """
-    if success is None or kept is None:
+    if success is None or preservation is None:
         return None
-    return 2 * success * kept / (success + kept) if success + kept > 0 else 0.0
+    return 2 * success * preservation / (success + preservation) if success + preservation > 0 else 0.0
 
 
 def _block(editor: str, sweeps: list[dict[str, Any]]) -> Block:
@@ -79,5 +79,5 @@ def _block(editor: str, sweeps: list[dict[str, Any]]) -> Block:
 def _pair(point: dict[str, Any] | None, chosen: bool) -> str:
     if point is None:
         return ""
-    text = f"{number(point['success'], 2)} / {number(point['kept'], 2)}"
+    text = f"{number(point['success'], 2)} / {number(point['preservation'], 2)}"
     return f"**{text}**" if chosen else text

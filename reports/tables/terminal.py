@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # columns of a terminal that everything fits
 SHOWN_FAILURES = 5
-SPREAD = ("clean_success", "success", "kept")  # with ± half of the interval
+SPREAD = ("clean_success", "success", "preservation")  # with ± half of the interval
 COLUMNS = (*SPREAD, "target_effect", "identity")  # the most important ones; the rest is named below
-MATCHED_COLUMNS = ("identity", "ad_mean", "kept")
+MATCHED_COLUMNS = ("identity", "ad_mean", "preservation")
 LETTERS = (
     "Letters: editors that share one cannot be told apart (a: the best). Reach: prompts\nwhose calibration attains the "
     "effect. ‡: not below the oracle."
@@ -69,7 +69,7 @@ def _main(run: Run, rows: Sequence[Row]) -> RichTable:
     unsteady_editors = unsteady(run)
     for row in rows:
         strength = {"reference": ""}.get(str(row["kind"]), str(row["strength" if row["kind"] == "given" else "kind"]))
-        mastered = "" if row["prompts_at_bar"] is None else f"{row['prompts_at_bar']}/{row['prompts']}"
+        mastered = "" if row["prompts_mastered"] is None else f"{row['prompts_mastered']}/{row['prompts']}"
         mark = f" {MARK}" if row["editor"] in unsteady_editors else ""
         values = [_cell(row, name, name in SPREAD) for name in shown]
         style = "dim" if row["kind"] == "reference" else ""
@@ -110,7 +110,7 @@ def _mastered(run: Run, rows: Sequence[Row]) -> list[str]:
         mine = [row for row in rows if (row["editor"], row["kind"]) == (setting.editor, setting.kind)]
         if setting.kind == "given":
             mine = [row for row in mine if f"{row['strength']:g}" == setting.strength]
-        names = [str(row["prompt"]) for row in mine if row["at_bar"] is True]
+        names = [str(row["prompt"]) for row in mine if row["mastered"] is True]
         listed = f": {', '.join(names)}" if names else ""
         lines.append(f"{setting.label}: {len(names)} of {len(run.prompts)} prompts mastered{listed}")
     return lines

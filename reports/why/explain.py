@@ -111,7 +111,7 @@ def _why_not(run: Run, prompt: str, source: int) -> str:
     """Why a cell is not eligible, from the judge's logits of the reconstruction and what can be seen."""
     about = next(entry for entry in run.prompts if entry["name"] == prompt)
     order = list(run.factors)
-    visible = run.reference(prompt, "visible")
+    visible = run.counterfactual(prompt, "visible")
     if visible is not None and visible.size and not visible[source, order.index(about["attribute"])]:
         return "the target factor cannot be seen"
     first = sum(len(run.factors[name]) for name in order[: order.index(about["attribute"])])
@@ -174,7 +174,7 @@ def editor(manifest: dict[str, Any], label: str) -> dict[str, Any]:
 HOW = {
     "default": "the published strength, 1.0 for every editor",
     "given": "given with --strengths",
-    "calibrated": "largest harmonic mean of success and kept on the calibration images",
+    "calibrated": "largest harmonic mean of success and preservation on the calibration images",
     "matched": "mean effect on the calibration images nearest to the goal",
     ORACLE: "none: the counterfactual through the inversion",
 }

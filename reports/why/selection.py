@@ -13,7 +13,7 @@ from reports.equal_effect.prompts import ATTAINED_SHARE, ROUNDING, Matched
 from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
 from reports.tables.columns import ELIGIBLE, Column
 from reports.tables.counterfactual import split_errors
-from reports.tables.frechet import EXACT, INVERSION
+from reports.tables.frechet import COUNTERFACTUAL, INVERSION
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -27,7 +27,7 @@ ALL_PROMPTS = "eligible cells of all prompts"
 def finished_cells(run: Run, table: str, row: Row) -> DataFrame:
     """The finished cells that a row rests on, columns like ``Run.rows``; the oracle's only where the row is it."""
     editor = row["editor"]
-    if table == "strengths" or (table == "main" and editor == EXACT):
+    if table == "strengths" or (table == "main" and editor == COUNTERFACTUAL):
         return run.rows.iloc[:0]
     if editor == ORACLE:
         return run.oracle
@@ -80,7 +80,7 @@ def counted_cells(run: Run, table: str, row: Row, column: Column, cells: DataFra
 
 # Rows of the table of attributes that are over all other attributes: the column of the cells that each number is of.
 OTHERS = {
-    (OTHERS_MEAN, "flip_rate"): "kept",
+    (OTHERS_MEAN, "flip_rate"): "preservation",
     (OTHERS_MEAN, "effect"): "ad_mean",
     (OTHERS_LARGEST, "effect"): "ad_max",
 }

@@ -27,7 +27,7 @@ def recomputed(run: Run, row: Series, name: str) -> tuple[Value, str]:
     """
     if name in ("identity", "counterfactual_identity"):
         return _identity(run, row, name)
-    if name in ("success", "eligible", "kept") or name.startswith("kept."):
+    if name in ("success", "eligible", "preservation") or name.startswith("preservation."):
         return _reading(run, row, name)
     if name in PICTURES:
         return _difference(run, row, name)
@@ -45,7 +45,7 @@ def _identity(run: Run, row: Series, name: str) -> tuple[Value, str]:
 
     from eval.metrics.identity import identity_similarity
 
-    other = run.sources("identity") if name == "identity" else run.reference(row["prompt"], "identity")
+    other = run.sources("identity") if name == "identity" else run.counterfactual(row["prompt"], "identity")
     if other is None or not other.size:
         return NOTHING
     place, source = int(row["position"]), int(row["source"])
@@ -61,7 +61,7 @@ def _reading(run: Run, row: Series, name: str) -> tuple[Value, str]:
     from eval.metrics.attributes import attribute_change
 
     place, source = int(row["position"]), int(row["source"])
-    visible = run.reference(row["prompt"], "visible")
+    visible = run.counterfactual(row["prompt"], "visible")
     after = run.chunk_array(row["chunk"], "logits")
     if visible is None or not visible.size or not after.size:
         return NOTHING
@@ -78,7 +78,11 @@ def _reading(run: Run, row: Series, name: str) -> tuple[Value, str]:
     how = "the largest of the stored logits"
     if name in ("success", "eligible"):
         return bool(getattr(change, name)), how
-    number = change.kept_share if name == "kept" else change.kept[:, list(run.factors).index(name[len("kept.") :])]
+    number = (
+        change.preservation
+        if name == "preservation"
+        else change.preserved[:, list(run.factors).index(name[len("preservation.") :])]
+    )
     return (None if number.isnan() else float(number)), how
 
 
@@ -95,12 +99,16 @@ def _difference(run: Run, row: Series, name: str) -> tuple[Value, str]:
         return NOTHING
     edit = _image(run.chunk_array(row["chunk"], "images")[stored.index(source)])
     if name == "counterfactual_psnr_db":
-        answers = run.reference(row["prompt"], "images")
-        return NOTHING if answers is None or not answers.size else (float(psnr(edit, _image(answers[source]))), how)
+        counterfactuals = run.counterfactual(row["prompt"], "images")
+        return (
+            NOTHING
+            if counterfactuals is None or not counterfactuals.size
+            else (float(psnr(edit, _image(counterfactuals[source]))), how)
+        )
     before = _image(run.sources("reconstructions")[source])
     if name == "edit_l1":
         return float((edit - before).abs().mean()), how
-    region = run.reference(row["prompt"], "region")
+    region = run.counterfactual(row["prompt"], "region")
     if region is None:
         return NOTHING
     measure = outside_psnr if name == "outside_psnr_db" else outside_l1

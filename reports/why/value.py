@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from eval.runs.names import current_name
 from reports.tables.recipes import column_of, known_tables
 
 Rows = list[dict[str, str]]  # of a csv
@@ -90,16 +91,16 @@ def tables_of(folder: Path) -> list[str]:
 
 
 def read_table(folder: Path, table: str) -> Rows:
-    """The rows of a table's csv."""
+    """The rows of a table's csv, its columns under today's names."""
     with (folder / "tables" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return [{current_name(name): text for name, text in row.items()} for row in csv.DictReader(file)]
 
 
 def written(table: str, row: dict[str, str], column: str) -> str:
     """A value as one may write it.
 
-    >>> written("matched", {"goal": "1.0", "editor": "deltaedit"}, "kept")
-    'matched:1:deltaedit:kept'
+    >>> written("matched", {"goal": "1.0", "editor": "deltaedit"}, "preservation")
+    'matched:1:deltaedit:preservation'
     """
     words = [_short(row[key]) for key in KEYS[table] if row.get(key)]
     return ":".join([table, *words, column])

@@ -100,8 +100,8 @@ class Table:
 def interval_columns(name: str, value: Interval) -> dict[str, Value]:
     """A mean and its bounds as csv columns; the bounds are "n/a" for fewer than two images.
 
-    >>> interval_columns("kept", Interval(0.5, None, None, 3, 1))
-    {'kept': 0.5, 'kept_low': 'n/a', 'kept_high': 'n/a'}
+    >>> interval_columns("preservation", Interval(0.5, None, None, 3, 1))
+    {'preservation': 0.5, 'preservation_low': 'n/a', 'preservation_high': 'n/a'}
     """
     if value.mean is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}

@@ -58,8 +58,8 @@ def test_cells_pictures_and_figures(run: deltabench.Run) -> None:
         np.testing.assert_array_equal(np.asarray(run.image("nudge", "smile", 3, 2.0)), arrays["images"][3])
     with np.load(run.folder / "sources.npz") as arrays:
         np.testing.assert_array_equal(np.asarray(run.image("original", "smile", "test-0002")), arrays["images"][2])
-    (answers,) = (run.folder / "references").glob("smile*.npz")
-    with np.load(answers) as arrays:
+    (counterfactuals,) = (run.folder / "counterfactuals").glob("smile*.npz")
+    with np.load(counterfactuals) as arrays:
         np.testing.assert_array_equal(np.asarray(run.image("counterfactual", "smile", 1)), arrays["images"][1])
     for wrong in (("nudge", "smil"), ("nugde", "smile"), ("nudge", "smile", 6), ("nudge", "smile", 0, "calibrated")):
         with pytest.raises(UsageError):

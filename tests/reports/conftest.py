@@ -95,7 +95,7 @@ def make_row(rng, editor, prompt, strength, kind, name, success, prompt_number):
         "target_effect": 0.0 if untouched else float(strength * (0.6 + 0.3 * editor) + 0.2 * rng.standard_normal()),
         "ad_mean": float(np.mean(list(effects.values()))),
         "ad_max": float(np.max(list(effects.values()))),
-        "kept": float(np.mean(list(flips.values()))),
+        "preservation": float(np.mean(list(flips.values()))),
         "identity": float(0.85 - 0.1 * strength * (not untouched) + 0.05 * rng.standard_normal()),
     }
     for column, level in (
@@ -115,7 +115,7 @@ def make_row(rng, editor, prompt, strength, kind, name, success, prompt_number):
     row["inversion_psnr_db"] = 24.0 + 0.1 * int(name[-4:])
     row["inversion_ssim"] = 0.85 + 0.001 * int(name[-4:])
     for factor in FACTORS:
-        row[f"kept.{factor}"] = flips.get(factor, np.nan)
+        row[f"preservation.{factor}"] = flips.get(factor, np.nan)
         row[f"effect.{factor}"] = np.nan if factor in hidden else effects.get(factor, abs(row["target_effect"]))
     return row
 
@@ -179,12 +179,12 @@ def make_sources(images, rng):
     }
 
 
-def write_references(folder, prompt_number, sources, rng):
+def write_counterfactuals(folder, prompt_number, sources, rng):
     images = len(sources["names"])
     region = np.zeros((PX, PX), bool)
     region[4:40] = True
     np.savez(
-        folder / "references" / f"{PROMPTS[prompt_number][0]}.npz",
+        folder / "counterfactuals" / f"{PROMPTS[prompt_number][0]}.npz",
         images=np.stack([edited(image, prompt_number, 1.0) for image in sources["images"]]),
         frechet=(rng.standard_normal((images, FEATURES)) + 0.3 * prompt_number).astype(np.float32),
         identity=(np.eye(images, 8) * 0.8 + 0.15).astype(np.float32),
@@ -197,7 +197,12 @@ def write_strengths(folder, editor, prompt_number):
     """Chosen: 1, the default, for the second prompt, otherwise 0.5 or 2."""
     chosen = 1.0 if prompt_number == 1 else (0.5, 2.0)[prompt_number % 2]
     sweep = [
-        {"strength": s, "success": success_rate(editor, prompt_number, s), "kept": 1 - 0.05 * s, "effect": 1.1 * s}
+        {
+            "strength": s,
+            "success": success_rate(editor, prompt_number, s),
+            "preservation": 1 - 0.05 * s,
+            "effect": 1.1 * s,
+        }
         for s in SWEEP
     ]
     record = {"editor": EDITORS[editor], "prompt": PROMPTS[prompt_number][0], "sweep": sweep, "chosen": chosen}
@@ -208,13 +213,13 @@ def write_strengths(folder, editor, prompt_number):
 def make_run(folder, editors=3, prompts=3, images=12):
     """Write a finished run; default strength and calibrated strength for every editor."""
     folder = Path(folder)
-    for part in ("chunks", "references", "strengths", "costs"):
+    for part in ("chunks", "counterfactuals", "strengths", "costs"):
         (folder / part).mkdir(parents=True)
     rng = np.random.default_rng(7)
     sources = make_sources(images, rng)
     np.savez(folder / "sources.npz", **sources)
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "domain": "avatars",
         "arguments": {
             "methods": list(EDITORS[:editors]),
@@ -241,7 +246,7 @@ def make_run(folder, editors=3, prompts=3, images=12):
     (folder / "prompts.json").write_text(json.dumps(described))
     (folder / "factors.json").write_text(json.dumps(FACTORS))
     for prompt_number in range(prompts):
-        write_references(folder, prompt_number, sources, rng)
+        write_counterfactuals(folder, prompt_number, sources, rng)
     for editor in range(editors):
         for prompt_number in range(prompts):
             chosen = write_strengths(folder, editor, prompt_number)
@@ -297,27 +302,31 @@ class Gaps:
     """Stands for the distances between sets, which are eval's: simple enough to repeat by hand."""
 
     @staticmethod
-    def distance(edits, answers):
-        assert len(edits) == len(answers)
-        return float(np.abs(edits.mean(0) - answers.mean(0)).sum())
+    def distance(edits, counterfactuals):
+        assert len(edits) == len(counterfactuals)
+        return float(np.abs(edits.mean(0) - counterfactuals.mean(0)).sum())
 
-    def interval(self, edits, answers, persons):
+    def interval(self, edits, counterfactuals, persons):
         few = len(set(persons)) < 2
-        return (math.nan, math.nan) if few else (self.distance(edits, answers) / 2, self.distance(edits, answers) * 2)
+        return (
+            (math.nan, math.nan)
+            if few
+            else (self.distance(edits, counterfactuals) / 2, self.distance(edits, counterfactuals) * 2)
+        )
 
     def floor(self, real, persons):
         return float(len(real) + len(set(persons)) / 100)
 
-    def by_size(self, edits, answers, persons):
+    def by_size(self, edits, counterfactuals, persons):
         first = np.asarray(persons) == persons[0]
-        sizes, distances = (int(first.sum()), len(edits)), (self.distance(edits[first], answers[first]),)
-        return SimpleNamespace(limit=-1.5, sizes=sizes, distances=(*distances, self.distance(edits, answers)))
+        sizes, distances = (int(first.sum()), len(edits)), (self.distance(edits[first], counterfactuals[first]),)
+        return SimpleNamespace(limit=-1.5, sizes=sizes, distances=(*distances, self.distance(edits, counterfactuals)))
 
-    def kid(self, edits, answers, persons):
-        return 10 * self.distance(edits, answers)
+    def kid(self, edits, counterfactuals, persons):
+        return 10 * self.distance(edits, counterfactuals)
 
-    def cmmd(self, edits, answers, persons):
-        return 100 * self.distance(edits, answers)
+    def cmmd(self, edits, counterfactuals, persons):
+        return 100 * self.distance(edits, counterfactuals)
 
 
 @pytest.fixture(scope="module")
@@ -347,10 +356,10 @@ def finished_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def without_answers(finished_run, tmp_path_factory):
-    """The finished run as if its domain knew no exact answers."""
+def without_counterfactuals(finished_run, tmp_path_factory):
+    """The finished run as if its domain knew no counterfactuals."""
     folder = shutil.copytree(finished_run, tmp_path_factory.mktemp("originals") / "run")
-    for path in (folder / "references").glob("*.npz"):
+    for path in (folder / "counterfactuals").glob("*.npz"):
         region = np.load(path)["region"]
         np.savez_compressed(path, region=region)
     return folder

@@ -63,8 +63,8 @@ def test_failures_are_those_that_have_not_succeeded_since(copy):
 
 
 def test_a_newer_schema_is_refused_in_one_sentence_with_the_remedy(copy):
-    edit_json(copy / "manifest.json", schema=2)
-    with pytest.raises(ValueError, match=r"schema 2 .* reads up to 1; update it with `pip install"):
+    edit_json(copy / "manifest.json", schema=3)
+    with pytest.raises(ValueError, match=r"schema 3 .* reads up to 2; update it with `pip install"):
         Run(copy)
 
 
@@ -92,7 +92,7 @@ def test_damage_is_one_sentence_that_names_the_file(copy, tmp_path):
 
 def test_references_may_lack_arrays_and_sources_may_not(copy):
     run = Run(copy)
-    assert run.reference("glasses", "no-such-array") is None
-    assert run.reference("glasses", "region").shape == (64, 64)
+    assert run.counterfactual("glasses", "no-such-array") is None
+    assert run.counterfactual("glasses", "region").shape == (64, 64)
     with pytest.raises(ValueError, match="has no array 'nothing'; there are: names, images"):
         run.sources("nothing")

@@ -128,7 +128,7 @@ class AvatarsDomain:
         return to_float(self._counterfactuals(sources, count, prompt.attribute, prompt.value))
 
     def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
-        """Factors that can be seen before and after the exact edit: bool [count, F]."""
+        """Factors that can be seen before and after the counterfactual: bool [count, F]."""
         people = datasets.portraits(sources, count)
         seen: np.ndarray = people.visible() & people.changed({prompt.attribute: prompt.value}).visible()
         return seen

@@ -147,7 +147,7 @@ class Portraits:
         return np.concatenate([*blocks, self.geometry.astype(np.float32)], axis=1)
 
     def changed(self, change: Mapping[str, str]) -> Portraits:
-        """The same persons with some factors set: the exact answer to an edit.
+        """The same persons with some factors set: the counterfactual of an edit.
 
         Args:
             change: factor -> value, for example ``{"accessories": "glasses"}``.

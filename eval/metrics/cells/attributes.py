@@ -89,22 +89,22 @@ def ad_max(chunk: JudgedChunk) -> Tensor:
     bounds=(0, 1),
     **_SHOWN,
 )
-def kept(chunk: JudgedChunk) -> Tensor:
+def preservation(chunk: JudgedChunk) -> Tensor:
     """Share of the other visible attributes that the judge reads as before the edit."""
-    return chunk.attributes.kept_share
+    return chunk.attributes.preservation
 
 
 @metric(
-    name="kept.<factor>",
+    name="preservation.<factor>",
     heading="preservation of <factor>",
     formula="1 if the judge reads <factor> as before the edit, else 0",
     direction=MORE,
     bounds=(0, 1),
     **_OF_A_FACTOR,
 )
-def kept_factor(chunk: JudgedChunk) -> Tensor:
+def preservation_of_factor(chunk: JudgedChunk) -> Tensor:
     """The judge reads this attribute as before the edit (1) or otherwise (0)."""
-    return chunk.attributes.kept
+    return chunk.attributes.preserved
 
 
 @metric(

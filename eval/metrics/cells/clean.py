@@ -32,8 +32,8 @@ def clean_success(chunk: JudgedChunk) -> Tensor:
     from eval.metrics.identity import identity_similarity
 
     change, identity = chunk.attributes, identity_similarity(chunk.identity_originals, chunk.identity_edits)
-    kept = change.kept_share
+    preservation = change.preservation
     if chunk.same_person is None:
-        return kept.new_full(kept.shape, float("nan"))
-    clean = change.success & (kept >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
-    return clean.to(kept.dtype).masked_fill(kept.isnan(), float("nan"))
+        return preservation.new_full(preservation.shape, float("nan"))
+    clean = change.success & (preservation >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
+    return clean.to(preservation.dtype).masked_fill(preservation.isnan(), float("nan"))

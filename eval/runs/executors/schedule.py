@@ -1,6 +1,6 @@
 """Which unit comes next: an editor is fitted for a prompt before it edits, calibrated before it uses what was found.
 
-Prompts are the outer loop, because the exact answers to a prompt are rendered and judged once; editors the inner one.
+Prompts are the outer loop, because the counterfactuals to a prompt are rendered and judged once; editors the inner one.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Schedule:
     def take(self, worker: int = 0) -> Unit | None:
         """The next unit for a worker; None where nothing may be done now.
 
-        A worker stays with its pair, then with its prompt, as long as it can: fits and answers are then made once.
+        A worker stays with its pair, then with its prompt, as long as it can: fits and counterfactuals are made once.
 
         Args:
             worker: its number.

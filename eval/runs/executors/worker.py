@@ -15,13 +15,13 @@ from deltaedit.backbones.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, clock
-from eval.judging.answers import Answers, judge_answers
 from eval.judging.apart import check_apart
 from eval.judging.cells import JudgedSources, judge_edits, judge_sources
+from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.metrics.runtime import peak_memory_mib
 from eval.pixels import to_uint8
 from eval.prompts import Prompt
-from eval.runs.arrays import answer_arrays, array, source_arrays
+from eval.runs.arrays import array, counterfactual_arrays, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
 from eval.runs.plan import ORACLE, Arguments, Chunk
@@ -52,7 +52,7 @@ class Worker:
             spec.label: TimedEditor(spec, domain.editing, arguments.seed, known[spec.label], domain.judges)
             for spec in specs
         }
-        self._answered: tuple[str, Answers] | None = None  # the prompt that was judged last
+        self._known: tuple[str, Counterfactuals] | None = None  # the prompt that was judged last
 
     def do(self, unit: Unit) -> Outcome:
         """Do a unit; whatever goes wrong is told in the outcome."""
@@ -111,8 +111,8 @@ class Worker:
         return found
 
     def _oracle(self, prompt: Prompt, chunk: Chunk) -> None:
-        """The exact answers through the inversion, judged like edits: what no editor of this generator can beat."""
-        encoder, images = self.domain.editing.encoder, self._answers(prompt).images
+        """The counterfactuals through the inversion, judged like edits: what no editor of this generator can beat."""
+        encoder, images = self.domain.editing.encoder, self._counterfactuals(prompt).images
         if encoder is None or images is None:
             return
         self._invert(encoder, images[chunk.rows], prompt, chunk)
@@ -126,12 +126,12 @@ class Worker:
 
     def _judge_and_store(self, prompt: Prompt, chunk: Chunk, edited: Latents, edit_s: float) -> None:
         """Synthesise, judge and store the edits of one chunk."""
-        device, answers, sources = self.domain.editing.device, self._answers(prompt), self._judged
+        device, counterfactuals, sources = self.domain.editing.device, self._counterfactuals(prompt), self._judged
         with torch.inference_mode():
             began = clock(device)
             images = self.domain.editing.images(edited)
             synthesised = clock(device)
-            rows, features = judge_edits(self.domain, sources, answers, prompt, chunk.rows, images)
+            rows, features = judge_edits(self.domain, sources, counterfactuals, prompt, chunk.rows, images)
             judged = clock(device)
         kept = max(0, min(KEPT_IMAGES - chunk.first, chunk.count))
         arrays = {
@@ -165,17 +165,19 @@ class Worker:
             self.store.write_arrays("sources.npz", source_arrays(judged))
         return judged
 
-    def _answers(self, prompt: Prompt) -> Answers:
-        """The exact answers to a prompt and their features; stored for the reports."""
-        if self._answered is not None and self._answered[0] == prompt.name:
-            return self._answered[1]
+    def _counterfactuals(self, prompt: Prompt) -> Counterfactuals:
+        """The counterfactuals to a prompt and their features; stored for the reports."""
+        if self._known is not None and self._known[0] == prompt.name:
+            return self._known[1]
         with torch.inference_mode():
-            answers = judge_answers(self.domain, "test", self.arguments.images, prompt, self.arguments.batch)
-        name = self.store.reference_file(prompt.name)
+            counterfactuals = judge_counterfactuals(
+                self.domain, "test", self.arguments.images, prompt, self.arguments.batch
+            )
+        name = self.store.counterfactual_file(prompt.name)
         if not self.store.has(name):
-            self.store.write_arrays(name, answer_arrays(answers))
-        self._answered = prompt.name, answers
-        return answers
+            self.store.write_arrays(name, counterfactual_arrays(counterfactuals))
+        self._known = prompt.name, counterfactuals
+        return counterfactuals
 
 
 def _chunk(unit: Unit) -> Chunk:

@@ -22,9 +22,9 @@ from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError
-from eval.judging.answers import Answers, judge_answers
 from eval.judging.apart import check_apart
 from eval.judging.cells import BATCH, JudgedSources, judge_edits, judge_sources
+from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.judging.recipes import recipes
 from eval.progress import Progress
 from eval.prompts import Prompt
@@ -35,10 +35,10 @@ from eval.runs.plan import CALIBRATION_IMAGES, SWEEP
 from eval.runs.store import StorageError, Store, first_difference
 from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen
 
-SCHEMA = 1  # of the folder
+SCHEMA = 2  # of the folder
 RECORD = "ablation.json"
 COLUMNS = (  # of the cells that are kept
-    *("eligible", "success", "target_effect", "ad_mean", "kept", "identity", "directional_judge"),
+    *("eligible", "success", "target_effect", "ad_mean", "preservation", "identity", "directional_judge"),
     *("counterfactual_psnr_db", "counterfactual_ssim", "outside_l1", "edit_l1"),
 )
 
@@ -118,7 +118,7 @@ class AblationRunner:
         # All trainings read the same images; making them takes longer than some trainings.
         self._editing = replace(domain.editing, training_set=cache(domain.editing.training_set))
         self._calibration = CalibrationImages(domain, calibration_images)
-        self._answers: dict[str, Answers] = {}
+        self._counterfactuals: dict[str, Counterfactuals] = {}
 
     def run(self, quiet: bool = False) -> list[str]:
         """Finish the ablation.
@@ -184,23 +184,23 @@ class AblationRunner:
 
     def _result(self, job: Job, editor: TimedEditor) -> dict[str, Any]:
         """Strengths and cells of a job; no cells where no strength has the effect that is compared at."""
-        asked = job.arm.prompt(job.prompt)  # judges look at the attribute and its value, which are the same
-        editor.fit(asked)
+        prompt = job.arm.prompt(job.prompt)  # judges look at the attribute and its value, which are the same
+        editor.fit(prompt)
         found: dict[str, Any] = {}
-        calibrate(editor, asked, self._calibration, (float(self.ablation.effect),), None, found.update)
+        calibrate(editor, prompt, self._calibration, (float(self.ablation.effect),), None, found.update)
         match = found["matched"][0]
         result = {
             "arm": job.arm.label,
             "seed": job.seed,
             "prompt": job.prompt.name,
-            "asked": asdict(asked),
+            "texts": asdict(prompt),
             "sweep": found["sweep"],
             "match": match,
             "images": list(self._judged.names),
             "cells": {},
         }
         if match["met"]:
-            edited, _ = editor.edit(self._latents, asked, float(match["strength"]))
+            edited, _ = editor.edit(self._latents, prompt, float(match["strength"]))
             result["cells"] = self._cells(job.prompt, edited)
         return result
 
@@ -210,15 +210,17 @@ class AblationRunner:
             block = slice(start, min(start + BATCH, self.ablation.images))
             with torch.inference_mode():
                 pictures = self.domain.editing.images(edited[block])
-                rows += judge_edits(self.domain, self._judged, self._right_answers(prompt), prompt, block, pictures)[0]
+                rows += judge_edits(
+                    self.domain, self._judged, self._counterfactuals_of(prompt), prompt, block, pictures
+                )[0]
         return {name: [float(row[name]) for row in rows] for name in COLUMNS}
 
-    def _right_answers(self, prompt: Prompt) -> Answers:
-        if prompt.name not in self._answers:
+    def _counterfactuals_of(self, prompt: Prompt) -> Counterfactuals:
+        if prompt.name not in self._counterfactuals:
             with torch.inference_mode():
-                answers = judge_answers(self.domain, "test", self.ablation.images, prompt, BATCH)
-            self._answers[prompt.name] = answers
-        return self._answers[prompt.name]
+                counterfactuals = judge_counterfactuals(self.domain, "test", self.ablation.images, prompt, BATCH)
+            self._counterfactuals[prompt.name] = counterfactuals
+        return self._counterfactuals[prompt.name]
 
     @cached_property
     def _judged(self) -> JudgedSources:

@@ -1,7 +1,7 @@
-"""Do the texts of a domain's prompts point where the exact edits of images go? Raw, centred and delta compared.
+"""Do the texts of a domain's prompts point where the counterfactuals of images go? Raw, centred and delta compared.
 
 =========  ================================================  ==============================================
-arm        image side, of the exact answer to an edit        text side, of a prompt
+arm        image side, of the counterfactual                     text side, of a prompt
 =========  ================================================  ==============================================
 raw        i of the answer                                   t of the target
 centred    i of the answer - mean of i of the originals      t of the target - mean of t of all targets
@@ -35,7 +35,7 @@ BATCH = 100  # pictures encoded at once
 
 @dataclass(frozen=True)
 class PromptAlignment:
-    """How well one prompt's text fits the exact edits; ``prompt`` is "all" for all prompts together.
+    """How well one prompt's text fits the counterfactuals; ``prompt`` is "all" for all prompts together.
 
     Attributes:
         prompt: its name.
@@ -52,61 +52,61 @@ class PromptAlignment:
 
 
 @dataclass(frozen=True)
-class ExactEdits:
-    """Features of originals, of their exact edits, and of the prompts' texts.
+class EncodedCounterfactuals:
+    """Features of originals, of their counterfactuals, and of the prompts' texts.
 
     Attributes:
         originals: float [N, E], unit rows.
-        answers: float [N, P, E], unit.
-        asked: bool [N, P], whether the prompt asks something of the image that can be seen.
+        counterfactuals: float [N, P, E], unit.
+        eligible: bool [N, P], whether the prompt asks something of the image that can be seen.
         sources: float [P, E], unit, of the source texts.
         targets: float [P, E], unit, of the target texts.
     """
 
     originals: np.ndarray
-    answers: np.ndarray
-    asked: np.ndarray
+    counterfactuals: np.ndarray
+    eligible: np.ndarray
     sources: np.ndarray
     targets: np.ndarray
 
 
-def exact_edits(domain: Domain, count: int, clip: Clip) -> ExactEdits:
-    """Encode the first ``count`` test images, their exact answers to every prompt, and the prompts' texts.
+def encoded_counterfactuals(domain: Domain, count: int, clip: Clip) -> EncodedCounterfactuals:
+    """Encode the first ``count`` test images, their counterfactuals to every prompt, and the prompts' texts.
 
     Texts are averaged over the ImageNet templates, as editors do.
 
     Raises:
-        UsageError: the domain does not know the exact answers.
+        UsageError: the domain does not know the counterfactuals.
     """
     import torch
 
     from deltaedit.text import text_feature
 
     sources = domain.test_sources(count)
-    answers, asked = [], []
+    counterfactuals, eligible = [], []
     for prompt in domain.prompts:
         images, visible = domain.counterfactuals("test", count, prompt), domain.visible("test", count, prompt)
         if images is None or visible is None or sources.factors is None:
-            raise UsageError(f"The domain '{domain.name}' does not know the exact answers to its prompts.")
+            raise UsageError(f"The domain '{domain.name}' does not know the counterfactuals to its prompts.")
         column = list(domain.factors).index(prompt.attribute)
         has_it = sources.factors[:, column] == domain.factors[prompt.attribute].index(prompt.value)
-        answers.append(_encode(clip, images))
-        asked.append(visible[:, column] & ~has_it)
+        counterfactuals.append(_encode(clip, images))
+        eligible.append(visible[:, column] & ~has_it)
     with torch.inference_mode():
         texts = {text: text_feature(clip, text).cpu().numpy() for prompt in domain.prompts for text in _texts(prompt)}
-    return ExactEdits(
+    return EncodedCounterfactuals(
         _encode(clip, sources.images),
-        np.stack(answers, axis=1),
-        np.stack(asked, axis=1),
+        np.stack(counterfactuals, axis=1),
+        np.stack(eligible, axis=1),
         np.stack([texts[prompt.source] for prompt in domain.prompts]),
         np.stack([texts[prompt.target] for prompt in domain.prompts]),
     )
 
 
 def measure_prompts(
-    edits: ExactEdits, names: tuple[str, ...], seed: int = 0, draws: int = DRAWS
+    edits: EncodedCounterfactuals, names: tuple[str, ...], seed: int = 0, draws: int = DRAWS
 ) -> tuple[PromptAlignment, ...]:
-    """Compare exact edits with all prompts' texts in every arm; intervals are for images like these.
+    """Compare counterfactuals with all prompts' texts in every arm; intervals are for images like these.
 
     Args:
         edits: of at least two prompts.
@@ -118,7 +118,7 @@ def measure_prompts(
         One for each prompt, and last that of all prompts together.
     """
     values = np.stack([column for arm in ARMS for column in _columns(edits, arm)])  # [arms x measures, N, P]
-    values[:, ~edits.asked] = np.nan
+    values[:, ~edits.eligible] = np.nan
     keys = [(arm, measure) for arm in ARMS for measure in MEASURES]
     norms = np.linalg.norm(edits.targets - edits.sources, axis=1)
     found = []
@@ -147,9 +147,9 @@ def _encode(clip: Clip, images: Tensor) -> np.ndarray:
     return features
 
 
-def _columns(edits: ExactEdits, arm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _columns(edits: EncodedCounterfactuals, arm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The three measures of every image and prompt: float64 [N, P] each."""
-    images, texts = edits.answers, edits.targets
+    images, texts = edits.counterfactuals, edits.targets
     if arm == "centred":
         images, texts = images - edits.originals.mean(0), texts - texts.mean(0)
     if arm == "delta":

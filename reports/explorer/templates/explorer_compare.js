@@ -101,7 +101,7 @@ function compareGrid() {
   const rows = prompts.length === 1
     ? data.persons.map((_, person) => ({ prompt: prompts[0], person }))
     : prompts.map((prompt) => ({ prompt, person: personNumber() }));
-  const head = ["", "inversion", breakable(`A: ${state.a}`), breakable(`B: ${state.b}`), "A − B", ...(hasAnswers() ? ["counterfactual"] : [])];
+  const head = ["", "inversion", breakable(`A: ${state.a}`), breakable(`B: ${state.b}`), "A − B", ...(hasCounterfactuals() ? ["counterfactual"] : [])];
   return h("table", { class: "grid pairs", id: "pairs" },
     h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, rows.map((row) => compareRow(row, prompts.length === 1))));
@@ -114,7 +114,7 @@ function compareRow({ prompt, person }, single) {
   const open = (ref) => openEdit({ at: prompt.name, person: data.persons[person], editor: ref.editor, strength: ref.stop });
   const caption = (ref) => effectCaption(cellOf(ref.stop, ref.editor, ref.prompt), person);
   const tiles = [tile({ ...a, side: "inversion" }, { open: pick, caption: "" }), ...[a, b].map((ref) => tile(ref, { open: open(ref), caption: caption(ref) })), tile(a, { other: b, open: pick, caption: "" })];
-  if (hasAnswers()) tiles.push(tile({ ...a, side: "answer" }, { open: pick, caption: "" }));
+  if (hasCounterfactuals()) tiles.push(tile({ ...a, side: "counterfactual" }, { open: pick, caption: "" }));
   return h("tr", {}, h("th", { scope: "row" }, single ? data.persons[person] : quoted(prompt)), tiles.map((made) => h("td", {}, made)));
 }
 

@@ -10,7 +10,7 @@ function editView() {
     cell?.error ? h("p", { class: "notice", role: "alert" }, `This edit failed: ${cell.error}`) : null,
     h("div", { class: "edit" },
       h("div", { class: "stage" }, wipe(currentRef(state.before), currentRef(state.after)), wipeChoices()),
-      h("div", { class: `panels${hasAnswers() ? "" : " two"}` }, editPanels(ref), heatLegend()),
+      h("div", { class: `panels${hasCounterfactuals() ? "" : " two"}` }, editPanels(ref), heatLegend()),
       h("div", { class: "numbers" }, cellTable(cell, prompt))),
     strengthRow(ref),
     editorRow(ref),
@@ -78,15 +78,15 @@ function wipeChoices() {
 
 function editPanels(ref) {
   const inversion = { ...ref, side: "inversion" };
-  const answer = { ...ref, side: "answer" };
-  const answers = hasAnswers();
+  const counterfactual = { ...ref, side: "counterfactual" };
+  const counterfactuals = hasCounterfactuals();
   return [
     panel("original", tile({ ...ref, side: "original" })),
     panel("inversion", tile(inversion)),
-    answers && panel("counterfactual", tile(answer), "answer"),
+    counterfactuals && panel("counterfactual", tile(counterfactual), "counterfactual"),
     panel("edit", tile(ref)),
     panel("edit − inversion", tile(ref, { other: inversion }), "heat"),
-    answers && panel("edit − counterfactual", tile(ref, { other: answer }), "to-answer"),
+    counterfactuals && panel("edit − counterfactual", tile(ref, { other: counterfactual }), "to-counterfactual"),
   ].filter(Boolean);
 }
 

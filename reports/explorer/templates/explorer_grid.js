@@ -30,13 +30,13 @@ function gridOptions() {
     choice("Number", [["", "none"], ...cellColumns.map((name) => [name, columnOf(name).label])], state.number, (number) => update({ number }), "number"));
 }
 
-const hasAnswers = () => Object.keys(data.pictures.references.answer).length > 0;
+const hasCounterfactuals = () => Object.keys(data.pictures.references.counterfactual).length > 0;
 
 function gridColumns() {
   return [
     { side: "original" }, { side: "inversion" },
     ...shownEditors().map((editor) => ({ side: "edit", editor })),
-    ...(hasAnswers() ? [{ side: "answer" }] : []),
+    ...(hasCounterfactuals() ? [{ side: "counterfactual" }] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-// Pictures out of the sprites. Edits are stored as what they differ from the reconstruction, answers from the original.
+// Pictures out of the sprites. Edits are stored as what they differ from the reconstruction, counterfactuals from the original.
 
 const PX = data.pictures.px;
 const STEP = data.pictures.step;
@@ -49,7 +49,7 @@ async function pixelsOf(ref) {
   }
   const number = tileNumber(ref);
   if (number === null) return null;
-  const base = { ...ref, side: ref.side === "answer" ? "original" : "inversion" };
+  const base = { ...ref, side: ref.side === "counterfactual" ? "original" : "inversion" };
   if (number === -1) return pixelsOf(base);
   const prompt = promptNames.indexOf(ref.prompt);
   const sheet = await spritePixels(sprites.edits[prompt][ref.person]);

@@ -18,7 +18,7 @@ function setsPart() {
 
 function setsTitle(stop) {
   const { kind, label } = stopOf(stop);
-  const what = data.sets.against === "answers" ? "how far from the counterfactuals?" : "how far from the original images?";
+  const what = data.sets.against === "counterfactuals" ? "how far from the counterfactuals?" : "how far from the original images?";
   return `As a set, at ${label}${kind === "given" ? "" : " strength"}: ${what}`;
 }
 

@@ -10,7 +10,7 @@ const attributes = [...new Set(data.prompts.map((prompt) => prompt.attribute))];
 const contenders = data.editors.filter((editor) => !editor.control).map((editor) => editor.label);
 const firstEditor = contenders[0] || editorLabels[0];
 const secondEditor = contenders[1] || editorLabels.find((label) => label !== firstEditor) || firstEditor;
-const SIDES = ["original", "inversion", "edit", "answer", "oracle"];
+const SIDES = ["original", "inversion", "edit", "counterfactual", "oracle"];
 const curveColumns = data.curve_columns.filter((column) =>
   data.stops.some((stop) => Object.values(data.curves[stop.name].all).some((values) => column in values)));
 const cellColumns = data.cell_columns.filter((column) =>

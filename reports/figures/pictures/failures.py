@@ -27,7 +27,7 @@ class Card(NamedTuple):
 
     title: str
     collateral: float
-    kept: float
+    preservation: float
     effect: float
     success: bool
     pictures: list[np.ndarray]
@@ -64,12 +64,16 @@ def _card(run: Run, kept: Kept, titles: dict[str, str], row: int) -> Card:
     cell = run.rows.loc[row]
     source = int(cell["source"])
     edit = kept.image(str(cell["chunk"]), source)
-    answers = run.reference(str(cell["prompt"]), "images")
-    pictures = [run.sources("reconstructions")[source], edit, None if answers is None else answers[source]]
+    counterfactuals = run.counterfactual(str(cell["prompt"]), "images")
+    pictures = [
+        run.sources("reconstructions")[source],
+        edit,
+        None if counterfactuals is None else counterfactuals[source],
+    ]
     return Card(
         titles[str(cell["prompt"])],
         float(cell[COLLATERAL]),
-        float(cell["kept"]),
+        float(cell["preservation"]),
         float(cell["target_effect"]),
         bool(cell["success"]),
         [picture for picture in pictures if picture is not None],
@@ -100,5 +104,7 @@ def _draw_card(axes: Axes, left: float, top: float, size: float, card: Card) -> 
     for place, picture in enumerate(card.pictures):
         mark = MARK if place == 1 and card.success else ""
         draw_image(axes, (left + place * (size + GAP_IN), top, size), picture, mark)
-    lines = f"“{card.title}”\nAD {card.collateral:.2f} σ, preserved {card.kept:.2f}, effect {card.effect:+.1f} σ"
+    lines = (
+        f"“{card.title}”\nAD {card.collateral:.2f} σ, preserved {card.preservation:.2f}, effect {card.effect:+.1f} σ"
+    )
     axes.text(left, top + size + 0.03, lines, fontsize=SMALL_PT, color=INK, va="top", linespacing=1.15)

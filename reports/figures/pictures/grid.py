@@ -89,9 +89,9 @@ def _panel(run: Run, prompt: dict[str, str]) -> Panel:
         Column("inversion", INK, dict(enumerate(run.sources("reconstructions"))), set()),
         *(_editor_column(run, setting, name, palette[setting.editor]) for setting in run.headlines),
     ]
-    answers = run.reference(name, "images")
-    if answers is not None:
-        columns.append(Column(COUNTERFACTUAL, INK, dict(enumerate(answers)), set()))
+    counterfactuals = run.counterfactual(name, "images")
+    if counterfactuals is not None:
+        columns.append(Column(COUNTERFACTUAL, INK, dict(enumerate(counterfactuals)), set()))
     cells = run.rows.loc[run.headlines[0].rows]
     eligible = set(cells.loc[(cells["prompt"] == name) & cells["eligible"].astype(bool), "source"].astype(int))
     shared = set.intersection(eligible, *(set(column.images) for column in columns))

@@ -47,7 +47,7 @@ def qualitative_grid(run: Run, settings: tuple[Setting, ...]) -> Grid | None:
         settings: one an editor.
     """
     kept, palette = Kept(run), colours(run.editors)
-    answered = all(run.reference(prompt["name"], "images") is not None for prompt in run.prompts)
+    answered = all(run.counterfactual(prompt["name"], "images") is not None for prompt in run.prompts)
     headings = [("original", INK), ("inversion", INK), *((s.editor, palette[s.editor]) for s in settings)]
     headings += [(COUNTERFACTUAL, INK)] if answered else []
     rows, without = [], []
@@ -77,8 +77,8 @@ def _row(run: Run, kept: Kept, settings: tuple[Setting, ...], prompt: dict[str, 
         pictures.append(kept.image(str(cell["chunk"]), source))
         successes.append(bool(cell["success"]))
     if answered:
-        answers = run.reference(name, "images")
-        pictures.append(None if answers is None else answers[source])
+        counterfactuals = run.counterfactual(name, "images")
+        pictures.append(None if counterfactuals is None else counterfactuals[source])
         successes.append(False)
     return Row(prompt["target"], source, choice, pictures, successes)
 

@@ -85,8 +85,8 @@ def _strip(run: Run, kept: Kept, prompt: dict[str, str]) -> Strip | None:
             picture = kept.image(str(cell.chunk), source)
             step = Step(float(cell.strength), float(cell.target_effect), bool(cell.success), picture)
             steps[setting.editor][_column(setting)] = step
-    answers = run.reference(name, "images")
-    answer = None if answers is None else answers[source]
+    counterfactuals = run.counterfactual(name, "images")
+    answer = None if counterfactuals is None else counterfactuals[source]
     return Strip(prompt["target"], source, choice, run.sources("reconstructions")[source], answer, steps)
 
 

@@ -130,9 +130,9 @@ def test_everything_is_told(tiny_run: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_text_has_the_verdict_and_long_lists_cut_short(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["why", str(tiny_run), "main.kept[wave,default]"]) == 0
+    assert main(["why", str(tiny_run), "main.preservation[wave,default]"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("main:wave:default:1:kept = ")
+    assert text.startswith("main:wave:default:1:preservation = ")
     assert "Formula    mean over eligible cells of: share of the other visible factors" in text
     assert text.rstrip().splitlines()[-1].startswith("Check ")
     assert "agrees" in text
@@ -141,7 +141,14 @@ def test_the_text_has_the_verdict_and_long_lists_cut_short(tiny_run: Path, capsy
 def test_a_cell(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = next((tiny_run / "chunks").glob("wave--glasses--default-1--00004.parquet"))
     cell = pd.read_parquet(path).iloc[1]
-    for column in ("identity", "success", "kept", "counterfactual_identity", "counterfactual_psnr_db", "edit_l1"):
+    for column in (
+        "identity",
+        "success",
+        "preservation",
+        "counterfactual_identity",
+        "counterfactual_psnr_db",
+        "edit_l1",
+    ):
         found = told(tiny_run, f"wave/glasses/default/{cell['image']}/{column}", capsys)
         text = found["value"]["text"]
         assert float(text == "True" if text in ("True", "False") else text) == pytest.approx(float(cell[column]))
@@ -153,20 +160,20 @@ def test_a_table_that_differs_from_the_cells_gives_exit_code_1(
 ) -> None:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     rows = read_table(run, "prompts")
-    rows[0]["kept"] = "0.123"
+    rows[0]["preservation"] = "0.123"
     with (run / "tables" / "prompts.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    assert main(["why", str(run), written("prompts", rows[0], "kept")]) == 1
+    assert main(["why", str(run), written("prompts", rows[0], "preservation")]) == 1
     assert "DIFFERS from the table" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_sentence(tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run, value, said in (
-        (tiny_run, "main:wvae:default:kept", "did you mean 'wave'"),
-        (tiny_run, "wave/glasses/test-9/kept", "There is no image"),
-        (tmp_path, "main:wave:kept", "is not a run folder"),
+        (tiny_run, "main:wvae:default:preservation", "did you mean 'wave'"),
+        (tiny_run, "wave/glasses/test-9/preservation", "There is no image"),
+        (tmp_path, "main:wave:preservation", "is not a run folder"),
     ):
         assert main(["why", str(run), value]) == 2
         error = capsys.readouterr().err
@@ -193,4 +200,4 @@ def test_every_column_of_every_table_has_a_recipe(tiny_run: Path) -> None:
     assert stored["main", "fd_tiny"]["n"] == "14"
     assert stored["main", "editor"]["id"] == "label"
     assert stored["main", "success"]["id"] == stored["prompts", "success"]["id"]
-    assert stored["main", "success"]["id"] != stored["main", "kept"]["id"]
+    assert stored["main", "success"]["id"] != stored["main", "preservation"]["id"]

@@ -51,8 +51,8 @@ def test_a_network_inside_a_closure_and_a_copy_of_it_refuse(tiny_domain):
     function = tiny_domain.judges.frechet.function
     network = next(cell.cell_contents for cell in function.__closure__ if isinstance(cell.cell_contents, nn.Module))
     assert touches(lambda: network(torch.zeros(1, 3, 16, 16)))
-    twin = copy.deepcopy(network)
-    assert touches(lambda: twin(torch.zeros(1, 3, 16, 16)))
+    same = copy.deepcopy(network)
+    assert touches(lambda: same(torch.zeros(1, 3, 16, 16)))
 
 
 def test_another_thread_meets_the_same_guard(tiny_domain):
@@ -105,8 +105,8 @@ def test_weights_of_a_judge_are_found_in_an_editor(tiny_domain, how):
     weights = judge_weights(tiny_domain.judges)
     conv = tiny_domain.judges.clip.model.conv
     copied = conv.weight.detach().clone()
-    twin = nn.Conv2d(3, 8, 4, 4)
-    twin.load_state_dict(conv.state_dict())
+    same = nn.Conv2d(3, 8, 4, 4)
+    same.load_state_dict(conv.state_dict())
 
     def hides():
         return copied
@@ -116,7 +116,7 @@ def test_weights_of_a_judge_are_found_in_an_editor(tiny_domain, how):
         "list in a dict": {"a": [1, (copied,)]},
         "closure": hides,
         "half precision": conv.weight.detach().half().float().double(),
-        "network": nn.Sequential(nn.ReLU(), twin),
+        "network": nn.Sequential(nn.ReLU(), same),
         "partial": functools.partial(torch.add, copied),
     }[how]
     if how == "half precision":  # other numbers: not the same weights

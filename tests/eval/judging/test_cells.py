@@ -13,12 +13,12 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.domains.base import Judges, Sources
-from eval.judging.answers import judge_answers
 from eval.judging.cells import (
     judge_attributes,
     judge_edits,
     judge_sources,
 )
+from eval.judging.counterfactuals import judge_counterfactuals
 from eval.judging.recipes import recipes
 from eval.metrics.book import column_names
 from eval.metrics.counterfactual import PSNR_CEILING_DB
@@ -115,8 +115,8 @@ def sources(domain):
 
 
 @pytest.fixture(scope="module")
-def answers(domain):
-    return judge_answers(domain, "test", COUNT, PROMPT, 3)
+def counterfactuals(domain):
+    return judge_counterfactuals(domain, "test", COUNT, PROMPT, 3)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def edits():
 
 
 @pytest.fixture(scope="module")
-def judged(domain, sources, answers, edits):
-    return judge_edits(domain, sources, answers, PROMPT, slice(2, 6), edits)
+def judged(domain, sources, counterfactuals, edits):
+    return judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
 
 
 def saved_and_loaded(images):
@@ -167,8 +167,15 @@ def test_the_batch_does_not_matter(domain, sources):
 def test_columns_are_those_of_the_store(domain, judged):
     rows, features = judged
     assert list(rows[0]) == [
-        *("prompt", "image", "eligible", "success", "target_effect", "ad_mean", "ad_max", "kept"),
-        *("kept.hair", "kept.glasses", "kept.mouth", "effect.hair", "effect.glasses", "effect.mouth"),
+        *("prompt", "image", "eligible", "success", "target_effect", "ad_mean", "ad_max", "preservation"),
+        *(
+            "preservation.hair",
+            "preservation.glasses",
+            "preservation.mouth",
+            "effect.hair",
+            "effect.glasses",
+            "effect.mouth",
+        ),
         *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
         *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
         *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1", "clean_success"),
@@ -221,13 +228,13 @@ def test_clip_scores_use_the_right_clip(domain, sources, judged, edits, column, 
     assert scores == pytest.approx(np.maximum(100 * cosine(after, text), 0), abs=1e-3)
 
 
-def test_attributes_equal_numpy(domain, sources, answers, judged, edits):
+def test_attributes_equal_numpy(domain, sources, counterfactuals, judged, edits):
     rows, features = judged
     after = domain.judges.attributes(torch.from_numpy(saved_and_loaded(edits)).float())
     before = {name: logits[2:6] for name, logits in sources.logits.items()}
     assert features["logits"] == pytest.approx(torch.cat([*after.values()], 1).numpy(), abs=1e-4)
     for i, row in enumerate(rows):
-        visible = answers.visible[i + 2]
+        visible = counterfactuals.visible[i + 2]
         # two values: the log-odds of the second are the difference of the logits
         change = (after["glasses"] - before["glasses"])[i] @ torch.tensor([-1.0, 1.0])
         assert row["target_effect"] == pytest.approx(change.item() / 3, abs=1e-4)
@@ -237,8 +244,8 @@ def test_attributes_equal_numpy(domain, sources, answers, judged, edits):
         for j, factor in enumerate(FACTORS):
             same = float(after[factor][i].argmax() == before[factor][i].argmax())
             kept[factor] = same if visible[j] and factor != "glasses" else math.nan
-            assert row[f"kept.{factor}"] == pytest.approx(kept[factor], nan_ok=True)
-        assert row["kept"] == pytest.approx(np.nanmean([*kept.values()]))
+            assert row[f"preservation.{factor}"] == pytest.approx(kept[factor], nan_ok=True)
+        assert row["preservation"] == pytest.approx(np.nanmean([*kept.values()]))
         others = [row[f"effect.{factor}"] for factor in ("hair", "mouth")]
         assert row["ad_mean"] == pytest.approx(np.nanmean(others))
         assert row["ad_max"] == pytest.approx(np.nanmax(others))
@@ -246,60 +253,60 @@ def test_attributes_equal_numpy(domain, sources, answers, judged, edits):
     assert not rows[0]["eligible"]
 
 
-def test_the_cheap_path_agrees(domain, sources, answers, judged, edits):
+def test_the_cheap_path_agrees(domain, sources, counterfactuals, judged, edits):
     rows, _ = judged
     before = {name: logits[2:6] for name, logits in sources.logits.items()}
-    success, kept, eligible, effect = judge_attributes(domain, before, edits, PROMPT, answers.visible[2:6])
+    success, kept, eligible, effect = judge_attributes(domain, before, edits, PROMPT, counterfactuals.visible[2:6])
     assert success.tolist() == [row["success"] for row in rows]
     assert eligible.tolist() == [row["eligible"] for row in rows]
-    assert kept == pytest.approx([row["kept"] for row in rows], nan_ok=True)
+    assert kept == pytest.approx([row["preservation"] for row in rows], nan_ok=True)
     assert effect == pytest.approx([row["target_effect"] for row in rows], abs=1e-5)
     assert kept.dtype == effect.dtype == np.float64
 
 
-def test_an_editor_that_does_nothing(domain, sources, answers):
-    rows, _ = judge_edits(domain, sources, answers, PROMPT, slice(0, COUNT), sources.reconstructions)
+def test_an_editor_that_does_nothing(domain, sources, counterfactuals):
+    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(0, COUNT), sources.reconstructions)
     for row in rows:
         assert not (row["eligible"] and row["success"])
         # Not exactly 0: the sources were judged in batches of another size, and float32 sums differ by that.
         assert [row["target_effect"], row["ad_max"]] == pytest.approx([0, 0], abs=1e-5)
-        assert (row["kept"], row["edit_l1"]) == (1, 0)
+        assert (row["preservation"], row["edit_l1"]) == (1, 0)
         assert (row["directional_judge"], row["directional_editing"]) == (0, 0)
         assert row["outside_psnr_db"] == pytest.approx(PSNR_CEILING_DB)
 
 
-def test_an_editor_that_copies_the_answer(domain, sources, answers):
-    rows, features = judge_edits(domain, sources, answers, PROMPT, slice(0, COUNT), answers.images)
+def test_an_editor_that_copies_the_answer(domain, sources, counterfactuals):
+    rows, features = judge_edits(domain, sources, counterfactuals, PROMPT, slice(0, COUNT), counterfactuals.images)
     for row in rows:
         assert row["counterfactual_psnr_db"] == pytest.approx(PSNR_CEILING_DB)
         assert row["counterfactual_ssim"] == pytest.approx(1, abs=1e-5)
         assert row["counterfactual_identity"] == pytest.approx(1, abs=1e-5)
-    assert features["frechet"] == pytest.approx(answers.frechet.numpy(), abs=1e-4)
+    assert features["frechet"] == pytest.approx(counterfactuals.frechet.numpy(), abs=1e-4)
 
 
 def test_a_domain_that_does_not_know_the_answers(domain, sources, edits):
     unknowing = Domain(exact=False)
-    answers = judge_answers(unknowing, "test", COUNT, PROMPT, 3)
-    assert answers.images is answers.frechet is answers.identity is None
-    assert answers.visible.all()
-    assert answers.visible.shape == (COUNT, 3)
-    row = judge_edits(unknowing, sources, answers, PROMPT, slice(2, 6), edits)[0][0]
+    counterfactuals = judge_counterfactuals(unknowing, "test", COUNT, PROMPT, 3)
+    assert counterfactuals.images is counterfactuals.frechet is counterfactuals.identity is None
+    assert counterfactuals.visible.all()
+    assert counterfactuals.visible.shape == (COUNT, 3)
+    row = judge_edits(unknowing, sources, counterfactuals, PROMPT, slice(2, 6), edits)[0][0]
     unknown = {name for name, value in row.items() if isinstance(value, float) and math.isnan(value)}
     counterfactual = {
         "success_by_counterfactual",
         *(f"counterfactual_{name}" for name in ("psnr_db", "ssim", "identity")),
     }
-    assert unknown == {*counterfactual, "kept.glasses", "clean_success"}
+    assert unknown == {*counterfactual, "preservation.glasses", "clean_success"}
 
 
-def test_a_missing_edit_is_refused(domain, sources, answers, edits):
+def test_a_missing_edit_is_refused(domain, sources, counterfactuals, edits):
     with pytest.raises(ValueError, match="one edit for each of the 5 images"):
-        judge_edits(domain, sources, answers, PROMPT, slice(0, 5), edits)
+        judge_edits(domain, sources, counterfactuals, PROMPT, slice(0, 5), edits)
 
 
-def test_inputs_are_left_as_they_were(domain, sources, answers, edits):
+def test_inputs_are_left_as_they_were(domain, sources, counterfactuals, edits):
     copy = edits.clone()
-    judge_edits(domain, sources, answers, PROMPT, slice(2, 6), edits)
+    judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
     assert torch.equal(copy, edits)
 
 
@@ -309,7 +316,7 @@ def test_recipes_name_network_and_weights(domain):
     assert ids["cmmd"].startswith("bicubic-antialias,float64,gaussian-kernel-10,times-1000,unbiased,different-persons")
     assert ids["cmmd"].endswith(",8-bit@judge-clip:cccccccccccc")
     assert set(column_names(domain.factors)) - set(ids) == {
-        f"{kind}.{name}" for kind in ("kept", "effect") for name in FACTORS
+        f"{kind}.{name}" for kind in ("preservation", "effect") for name in FACTORS
     }
     assert "fd_linear" in ids
     assert ids["clip_score_judge"].endswith("@judge-clip:cccccccccccc")

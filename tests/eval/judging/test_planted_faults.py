@@ -78,16 +78,16 @@ class Half(Honest):
 
 
 class Copies(Honest):
-    """Looks up the exact answer and returns its code, whatever the strength."""
+    """Looks up the counterfactual and returns its code, whatever the strength."""
 
     name: ClassVar[str] = "copies"
 
     def fit(self, prompt: Prompt) -> None:
         sets = (("test", IMAGES), ("calibration", 50))
         sources = [getattr(self.world, f"{which}_sources")(count).latents.w_plus for which, count in sets]
-        answers = [self.world.counterfactuals(which, count, prompt) for which, count in sets]
+        counterfactuals = [self.world.counterfactuals(which, count, prompt) for which, count in sets]
         assert self.domain.encoder is not None
-        self.lookup = NearestCode(torch.cat(sources), self.domain.encoder(torch.cat(answers)))
+        self.lookup = NearestCode(torch.cat(sources), self.domain.encoder(torch.cat(counterfactuals)))
 
     def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
         if not strength:
@@ -133,7 +133,7 @@ class NearestCode(nn.Module):
 
 
 def world_of(domain: Any) -> Any:
-    """The tiny domain with an encoder that inverts exact answers as well as sources, and a judge that sees factors."""
+    """The tiny domain whose encoder inverts counterfactuals as well as sources, and a judge that sees factors."""
     pictures, codes = [], []
     for which, count in (("test", IMAGES), ("calibration", 50)):
         for prompt in domain.prompts:
@@ -238,13 +238,13 @@ def test_one_that_does_nothing_reaches_nothing_and_wins_nothing(tables: dict[str
     for row in at(tables, "nothing"):
         assert (row["role"], row["prompts_reached"]) == ("out of reach", "0")
         assert numbers(row, "reach_prompts", "reach_edits") == [0, 0]
-        assert row["ad_mean"] == row["kept"] == row["kept_group"] == ""  # no number to be first with
+        assert row["ad_mean"] == row["preservation"] == row["preservation_group"] == ""  # no number to be first with
 
 
 def test_a_control_that_does_nothing_is_the_floor(floors: dict[str, list[dict[str, str]]]) -> None:
     for row in at(floors, "identity"):
         assert (row["role"], row["reach_prompts"], row["identity_group"]) == ("floor", "0.0", "")
-        assert numbers(row, "target_effect", "ad_mean", "kept") == [0, 0, 1]
+        assert numbers(row, "target_effect", "ad_mean", "preservation") == [0, 0, 1]
 
 
 def test_one_that_copies_the_answer_is_flagged(tables: dict[str, list[dict[str, str]]]) -> None:

@@ -25,15 +25,15 @@ def test_accuracy_is_the_share_of_what_can_be_seen(tiny_domain, found):
     sources = tiny_domain.test_sources(10)
     truth = sources.factors.copy()
     truth[:, 0] = 1
-    answers = round_to_8_bit(tiny_domain.counterfactuals("test", 10, prompt))
-    read = np.stack([logits.argmax(1).numpy() for logits in tiny_domain.judges.attributes(answers).values()], 1)
+    counterfactuals = round_to_8_bit(tiny_domain.counterfactuals("test", 10, prompt))
+    read = np.stack([logits.argmax(1).numpy() for logits in tiny_domain.judges.attributes(counterfactuals).values()], 1)
     seen = tiny_domain.visible("test", 10, prompt)
     right = sum(int(read[i, j] == truth[i, j]) for i in range(10) for j in (1, 2) if seen[i, j])
     total = sum(int(seen[i, j]) for i in range(10) for j in (1, 2))
     stages = found["readers"]["attributes"]
-    assert stages["answers"]["others"]["glasses"] == pytest.approx(right / total)
-    assert stages["answers"]["target"]["glasses"] == pytest.approx(np.mean(read[:, 0] == 1))
-    assert set(stages) == {"unedited", "answers", "inverted"}
+    assert stages["counterfactuals"]["others"]["glasses"] == pytest.approx(right / total)
+    assert stages["counterfactuals"]["target"]["glasses"] == pytest.approx(np.mean(read[:, 0] == 1))
+    assert set(stages) == {"unedited", "counterfactuals", "inverted"}
     assert "clip" not in found["readers"]  # this domain has no words for its values
 
 
@@ -59,9 +59,9 @@ def test_a_perfect_judge_is_right_about_everything(tiny_domain):
     tiny_domain.judges = dataclasses.replace(tiny_domain.judges, attributes=attributes, accuracy=promise)
     tiny_domain.editing = dataclasses.replace(tiny_domain.editing, encoder=None)
     found = measure_judges(tiny_domain, 6)
-    for stage in ("unedited", "answers"):
+    for stage in ("unedited", "counterfactuals"):
         assert set(found["readers"]["attributes"][stage]["factor"].values()) == {1.0}
-    found["identity"]["answers"]["auc"] = 1.0
+    found["identity"]["counterfactuals"]["auc"] = 1.0
     assert "inverted" not in found["identity"]  # without an encoder
     assert broken_promises(found, promise) == []
 
@@ -70,7 +70,9 @@ def test_a_perfect_judge_is_right_about_everything(tiny_domain):
 
     tiny_domain.judges = dataclasses.replace(tiny_domain.judges, attributes=permuted)
     sentences = broken_promises(measure_judges(tiny_domain, 6), promise)
-    assert any("reads 'hair' right in 0% of the answers pictures; its card promises 100%" in text for text in sentences)
+    assert any(
+        "reads 'hair' right in 0% of the counterfactuals pictures; its card promises 100%" in text for text in sentences
+    )
 
 
 def test_verification_by_hand():
@@ -114,5 +116,5 @@ def test_a_run_of_other_judges_is_left_alone(tiny_domain, monkeypatch, tmp_path)
 
 def test_a_domain_that_knows_no_answers_is_told(tiny_domain, monkeypatch):
     monkeypatch.setattr(tiny_domain, "counterfactuals", lambda *_: None)
-    with pytest.raises(UsageError, match="knows no exact factors and answers"):
+    with pytest.raises(UsageError, match="knows no exact factors and no counterfactuals"):
         measure_judges(tiny_domain, 8)

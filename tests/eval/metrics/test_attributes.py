@@ -68,8 +68,8 @@ def test_attribute_dependency_leaves_out_the_target_and_what_is_hidden(change):
 
 
 def test_kept_is_the_share_of_unflipped_factors(change):
-    assert change.kept_share.tolist() == [0.5, 1, 1]
-    assert change.kept.nan_to_num(nan=-1).tolist() == [[-1, 0, 1], [-1, 1, 1], [-1, -1, 1]]
+    assert change.preservation.tolist() == [0.5, 1, 1]
+    assert change.preserved.nan_to_num(nan=-1).tolist() == [[-1, 0, 1], [-1, 1, 1], [-1, -1, 1]]
 
 
 def test_without_other_visible_factors_there_is_no_collateral():
@@ -77,7 +77,7 @@ def test_without_other_visible_factors_there_is_no_collateral():
     sigma = {"a": torch.ones(2), "b": torch.ones(2)}
     change = attribute_change(logits, logits, sigma, torch.tensor([[True, False]]), (0, 0))
     assert change.eligible.tolist() == [True]
-    assert torch.stack([change.ad_mean, change.ad_max, change.kept_share]).isnan().all()
+    assert torch.stack([change.ad_mean, change.ad_max, change.preservation]).isnan().all()
 
 
 def test_doing_nothing_has_no_effect_and_keeps_everything():
@@ -86,5 +86,5 @@ def test_doing_nothing_has_no_effect_and_keeps_everything():
     change = attribute_change(logits, logits, sigma, torch.ones(4, 2, dtype=torch.bool), (1, 0))
     assert change.target_effect.tolist() == [0] * 4
     assert change.ad_max.tolist() == [0] * 4
-    assert change.kept_share.tolist() == [1] * 4
+    assert change.preservation.tolist() == [1] * 4
     assert not (change.eligible & change.success).any()

@@ -33,8 +33,8 @@ def test_units_in_names_are_units():
 
 def test_columns_of_factors():
     assert (metric_of("effect.top").unit, metric_of("effect.top").sign) == ("σ", 0)
-    assert metric_of("kept.hair_color").formula == "1 if the judge reads hair color as before the edit, else 0"
-    assert metric_of("kept.top").is_share and metric_of("kept.top").heading == "preservation of top"
+    assert metric_of("preservation.hair_color").formula == "1 if the judge reads hair color as before the edit, else 0"
+    assert metric_of("preservation.top").is_share and metric_of("preservation.top").heading == "preservation of top"
     for name in ("beauty", "beauty.top"):
         with pytest.raises(KeyError):
             metric_of(name)
@@ -42,7 +42,16 @@ def test_columns_of_factors():
 
 def test_the_columns_of_a_chunk_keep_their_order():
     assert column_names(["hair", "mouth"]) == (
-        *("eligible", "success", "target_effect", "ad_mean", "ad_max", "kept", "kept.hair", "kept.mouth"),
+        *(
+            "eligible",
+            "success",
+            "target_effect",
+            "ad_mean",
+            "ad_max",
+            "preservation",
+            "preservation.hair",
+            "preservation.mouth",
+        ),
         *("effect.hair", "effect.mouth", "identity", "clip_score_editing", "clip_score_judge"),
         *("directional_editing", "directional_judge", "counterfactual_psnr_db", "counterfactual_ssim"),
         *("counterfactual_identity", "inversion_psnr_db", "inversion_ssim"),
@@ -56,7 +65,7 @@ def test_what_attributes_became_is_over_eligible_cells():
             seen = record.judge == "attribute-judge" or name.startswith("success_by_")
             assert record.population == (ELIGIBLE if seen else ALL), name
     assert [record.name for record in grouped(GROUPS[0])] == [
-        *("success", "target_effect", "ad_mean", "ad_max", "kept", "clean_success"),
+        *("success", "target_effect", "ad_mean", "ad_max", "preservation", "clean_success"),
         "success_by_counterfactual",
     ]
 

@@ -13,11 +13,11 @@ from eval.domains.measured import same_person_cosine, shipped_quality
 from eval.metrics.book import ELIGIBLE, metric_of
 
 
-def chunk(success, kept, cosines, same_person):
+def chunk(success, preservation, cosines, same_person):
     """Cells whose originals lie on the first axis and whose edits have these cosines to them."""
     edits = torch.tensor([[cosine, math.sqrt(1 - cosine**2)] for cosine in cosines])
     return SimpleNamespace(
-        attributes=SimpleNamespace(success=torch.tensor(success), kept_share=torch.tensor(kept)),
+        attributes=SimpleNamespace(success=torch.tensor(success), preservation=torch.tensor(preservation)),
         identity_originals=torch.tensor([[1.0, 0.0]]).repeat(len(cosines), 1),
         identity_edits=edits,
         counterfactuals=None,
@@ -28,7 +28,7 @@ def chunk(success, kept, cosines, same_person):
 def test_all_three_must_hold():
     cells = chunk(
         success=[True, False, True, True, True],
-        kept=[1.0, 1.0, 0.8, 0.9, 1.0],
+        preservation=[1.0, 1.0, 0.8, 0.9, 1.0],
         cosines=[0.9, 0.9, 0.9, 0.6, 0.4],
         same_person=0.5,
     )
@@ -37,8 +37,8 @@ def test_all_three_must_hold():
 
 @pytest.mark.parametrize(("others", "changed", "clean"), [(10, 1, 1), (14, 1, 1), (14, 2, 0), (7, 1, 0), (9, 1, 0)])
 def test_nine_tenths_of_the_others_are_enough(others, changed, clean):
-    kept = torch.tensor([0.0] * changed + [1.0] * (others - changed)).nanmean()
-    cells = chunk([True], [float(kept)], [1.0], 0.5)
+    preservation = torch.tensor([0.0] * changed + [1.0] * (others - changed)).nanmean()
+    cells = chunk([True], [float(preservation)], [1.0], 0.5)
     assert metric_of("clean_success").values(cells).tolist() == [clean]
 
 

@@ -1,4 +1,4 @@
-"""Distances between edits and answers of the same persons."""
+"""Distances between edits and counterfactuals of the same persons."""
 
 import numpy as np
 import pytest
@@ -33,14 +33,14 @@ def test_the_whole_set_is_the_last_point_and_subsets_keep_persons_together():
 
 
 def test_the_limit_is_nearer_to_the_truth_than_any_set():
-    """Edits miss the answers by a step and by noise: FD → |step|² + 8·(√1.36 - 1)² for unit normal persons."""
+    """Edits miss the counterfactuals by a step and by noise: FD → |step|² + 8·(√1.36 - 1)² for unit normal persons."""
     step, sigma, errors_limit, errors_whole = 0.5, 0.6, [], []
     truth = 8 * step**2 + 8 * (np.sqrt(1 + sigma**2) - 1) ** 2
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        answers = rng.standard_normal((60, 8))
-        edits = answers + step + sigma * rng.standard_normal((60, 8))
-        found = paired_extrapolation(edits, answers, range(60), rng)
+        counterfactuals = rng.standard_normal((60, 8))
+        edits = counterfactuals + step + sigma * rng.standard_normal((60, 8))
+        found = paired_extrapolation(edits, counterfactuals, range(60), rng)
         errors_limit.append(found.limit - truth)
         errors_whole.append(found.distances[-1] - truth)
     assert abs(np.mean(errors_limit)) < 0.6 * abs(np.mean(errors_whole))
@@ -77,11 +77,11 @@ def test_the_floor_is_that_of_other_persons():
 
 
 def test_what_is_kept_of_the_answers_is_theirs_alone():
-    """Several editors against one set of answers, then another one; every number is that of fresh distances."""
+    """Several editors against one set of counterfactuals, then another one; every number is that of fresh distances."""
     x, persons = persons_with_rows(12, 2, 3, 12)
     y, others = persons_with_rows(12, 2, 3, 13)[0], [person // 2 for person in persons]
     kept = SetDistances()
-    for edits, answers, of in ((x, y, persons), (y + 1, y, persons), (x, x + 2, persons), (x, y, others)):
-        assert kept.kid(edits, answers, of) == kid(edits, answers, of, of)
-        assert kept.cmmd(edits, answers, of) == cmmd(edits, answers, of, of)
+    for edits, counterfactuals, of in ((x, y, persons), (y + 1, y, persons), (x, x + 2, persons), (x, y, others)):
+        assert kept.kid(edits, counterfactuals, of) == kid(edits, counterfactuals, of, of)
+        assert kept.cmmd(edits, counterfactuals, of) == cmmd(edits, counterfactuals, of, of)
     assert kid(x, y, persons, persons) != kid(x, x + 2, persons, persons) != kid(x, y, others, others)

@@ -83,7 +83,7 @@ def test_the_sweep_is_the_mean_over_eligible_images(tiny_domain: Any, tmp_path: 
         odds = [float(x["hair"][i, 2] - torch.logsumexp(x["hair"][i, :2], 0)) for x in (before, after)]
         effect.append((odds[1] - odds[0]) / float(tiny_domain.judges.sigma["hair"][2]))
     assert 0 < len(success) < 30
-    assert (point.strength, point.success, point.kept) == (0.4, np.mean(success), pytest.approx(np.mean(kept)))
+    assert (point.strength, point.success, point.preservation) == (0.4, np.mean(success), pytest.approx(np.mean(kept)))
     assert point.effect == pytest.approx(np.mean(effect), rel=1e-4)
 
 
@@ -135,7 +135,7 @@ def test_an_editor_that_is_too_strong_is_calibrated_below_the_sweep(tiny_domain:
         kept[name] = saved[-1]
     strengths = [point["strength"] for point in kept["wreck"]["sweep"]]
     assert strengths == sorted(strengths) and strengths[0] < 0.25 and strengths[-len(SWEEP) :] == list(SWEEP)
-    assert kept["wreck"]["sweep"][0]["kept"] >= 0.9 > kept["wreck"]["sweep"][1]["kept"]
+    assert kept["wreck"]["sweep"][0]["preservation"] >= 0.9 > kept["wreck"]["sweep"][1]["preservation"]
     (gentle,), (strong,) = kept["step"]["matched"], kept["wreck"]["matched"]
     assert gentle["met"] and strong["met"]
     assert strong["strength"] == pytest.approx(gentle["strength"] / 100, rel=0.3)

@@ -121,7 +121,7 @@ def test_a_search_killed_anywhere_ends_at_the_same_points(steepness: float, ceil
 
 
 def test_a_sweep_that_starts_too_strong_goes_down_until_an_edit_keeps_the_rest() -> None:
-    """Kept is 1 - 2 s: .5 at .25, .75 at .125, .875 at .0625, .9375 at .03125, which is enough."""
+    """Preservation is 1 - 2 s: .5 at .25, .75 at .125, .875 at .0625, .9375 at .03125, which is enough."""
     found = [SweepPoint(s, 0.5, max(0.0, 1 - 2 * s), 1.0) for s in SWEEP]
     judged = []
     while (strength := gentler_strength(found)) is not None:
@@ -148,6 +148,6 @@ def test_points_survive_json_with_what_is_missing() -> None:
     stored = {**point.as_json(), "success": None, "effect": None}
     assert "goal" not in stored
     back = SweepPoint.from_json(stored)
-    assert (back.strength, back.kept, back.goal) == (0.5, 0.9, None)
+    assert (back.strength, back.preservation, back.goal) == (0.5, 0.9, None)
     assert math.isnan(back.success) and math.isnan(back.effect)
     assert SweepPoint.from_json(SweepPoint(0.5, 0, 1, 0.4, 1.5).as_json()).goal == 1.5

@@ -51,12 +51,12 @@ def test_different_texts_stay_different_without_regard_to_case(texts: list[str])
 
 
 def test_names_of_earlier_versions_are_found(tmp_path: Path) -> None:
-    (tmp_path / "references").mkdir()
-    pattern = "references/{}.npz"
-    assert stored(tmp_path, pattern, "round glasses") == tmp_path / "references" / "round_glasses-e9c9.npz"
-    (tmp_path / "references" / "Round.npz").touch()
-    assert stored(tmp_path, pattern, "Round") == tmp_path / "references" / "Round.npz"
-    (tmp_path / "references" / "round glasses.npz").touch()
-    assert stored(tmp_path, pattern, "round glasses") == tmp_path / "references" / "round glasses.npz"
-    assert stored(tmp_path, pattern, "../secret").parent == tmp_path / "references"
+    (tmp_path / "counterfactuals").mkdir()
+    pattern = "counterfactuals/{}.npz"
+    assert stored(tmp_path, pattern, "round glasses") == tmp_path / "counterfactuals" / "round_glasses-e9c9.npz"
+    (tmp_path / "counterfactuals" / "Round.npz").touch()
+    assert stored(tmp_path, pattern, "Round") == tmp_path / "counterfactuals" / "Round.npz"
+    (tmp_path / "counterfactuals" / "round glasses.npz").touch()
+    assert stored(tmp_path, pattern, "round glasses") == tmp_path / "counterfactuals" / "round glasses.npz"
+    assert stored(tmp_path, pattern, "../secret").parent == tmp_path / "counterfactuals"
     assert earlier_file_name("deltaedit[threshold=0.05]") == "deltaedit_threshold=0.05_-20ed"

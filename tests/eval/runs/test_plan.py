@@ -88,17 +88,17 @@ def test_the_folder_depends_on_everything_that_decides_the_cells() -> None:
 
 def test_estimated_time_by_hand() -> None:
     costs = {
-        "source_s": 1.0, "answer_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
+        "source_s": 1.0, "counterfactual_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
         "a": {"prepare_s": 100.0, "fit_s": 3.0, "edit_s": 0.03},
     }  # fmt: skip
-    # 120 sources, 240 answers; prepare; 2 fits; 480 cells of .06 s; 700 edits of calibration of .055 s
+    # 120 sources, 240 counterfactuals; prepare; 2 fits; 480 cells of .06 s; 700 edits of calibration of .055 s
     wanted = 120 * 1.0 + 240 * 0.1 + 100 + 2 * 3 + 480 * 0.06 + 700 * 0.055
     assert estimated_s(arguments(methods=("a[x=1]",)), costs) == pytest.approx(wanted)
 
 
 def test_offsets_that_all_strengths_share_are_counted_once() -> None:
     costs = {
-        "source_s": 0.0, "answer_s": 0.0, "judge_s": 0.0, "synthesis_s": 0.0, "sweep_judge_s": 0.0,
+        "source_s": 0.0, "counterfactual_s": 0.0, "judge_s": 0.0, "synthesis_s": 0.0, "sweep_judge_s": 0.0,
         "a": {"edit_s": 0.0, "offset_s": 2.0},
     }  # fmt: skip
     assert estimated_s(arguments(methods=("a",)), costs) == 2 * (120 + 50) * 2.0
@@ -107,7 +107,7 @@ def test_offsets_that_all_strengths_share_are_counted_once() -> None:
 
 def test_unknown_costs_give_no_estimate() -> None:
     assert estimated_s(arguments(), {}) is None
-    assert estimated_s(arguments(methods=("a",)), {"source_s": 1, "answer_s": 1, "a": {"edit_s": None}}) is None
+    assert estimated_s(arguments(methods=("a",)), {"source_s": 1, "counterfactual_s": 1, "a": {"edit_s": None}}) is None
 
 
 def test_prompts_ask_for_what_the_judge_knows() -> None:
@@ -143,9 +143,9 @@ def test_counts_and_time_at_matched_strength_by_hand() -> None:
     # 7 strengths of the sweep and on average 1.2 more for each of 4 goals, 50 images each
     assert sweep_count(arguments(strengths=asked)) == 2 * 2 * 590
     costs = {
-        "source_s": 1.0, "answer_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
+        "source_s": 1.0, "counterfactual_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
         "a": {"edit_s": 0.03},
     }  # fmt: skip
-    # 120 sources, 240 answers and oracle cells; 1,200 cells of .06 s; 2 x 590 edits of calibration of .055 s
+    # 120 sources, 240 counterfactuals and oracle cells; 1,200 cells of .06 s; 2 x 590 edits of calibration of .055 s
     wanted = 120 * 1.0 + 240 * (0.1 + 0.03) + 1200 * 0.06 + 1180 * 0.055
     assert estimated_s(arguments(methods=("a",), strengths=asked), costs) == pytest.approx(wanted)

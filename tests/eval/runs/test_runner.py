@@ -121,7 +121,7 @@ def cells(folder: Path) -> pd.DataFrame:
 
 def files(folder: Path) -> dict[str, bytes]:
     """Everything that must not depend on kills: rows, features, strengths."""
-    names = ("chunks/*.parquet", "chunks/*.npz", "strengths/*.json", "references/*.npz", "sources.npz")
+    names = ("chunks/*.parquet", "chunks/*.npz", "strengths/*.json", "counterfactuals/*.npz", "sources.npz")
     return {str(path.relative_to(folder)): path.read_bytes() for name in names for path in folder.glob(name)}
 
 
@@ -169,10 +169,10 @@ def test_the_run_folder_has_what_reports_read(tiny_domain: Any, tmp_path: Path) 
         assert sources["frechet"].shape == sources["frechet_originals"].shape == (IMAGES, 6)
         assert sources["identity"].shape == (IMAGES, 5)
         assert sources["names"].tolist() == [f"test-{i:04d}" for i in range(IMAGES)]
-    with np.load(tmp_path / "references/smile.npz") as answers:
-        assert answers["images"].shape == (IMAGES, 16, 16, 3)
-        assert answers["visible"].shape == (IMAGES, 3)
-        assert answers["region"].sum() == 16 * 8
+    with np.load(tmp_path / "counterfactuals/smile.npz") as counterfactuals:
+        assert counterfactuals["images"].shape == (IMAGES, 16, 16, 3)
+        assert counterfactuals["visible"].shape == (IMAGES, 3)
+        assert counterfactuals["region"].sum() == 16 * 8
     chunk = json.loads((tmp_path / "chunks/nudge--smile--default-1--00000.json").read_text())
     assert chunk["count"] == BATCH
     assert chunk["kind"] == "default"
@@ -420,12 +420,12 @@ def test_a_run_at_matched_strength_holds_every_goal_and_the_oracle(tiny_domain: 
         assert part["strength"].eq(found["strength"]).all()
 
 
-def test_the_oracle_is_the_exact_answer_through_the_inversion(tiny_domain: Any, tmp_path: Path) -> None:
+def test_the_oracle_is_the_counterfactual_through_the_inversion(tiny_domain: Any, tmp_path: Path) -> None:
     run(tiny_domain, tmp_path, [NUDGE], "matched")
     with np.load(tmp_path / "chunks/oracle--smile--oracle-1--00008.npz") as arrays:
         pictures = arrays["images"]
-    answers = tiny_domain.counterfactuals("test", IMAGES, tiny_domain.prompts[2])[8:16]
-    rounded = ((answers.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    counterfactuals = tiny_domain.counterfactuals("test", IMAGES, tiny_domain.prompts[2])[8:16]
+    rounded = ((counterfactuals.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     w_plus = tiny_domain.editing.encoder(rounded)
     wanted = tiny_domain.synthesis(w_plus).clamp(-1, 1)
     wanted = ((wanted + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
@@ -438,7 +438,7 @@ def test_a_domain_that_cannot_invert_has_no_oracle(tiny_domain: Any, tmp_path: P
     assert set(cells(tmp_path)["kind"]) == {"default", "matched"}
 
 
-def test_a_domain_without_exact_answers_has_no_oracle(tiny_domain: Any, tmp_path: Path) -> None:
+def test_a_domain_without_counterfactuals_has_no_oracle(tiny_domain: Any, tmp_path: Path) -> None:
     tiny_domain.counterfactuals = lambda *_: None
     assert run(tiny_domain, tmp_path, [NUDGE], "matched") == []
     assert set(cells(tmp_path)["kind"]) == {"default", "matched"}

@@ -59,13 +59,13 @@ def test_a_chunk_is_read_back_as_written(store: Store) -> None:
 
 
 def test_a_copy_under_another_kind_differs_in_the_kind_only(store: Store) -> None:
-    twin = Chunk("a", "smile", "calibrated", 1.0, 0, 2)
+    same = Chunk("a", "smile", "calibrated", 1.0, 0, 2)
     store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
-    store.copy_chunk(CHUNK, twin)
-    first, second = (pd.read_parquet(store.folder / "chunks" / f"{part.id}.parquet") for part in (CHUNK, twin))
+    store.copy_chunk(CHUNK, same)
+    first, second = (pd.read_parquet(store.folder / "chunks" / f"{part.id}.parquet") for part in (CHUNK, same))
     assert second["kind"].tolist() == ["calibrated", "calibrated"]
     pd.testing.assert_frame_equal(first.drop(columns="kind"), second.drop(columns="kind"))
-    assert store.read_json(f"chunks/{twin.id}.json")["edit_s"] == 0.5
+    assert store.read_json(f"chunks/{same.id}.json")["edit_s"] == 0.5
 
 
 @pytest.mark.parametrize("renames", [0, 1, 2])

@@ -17,7 +17,7 @@ from eval.statistics import (
 )
 
 
-def cells(editors=("good", "twin", "idle"), images=30, prompts=16, kind="default", strength=1.0, seed=0):
+def cells(editors=("good", "equal", "idle"), images=30, prompts=16, kind="default", strength=1.0, seed=0):
     rng = np.random.default_rng(seed)
     image, prompt = rng.normal(size=(images, 1)), rng.normal(size=(1, prompts))
     eligible = rng.random((images, prompts)) < 0.8
@@ -35,8 +35,8 @@ def cells(editors=("good", "twin", "idle"), images=30, prompts=16, kind="default
                     "image": np.repeat([f"i{row:03}" for row in range(images)], prompts),
                     "eligible": eligible.ravel(),
                     "success": hit.ravel(),
-                    "kept": rng.random(images * prompts).round(2),
-                    "kept.hair": 1.0,
+                    "preservation": rng.random(images * prompts).round(2),
+                    "preservation.hair": 1.0,
                     "inversion_ssim": 0.5,
                 }
             )
@@ -77,20 +77,20 @@ def test_given_strengths_are_settings_of_their_own():
 
 def test_metrics_that_no_editor_changes_are_left_out_unless_wished_for():
     frame = cells()
-    assert metric_columns(frame) == ("success", "kept")
+    assert metric_columns(frame) == ("success", "preservation")
     assert metric_columns(frame, ["inversion_ssim"]) == ("inversion_ssim",)
     with pytest.raises(UsageError, match="did you mean 'success'"):
         metric_columns(frame, ["succes"])
 
 
 def test_differences_are_of_shared_cells_only():
-    first, second = cells(("good",), 4, 3), cells(("twin",), 4, 3, seed=1)
+    first, second = cells(("good",), 4, 3), cells(("equal",), 4, 3, seed=1)
     second = second[second["image"] != "i002"]
-    a, b, difference = paired_differences(grid_of(first, ["kept"]), grid_of(second, ["kept"]))
+    a, b, difference = paired_differences(grid_of(first, ["preservation"]), grid_of(second, ["preservation"]))
     joined = first.merge(second, on=["image", "prompt"])
     joined = joined[joined["eligible_x"] & joined["eligible_y"]]
-    assert np.nanmean(difference.values) == pytest.approx((joined["kept_x"] - joined["kept_y"]).mean())
-    assert np.nanmean(a.values) == pytest.approx(joined["kept_x"].mean())
+    assert np.nanmean(difference.values) == pytest.approx((joined["preservation_x"] - joined["preservation_y"]).mean())
+    assert np.nanmean(a.values) == pytest.approx(joined["preservation_x"].mean())
     assert (~np.isnan(b.values)).sum() == len(joined)
 
 
@@ -121,7 +121,7 @@ def test_summary_means_agree_with_pandas(population):
     table = summarise(frame, ["success"], population=population, draws=200).set_index("editor")
     expected = frame[frame["eligible"]].groupby("editor")["success"].mean()
     assert table["mean"].to_dict() == pytest.approx(expected.to_dict())
-    skilled = table.loc[["good", "twin"]]
+    skilled = table.loc[["good", "equal"]]
     assert (skilled["low"] < skilled["mean"]).all()
     assert (table["mean"] < table["high"]).all()
     assert (table.loc["idle", ["mean", "low"]] == 0).all()
@@ -129,30 +129,30 @@ def test_summary_means_agree_with_pandas(population):
 
 
 def test_summary_by_prompt():
-    table = summarise(cells(), ["kept"], draws=50, by=("editor", "setting", "prompt"))
+    table = summarise(cells(), ["preservation"], draws=50, by=("editor", "setting", "prompt"))
     assert len(table) == 3 * 16
     assert (table["prompts"] == 1).all()
 
 
 def test_prompts_like_one_prompt_are_not_known():
-    table = summarise(cells(prompts=1), ["kept"], draws=50, population=LIKE_THESE)
+    table = summarise(cells(prompts=1), ["preservation"], draws=50, population=LIKE_THESE)
     assert table["low"].isna().all()
     assert table["mean"].notna().all()
 
 
 @pytest.mark.parametrize("population", POPULATIONS)
 def test_editors_are_told_apart_when_and_only_when_they_differ(population):
-    table = compare_editors(cells(), ["success", "kept"], population=population, flips=2000)
+    table = compare_editors(cells(), ["success", "preservation"], population=population, flips=2000)
     different = {
         (row.editor_a, row.editor_b, row.metric): verdict(row.difference, row.p_holm) for row in table.itertuples()
     }
     assert different == {
-        ("good", "twin", "success"): "no difference found",
-        ("good", "twin", "kept"): "no difference found",
+        ("good", "equal", "success"): "no difference found",
+        ("good", "equal", "preservation"): "no difference found",
         ("good", "idle", "success"): "A higher",
-        ("good", "idle", "kept"): "no difference found",
-        ("twin", "idle", "success"): "A higher",
-        ("twin", "idle", "kept"): "no difference found",
+        ("good", "idle", "preservation"): "no difference found",
+        ("equal", "idle", "success"): "A higher",
+        ("equal", "idle", "preservation"): "no difference found",
     }
 
 

@@ -24,8 +24,8 @@ def by_scipy(hits, trials, quantile):
         return -scipy.optimize.minimize_scalar(loss, bounds=(-6, 9), method="bounded", options={"xatol": 1e-6}).fun
 
     best = scipy.optimize.minimize_scalar(lambda m: -profile(m), bounds=(1e-4, 1 - 1e-4), method="bounded")
-    bar = profile(best.x) - quantile**2 / 2
-    ends = [scipy.optimize.brentq(lambda m: profile(m) - bar, *sorted((best.x, end))) for end in (1e-6, 1 - 1e-6)]
+    threshold = profile(best.x) - quantile**2 / 2
+    ends = [scipy.optimize.brentq(lambda m: profile(m) - threshold, *sorted((best.x, end))) for end in (1e-6, 1 - 1e-6)]
     return tuple(ends)
 
 
@@ -96,12 +96,12 @@ def test_cells_of_an_image_that_repeat_it_add_nothing():
 
 
 def test_hard_prompts_that_a_sample_may_miss():
-    """Prompts that differ by 1, cells by 0.5; 97 % of cells are below the bar. Eight prompts are drawn."""
+    """Prompts that differ by 1, cells by 0.5; 97 % of cells are below the threshold. Eight prompts are drawn."""
     rng = np.random.default_rng(1)
-    bar = scipy.stats.norm.ppf(0.97) * np.hypot(1.0, 0.5)
+    threshold = scipy.stats.norm.ppf(0.97) * np.hypot(1.0, 0.5)
     covered = 0
     for _ in range(200):
-        values = (rng.normal(size=8) + 0.5 * rng.normal(size=(30, 8)) < bar).astype(float)
+        values = (rng.normal(size=8) + 0.5 * rng.normal(size=(30, 8)) < threshold).astype(float)
         low, high = clustered_share_interval(values, two_way=True, tail=0.025)
         covered += low <= 0.97 <= high
     assert covered >= 0.92 * 200

@@ -10,8 +10,8 @@ import torch
 from deltaedit.editor import DeltaEdit
 from eval.domains.guard import protect
 from eval.errors import UsageError
-from eval.judging.answers import judge_answers
 from eval.judging.cells import judge_edits, judge_sources
+from eval.judging.counterfactuals import judge_counterfactuals
 from eval.runs.store import Store
 from eval.studies.ablation.plan import Ablation, Arm
 from eval.studies.ablation.run import COLUMNS, AblationRunner, claim, jobs, record
@@ -52,7 +52,7 @@ def test_every_arm_seed_and_prompt_is_stored_and_mappers_are_shared(tiny_domain,
     assert [(r["seed"], r["arm"], r["prompt"]) for r in results] == [
         (seed, arm, prompt) for seed in (0, 4) for arm in ("delta", "τ high", "raw") for prompt in TOY.prompts
     ]
-    assert results[4]["asked"]["target"] == "person with glasses"
+    assert results[4]["texts"]["target"] == "person with glasses"
     assert any(r["match"]["met"] for r in results)
     for result in results:
         assert set(result["cells"]) == (set(COLUMNS) if result["match"]["met"] else set())
@@ -71,9 +71,12 @@ def test_cells_are_those_of_the_editor_at_the_matched_strength(tiny_domain, tmp_
     sources = tiny_domain.test_sources(6)
     with torch.inference_mode():
         edited = editor.edit(sources.latents, asked, result["match"]["strength"])
-        judged, answers = (judge_sources(tiny_domain, sources, 6), judge_answers(tiny_domain, "test", 6, job.prompt, 6))
+        judged, counterfactuals = (
+            judge_sources(tiny_domain, sources, 6),
+            judge_counterfactuals(tiny_domain, "test", 6, job.prompt, 6),
+        )
         pictures = tiny_domain.editing.images(edited)
-        rows, _ = judge_edits(tiny_domain, judged, answers, job.prompt, slice(0, 6), pictures)
+        rows, _ = judge_edits(tiny_domain, judged, counterfactuals, job.prompt, slice(0, 6), pictures)
     for name in COLUMNS:
         stored = [np.nan if value is None else value for value in result["cells"][name]]
         assert stored == pytest.approx([float(row[name]) for row in rows], rel=1e-4, abs=1e-5, nan_ok=True), name

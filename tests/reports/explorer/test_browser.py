@@ -129,17 +129,17 @@ def test_sorting_by_a_column_without_interval(page):
     show(page, "#view=table&strength=calibrated")
     values = page.evaluate(
         "JSON.parse(document.getElementById('data').textContent).tables.calibrated.all.rows"
-        ".map(r => [r.editor, r.role, r.values.prompts_at_bar?.[0]])"
+        ".map(r => [r.editor, r.role, r.values.prompts_mastered?.[0]])"
     )
     mine = [(name, value) for name, role, value in values if role == "compared"]
-    page.click("[data-key=sort-prompts_at_bar]")
-    assert page.get_attribute("th:has([data-key=sort-prompts_at_bar])", "aria-sort") == "descending"
+    page.click("[data-key=sort-prompts_mastered]")
+    assert page.get_attribute("th:has([data-key=sort-prompts_mastered])", "aria-sort") == "descending"
     best = order(page)
     assert best[: len(mine)] == [name for name, _ in sorted(mine, key=lambda pair: -pair[1])]
-    page.click("[data-key=sort-prompts_at_bar]")
-    assert page.get_attribute("th:has([data-key=sort-prompts_at_bar])", "aria-sort") == "ascending"
-    assert "sort=prompts_at_bar%3Aworst" in link(page)
-    page.click("[data-key=sort-prompts_at_bar]")
+    page.click("[data-key=sort-prompts_mastered]")
+    assert page.get_attribute("th:has([data-key=sort-prompts_mastered])", "aria-sort") == "ascending"
+    assert "sort=prompts_mastered%3Aworst" in link(page)
+    page.click("[data-key=sort-prompts_mastered]")
     assert order(page)[: len(mine)] == [name for name, _ in mine]
 
 
@@ -247,7 +247,9 @@ def test_difference_map_is_black_where_nothing_changed(page):
 def test_counterfactual_and_numbers_stand_beside_the_edit(page, run):
     show(page, "#view=edit&strength=default&editor=deltaedit&at=smile&person=test-0002")
     opened = Run(run)
-    assert np.array_equal(drawn(page, "[data-panel=answer] canvas"), opened.reference("smile", "images")[2])
+    assert np.array_equal(
+        drawn(page, "[data-panel=counterfactual] canvas"), opened.counterfactual("smile", "images")[2]
+    )
     rows = opened.rows
     row = rows[(rows.kind == "default") & (rows.editor == "deltaedit") & (rows.prompt == "smile") & (rows.source == 2)]
     text = page.inner_text("#cell-numbers").replace("−", "-")
@@ -266,7 +268,7 @@ def test_wipe_uncovers(page):
     page.mouse.up()
     assert page.input_value("#wipe") == "75"
     assert "wipe=75" in link(page)
-    page.select_option("#after", "answer")
+    page.select_option("#after", "counterfactual")
     assert "counterfactual" in page.inner_text("[data-wipe=wipe]")
 
 

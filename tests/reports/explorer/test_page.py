@@ -100,15 +100,15 @@ def test_main_table_is_the_runs_own(plain, kind):
     found = {row["editor"]: row["values"] for row in embedded(page)["tables"][kind]["all"]["rows"]}
     for row in rows_of(folder, "main"):
         if row["kind"] == kind:
-            for column in ("success", "kept", "identity", "fd_avatars"):
+            for column in ("success", "preservation", "identity", "fd_avatars"):
                 assert found[row["editor"]][column][0] == pytest.approx(float(row[column]), rel=1e-4)
-            assert found[row["editor"]]["kept"][1] == pytest.approx(float(row["kept_low"]), rel=1e-4)
+            assert found[row["editor"]]["preservation"][1] == pytest.approx(float(row["preservation_low"]), rel=1e-4)
 
 
 def test_sets_are_those_of_the_table_at_every_strength_but_the_matched(matched):
     folder, page = matched
     data = embedded(page)
-    assert data["sets"]["against"] == "answers"
+    assert data["sets"]["against"] == "counterfactuals"
     assert set(data["sets"]["tables"]) == {stop["name"] for stop in data["stops"] if stop["goal"] is None}
     written_rows = {(row["editor"], row["kind"]): row for row in rows_of(folder, "frechet")}
     for stop, table in data["sets"]["tables"].items():
@@ -123,8 +123,8 @@ def test_sets_are_those_of_the_table_at_every_strength_but_the_matched(matched):
     assert f"other persons score {floor:.2f} at this N" in data["sets"]["notes"][0]
 
 
-def test_without_exact_answers_sets_are_those_of_the_originals(without_answers, tmp_path, gaps):
-    folder, page = written(without_answers, tmp_path / "run", gaps)
+def test_without_counterfactuals_sets_are_those_of_the_originals(without_counterfactuals, tmp_path, gaps):
+    folder, page = written(without_counterfactuals, tmp_path / "run", gaps)
     found = embedded(page)["sets"]
     assert found["against"] == "originals"
     rows = {(row["editor"], row["kind"]): row for row in rows_of(folder, "originals")}
@@ -305,15 +305,15 @@ def test_page_is_made_of_the_tables_in_memory(small_run, tmp_path, gaps):
     assert page.read_bytes() == written(small_run, tmp_path / "reported", gaps)[1].read_bytes()
 
 
-def test_run_without_exact_answers(small_run, tmp_path, gaps):
+def test_run_without_counterfactuals(small_run, tmp_path, gaps):
     def change(folder):
-        for path in (folder / "references").glob("*.npz"):
+        for path in (folder / "counterfactuals").glob("*.npz"):
             with np.load(path) as arrays:
                 region = arrays["region"]
             np.savez(path, region=region)
 
     data = embedded(written(small_run, tmp_path / "run", gaps, change)[1])
-    assert data["pictures"]["references"] == {"answer": {}, "oracle": {}}
+    assert data["pictures"]["references"] == {"counterfactual": {}, "oracle": {}}
 
 
 def test_stays_far_below_twenty_megabytes(matched):

@@ -33,7 +33,7 @@ def test_what_is_read_back_is_what_the_chunks_hold(matched_run, tmp_path, ending
     assert len(found) == len(expected) > 400
     for row in found.to_dict("records"):
         stored = expected[row["editor"], row["prompt"], row["kind"], goal_of(row), row["image"]]
-        for column in ("strength", "success", "target_effect", "identity", "kept.mouth"):
+        for column in ("strength", "success", "target_effect", "identity", "preservation.mouth"):
             same = row[column] == stored[column] or (math.isnan(row[column]) and math.isnan(stored[column]))
             assert same, column
         assert row["eligible"] == stored["eligible"]
@@ -83,9 +83,9 @@ def test_units_and_directions_are_those_of_the_metrics(small_run):
 
 def test_single_factors_have_the_recipe_of_their_family(small_run):
     run = Run(small_run)
-    run.manifest["recipes"] = {"kept": "a", "target_effect": "b"}
-    found = recipes(run, ["kept", "kept.mouth", "effect.mouth", "identity"])
-    assert found == {"kept": "a", "kept.mouth": "a", "effect.mouth": "b"}
+    run.manifest["recipes"] = {"preservation": "a", "target_effect": "b"}
+    found = recipes(run, ["preservation", "preservation.mouth", "effect.mouth", "identity"])
+    assert found == {"preservation": "a", "preservation.mouth": "a", "effect.mouth": "b"}
 
 
 def test_a_run_without_a_chunk_is_refused(small_run, tmp_path):

@@ -7,14 +7,21 @@ from eval.runs.reader import Run
 from reports.export.trackers import summaries, to_mlflow, to_wandb
 
 ROWS = [
-    {"editor": "a", "kind": "default", "strength": "1", "kept": 0.5, "kept_low": "n/a", "identity": None},
+    {
+        "editor": "a",
+        "kind": "default",
+        "strength": "1",
+        "preservation": 0.5,
+        "preservation_low": "n/a",
+        "identity": None,
+    },
     {"editor": "a", "goal": 1.0, "role": "compared", "identity": 0.25, "at_ceiling": False, "psnr": float("inf")},
 ]
 
 
 def test_summaries_hold_what_is_a_number():
     first, second = summaries(ROWS)
-    assert (first.name, first.numbers) == ("a, default", {"kept": 0.5})
+    assert (first.name, first.numbers) == ("a, default", {"preservation": 0.5})
     assert first.parameters == {"editor": "a", "kind": "default", "strength": "1"}
     assert (second.name, second.numbers) == ("a, effect 1 σ", {"identity": 0.25})
     assert second.parameters == {"editor": "a", "kind": "matched", "effect_goal": "1"}
@@ -31,7 +38,7 @@ def test_mlflow_holds_a_run_and_one_below_it_for_each_setting(small_run, tmp_pat
         parents = [v for (v,) in connection.execute("select value from tags where key = 'mlflow.parentRunId'")]
         domain = list(connection.execute("select value from params where key = 'domain'"))
     assert names == {small_run.name, "a, default", "a, effect 1 σ"}
-    assert metrics == {("kept", 0.5), ("identity", 0.25)}
+    assert metrics == {("preservation", 0.5), ("identity", 0.25)}
     assert len(parents) == 2 and len(set(parents)) == 1
     assert domain == [("avatars",)]
     assert list((tmp_path / "store" / "artifacts").rglob("cells.parquet"))
@@ -54,7 +61,7 @@ def test_wandb_writes_an_offline_run(small_run, tmp_path, monkeypatch):
     assert place.parent == tmp_path / "out" / "wandb" and place.name.startswith("offline-run-")
     (log,) = place.glob("run-*.wandb")
     content = log.read_bytes()
-    assert b"a, default/kept" in content and b"avatars" in content
+    assert b"a, default/preservation" in content and b"avatars" in content
     tables = [
         json.loads(path.read_text()) for path in (place / "files" / "media" / "table").rglob("cells_*.table.json")
     ]

@@ -74,8 +74,8 @@ def test_the_grid_shows_the_kept_images_of_eligible_cells(finished_run):
         np.testing.assert_array_equal(images[7], sources["reconstructions"][4])
     with np.load(finished_run / "chunks" / "deltaedit--glasses--calibrated-0.5--00000.npz") as chunk:
         np.testing.assert_array_equal(images[8], chunk["images"][1])
-    with np.load(finished_run / "references" / "glasses.npz") as answers:
-        np.testing.assert_array_equal(images[20], answers["images"][1])
+    with np.load(finished_run / "counterfactuals" / "glasses.npz") as counterfactuals:
+        np.testing.assert_array_equal(images[20], counterfactuals["images"][1])
     marks = texts(figure).count("✓")
     rows = run.rows[(run.rows["kind"] == "calibrated") & run.rows["eligible"]]
     expected = 0
@@ -113,7 +113,7 @@ def test_heat_map_prints_the_rates(finished_run):
             for kind in ("default", "calibrated")
             for prompt in run.prompts
         ]
-        for column in ("success", "kept")
+        for column in ("success", "preservation")
     )
     printed = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert printed == [success, kept]

@@ -42,7 +42,7 @@ def renamed(run, folder, editors=(), prompts=(), texts=()):
         cells = pd.read_parquet(path)
         cells.assign(editor=cells["editor"].replace(editors), prompt=cells["prompt"].replace(prompts)).to_parquet(path)
     for old, new in prompts.items():
-        (folder / "references" / f"{old}.npz").rename(folder / "references" / f"{new}.npz")
+        (folder / "counterfactuals" / f"{old}.npz").rename(folder / "counterfactuals" / f"{new}.npz")
     described = json.loads((folder / "prompts.json").read_text())
     for prompt in described:
         prompt["target"] = texts.get(prompt["name"], prompt["target"])
@@ -124,7 +124,7 @@ def test_the_shortened_run_has_the_same_cells(odd_run):
     assert list(short.costs) == list(short.editors)
     assert set(short.costs[short.editors[0]]["fit_s"]) == {prompt["name"] for prompt in short.prompts}
     for mine, theirs in zip(short.prompts, run.prompts, strict=True):
-        assert np.array_equal(short.reference(mine["name"], "images"), run.reference(theirs["name"], "images"))
+        assert np.array_equal(short.reference(mine["name"], "images"), run.counterfactual(theirs["name"], "images"))
     assert np.array_equal(short.features(np.array([0, 9]), "logits"), run.features(np.array([0, 9]), "logits"))
     assert set(short.oracle["prompt"]) == {prompt["name"] for prompt in short.prompts}
 

@@ -18,7 +18,7 @@ from reports.studies.alignment import alignment_tables
 from reports.tables import build_tables
 from reports.writers.style import house_style, new_figure, save
 
-WORDS = ("success", "kept", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
+WORDS = ("success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 
 
 def written(run_folder, out, **folders):
@@ -31,7 +31,7 @@ def ablation(tmp_path_factory):
     """A folder as `deltabench ablate` leaves it: arm raw differs from delta in kept, p after correction .01."""
     folder = tmp_path_factory.mktemp("runs") / "ablation-delta_or-raw-avatars-1234"
     means = {name: Mean(0.5, 0.4, 0.6) for name in WORDS}
-    far = {name: Difference(-0.1, -0.2, -0.05, 0.5, 0.01 if name == "kept" else 0.9, 12) for name in WORDS}
+    far = {name: Difference(-0.1, -0.2, -0.05, 0.5, 0.01 if name == "preservation" else 0.9, 12) for name in WORDS}
     curve = Curve((1.0,), (0.5,), (0.9,), (1.0,))
     arms = [
         ArmResult("delta", 6, 6, 1.0, 1.2, means, {}, curve),
@@ -128,13 +128,13 @@ def test_the_same_run_gives_the_same_bytes(paper, matched_run, ablation, alignme
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_without_exact_answers_distances_to_the_originals_are_placed(without_answers, tmp_path):
+def test_without_counterfactuals_distances_to_the_originals_are_placed(without_counterfactuals, tmp_path):
     """Doing nothing and the floor, in the caption, by SciPy's matrix square root."""
-    written(without_answers, tmp_path)
+    written(without_counterfactuals, tmp_path)
     text, latex = ((tmp_path / f"paper.{ending}").read_text() for ending in ("md", "tex"))
     assert "(tables/originals.csv)" in text and "input{tables/originals.tex}" in latex
     assert not (tmp_path / "tables" / "frechet.csv").exists()
-    with np.load(without_answers / "sources.npz") as sources:
+    with np.load(without_counterfactuals / "sources.npz") as sources:
         originals, inverted = sources["frechet_originals"], sources["frechet"]
     same = by_scipy(np.tile(inverted, (3, 1)), np.tile(originals, (3, 1)))
     floor = by_scipy(np.tile(originals[::2], (3, 1)), np.tile(originals[1::2], (3, 1)))

@@ -29,14 +29,16 @@ def folder(tmp_path):
             for arm in ARMS:
                 met = (arm.label, seed, prompt.name) != ("worse", 5, "two")
                 cells = {name: values.copy() for name, values in shared.items()}
-                cells["kept"] += {"base": 0, "worse": -0.2, "alike": 0}[arm.label] + rng.normal(0, 0.01, TOY.images)
+                cells["preservation"] += {"base": 0, "worse": -0.2, "alike": 0}[arm.label] + rng.normal(
+                    0, 0.01, TOY.images
+                )
                 result = {
                     "arm": arm.label,
                     "seed": seed,
                     "prompt": prompt.name,
                     "match": {"goal": 1.0, "strength": seed / 10, "effect": 1.0, "reached": met, "met": met},
                     "sweep": [
-                        {"strength": s, "success": s / 4, "kept": 1 - s / 4, "effect": s * seed}
+                        {"strength": s, "success": s / 4, "preservation": 1 - s / 4, "effect": s * seed}
                         for s in ((0.5, 1.0) if met else (0.25, 0.5, 1.0))  # one was judged below the sweep too
                     ],
                     "cells": {name: list(map(float, values)) for name, values in cells.items()} if met else {},
@@ -55,23 +57,25 @@ def test_means_and_paired_differences_are_those_of_the_cells(folder):
     for label, arm in arms.items():
         mine = cells[cells["arm"] == label]
         assert arm.means["identity"].mean == pytest.approx(mine["identity"].mean())
-        assert arm.means["kept"].mean == pytest.approx(eligible[eligible["arm"] == label]["kept"].mean())
-    wide = eligible.pivot_table(index=["seed", "prompt", "image"], columns="arm", values="kept")
+        assert arm.means["preservation"].mean == pytest.approx(
+            eligible[eligible["arm"] == label]["preservation"].mean()
+        )
+    wide = eligible.pivot_table(index=["seed", "prompt", "image"], columns="arm", values="preservation")
     for label in ("worse", "alike"):
         shared = (wide[label] - wide["base"]).dropna()
-        assert arms[label].differences["kept"].mean == pytest.approx(shared.mean())
-        assert arms[label].differences["kept"].cells == len(shared)
+        assert arms[label].differences["preservation"].mean == pytest.approx(shared.mean())
+        assert arms[label].differences["preservation"].cells == len(shared)
     assert arms["base"].differences == {}
 
 
 def test_what_is_different_is_found_and_corrected_over_the_whole_table(folder):
     arms = {arm.label: arm for arm in read_results(folder[0], TOY, PROMPTS)}
     worse, alike = arms["worse"].differences, arms["alike"].differences
-    assert worse["kept"].high < -0.15 and worse["kept"].p_holm < 0.05
-    assert alike["kept"].low < 0 < alike["kept"].high and alike["kept"].p_holm > 0.05
+    assert worse["preservation"].high < -0.15 and worse["preservation"].p_holm < 0.05
+    assert alike["preservation"].low < 0 < alike["preservation"].high and alike["preservation"].p_holm > 0.05
     assert worse["identity"].mean == worse["identity"].low == 0  # the same numbers in both arms
     tests = [value.p for arm in (worse, alike) for value in arm.values() if not np.isnan(value.p)]
-    assert worse["kept"].p_holm == pytest.approx(min(1, min(tests) * len(tests)))
+    assert worse["preservation"].p_holm == pytest.approx(min(1, min(tests) * len(tests)))
 
 
 def test_strengths_and_curve(folder):
@@ -80,7 +84,7 @@ def test_strengths_and_curve(folder):
     assert worse.strength == pytest.approx(0.5)  # median of 0.3, 0.3, 0.5, 0.8, 0.8
     assert worse.effect_at_one == pytest.approx((3 + 5 + 8) / 3)
     assert worse.curve.effect == pytest.approx((16 / 6, 16 / 3))
-    assert worse.curve.kept == pytest.approx((0.875, 0.75))
+    assert worse.curve.preservation == pytest.approx((0.875, 0.75))
 
 
 def test_an_unfinished_ablation_shows_what_is_there(folder, tmp_path):

@@ -21,7 +21,7 @@ WORSE = ArmResult(
     1.9,
     {**{name: mean(0.4) for name in MEASURES}, "counterfactual_ssim": mean(NAN)},
     {
-        name: Difference(-0.1, -0.15, -0.05, 0.001, {"kept": 0.004, "success": 0.05}.get(name, 0.9), 812)
+        name: Difference(-0.1, -0.15, -0.05, 0.001, {"preservation": 0.004, "success": 0.05}.get(name, 0.9), 812)
         for name in MEASURES
     },
 )
@@ -63,9 +63,11 @@ def test_differences_are_bold_only_where_the_corrected_test_finds_them():
 
 def test_csv_holds_everything():
     base, worse, better = csv.DictReader(io.StringIO(TABLE.csv()))
-    assert (base["arm"], base["baseline"], base["kept_difference"]) == ("τ = 0.03", "True", "")
-    assert float(worse["kept_difference_p_holm"]) == 0.004 and float(worse["kept_difference_low"]) == -0.15
-    assert (worse["counterfactual_ssim"], better["kept_low"]) == ("", "n/a")
+    assert (base["arm"], base["baseline"], base["preservation_difference"]) == ("τ = 0.03", "True", "")
+    assert (
+        float(worse["preservation_difference_p_holm"]) == 0.004 and float(worse["preservation_difference_low"]) == -0.15
+    )
+    assert (worse["counterfactual_ssim"], better["preservation_low"]) == ("", "n/a")
 
 
 def test_latex_knows_the_signs():

@@ -30,7 +30,7 @@ def written(finished_run, gaps, tmp_path_factory):
 
 def test_main_and_frechet_measure_a_distance_once(finished_run):
     run, asked = Run(finished_run), []
-    distances = SimpleNamespace(distance=lambda edits, answers: asked.append(edits) or float(edits.mean()))
+    distances = SimpleNamespace(distance=lambda edits, counterfactuals: asked.append(edits) or float(edits.mean()))
     pool = Pool(run)
     pool.distances = distances
     lines = {(line.editor, line.kind): line for line in pool.lines()}
@@ -52,8 +52,8 @@ def test_one_report_reads_every_file_of_cells_once(small_run, tmp_path, monkeypa
     assert sorted(read_chunks) == sorted(chunk["id"] for chunk in Run(folder).chunks)
 
 
-def answers_of(folder, key="frechet"):
-    return np.concatenate([np.load(folder / "references" / f"{prompt}.npz")[key] for prompt in PROMPTS])
+def counterfactuals_of(folder, key="frechet"):
+    return np.concatenate([np.load(folder / "counterfactuals" / f"{prompt}.npz")[key] for prompt in PROMPTS])
 
 
 def edits_of(folder, editor, kind, key="frechet"):
@@ -73,7 +73,7 @@ def gap(first, second):
 def test_the_edits_are_pooled_against_the_answers_to_the_same_cells(written):
     rows = {(row["editor"], row["kind"]): row for row in read(written, "frechet")}
     assert len(rows) == 3 * 2 + 2
-    expected = gap(edits_of(written, "styleclip-global", "calibrated"), answers_of(written))
+    expected = gap(edits_of(written, "styleclip-global", "calibrated"), counterfactuals_of(written))
     row = rows["styleclip-global", "calibrated"]
     assert float(row["fd_avatars"]) == pytest.approx(expected, rel=1e-5)
     assert [float(row[f"fd_avatars_{end}"]) for end in ("low", "high")] == pytest.approx([expected / 2, expected * 2])
@@ -85,19 +85,19 @@ def test_the_edits_are_pooled_against_the_answers_to_the_same_cells(written):
     assert main["styleclip-global", "calibrated"]["fd_avatars_n"] == "36"
 
 
-def test_references_are_the_inversion_and_the_exact_answers(written):
+def test_references_are_the_inversion_and_the_counterfactuals(written):
     rows = {row["editor"]: row for row in read(written, "frechet") if row["kind"] == "reference"}
     unedited = np.concatenate([np.load(written / "sources.npz")["frechet"]] * 3)
-    assert float(rows["inversion"]["fd_avatars"]) == pytest.approx(gap(unedited, answers_of(written)), rel=1e-5)
+    assert float(rows["inversion"]["fd_avatars"]) == pytest.approx(gap(unedited, counterfactuals_of(written)), rel=1e-5)
     assert (rows["counterfactual"]["fd_avatars"], rows["counterfactual"]["fd_avatars_low"]) == ("0.0", "")
 
 
 def test_the_smaller_sets_are_listed(written):
     rows = [row for row in read(written, "frechet_sizes") if (row["editor"], row["kind"]) == ("deltaedit", "default")]
     assert [row["n"] for row in rows] == ["3", "36"]
-    edits, answers = edits_of(written, "deltaedit", "default"), answers_of(written)
-    assert float(rows[0]["distance"]) == pytest.approx(gap(edits[::12], answers[::12]), rel=1e-5)
-    assert float(rows[1]["distance"]) == pytest.approx(gap(edits, answers), rel=1e-5)
+    edits, counterfactuals = edits_of(written, "deltaedit", "default"), counterfactuals_of(written)
+    assert float(rows[0]["distance"]) == pytest.approx(gap(edits[::12], counterfactuals[::12]), rel=1e-5)
+    assert float(rows[1]["distance"]) == pytest.approx(gap(edits, counterfactuals), rel=1e-5)
 
 
 def test_only_cells_that_all_editors_have(written, gaps, tmp_path):
@@ -112,14 +112,18 @@ def test_only_cells_that_all_editors_have(written, gaps, tmp_path):
 def test_clip_features_give_cmmd_and_the_oracle_its_row(matched_run, gaps, tmp_path):
     folder = shutil.copytree(matched_run, tmp_path / "run")
     rng = np.random.default_rng(3)
-    for path in [*(folder / "chunks").glob("*.npz"), *(folder / "references").glob("*.npz"), folder / "sources.npz"]:
+    for path in [
+        *(folder / "chunks").glob("*.npz"),
+        *(folder / "counterfactuals").glob("*.npz"),
+        folder / "sources.npz",
+    ]:
         arrays = dict(np.load(path))
         np.savez(path, **arrays, clip=rng.standard_normal((len(arrays["frechet"]), 4)).astype(np.float32))
     write_tables(folder)
     rows = {(row["editor"], row["kind"]): row for row in read(folder, "frechet")}
-    expected = 100 * gap(edits_of(folder, "deltaedit", "default", "clip"), answers_of(folder, "clip"))
+    expected = 100 * gap(edits_of(folder, "deltaedit", "default", "clip"), counterfactuals_of(folder, "clip"))
     assert float(rows["deltaedit", "default"]["cmmd"]) == pytest.approx(expected, rel=1e-5)
-    oracle = gap(edits_of(folder, "oracle", "oracle"), answers_of(folder))
+    oracle = gap(edits_of(folder, "oracle", "oracle"), counterfactuals_of(folder))
     assert float(rows["oracle", "reference"]["fd_avatars"]) == pytest.approx(oracle, rel=1e-5)
 
 
@@ -144,9 +148,9 @@ def test_a_chunk_of_other_n_is_refused(written, gaps, tmp_path):
         write_tables(folder)
 
 
-def test_without_exact_answers_there_is_no_table(finished_run, gaps, tmp_path):
+def test_without_counterfactuals_there_is_no_table(finished_run, gaps, tmp_path):
     folder = shutil.copytree(finished_run, tmp_path / "run")
-    for path in (folder / "references").glob("*.npz"):
+    for path in (folder / "counterfactuals").glob("*.npz"):
         arrays = dict(np.load(path))
         np.savez(path, region=arrays["region"])
     run = Run(folder)

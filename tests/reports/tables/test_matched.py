@@ -75,7 +75,7 @@ def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means
     for row in first.data:
         assert row["target_effect_low"] <= row["target_effect"] <= row["target_effect_high"]
         if row["role"] == "compared":
-            assert set(row["kept_group"]) <= set("abc") and row["kept_group"]
+            assert set(row["preservation_group"]) <= set("abc") and row["preservation_group"]
 
 
 def test_the_md_has_a_block_a_goal_and_names_the_prompts(table):

@@ -1,4 +1,4 @@
-"""Distances to original images, in a run that knows no exact answers."""
+"""Distances to original images, in a run that knows no counterfactuals."""
 
 import csv
 import json
@@ -28,12 +28,12 @@ def edits_of(folder, editor, kind):
     return np.array([row for prompt in PROMPTS for row in edits[prompt]])
 
 
-def test_the_same_persons_and_other_persons(without_answers, gaps):
-    write_tables(without_answers)
-    with (without_answers / "tables" / "originals.csv").open(encoding="utf-8") as file:
+def test_the_same_persons_and_other_persons(without_counterfactuals, gaps):
+    write_tables(without_counterfactuals)
+    with (without_counterfactuals / "tables" / "originals.csv").open(encoding="utf-8") as file:
         rows = {(row["editor"], row["kind"]): row for row in csv.DictReader(file)}
-    originals = np.load(without_answers / "sources.npz")["frechet_originals"]
-    edits = edits_of(without_answers, "styleclip-global", "calibrated")
+    originals = np.load(without_counterfactuals / "sources.npz")["frechet_originals"]
+    edits = edits_of(without_counterfactuals, "styleclip-global", "calibrated")
     row = rows["styleclip-global", "calibrated"]
     assert (row["n"], row["others_n"]) == ("36", "18")
     assert float(row["same"]) == pytest.approx(gap(edits, np.tile(originals, (3, 1))), rel=1e-5)
@@ -42,8 +42,8 @@ def test_the_same_persons_and_other_persons(without_answers, gaps):
     assert float(row["others"]) == pytest.approx(crossed, rel=1e-5)
     assert float(row["floor"]) == pytest.approx(gap(originals[::2], originals[1::2]), rel=1e-5)
     assert ("inversion", "reference") in rows
-    assert not (without_answers / "tables" / "frechet.csv").exists()
-    with (without_answers / "tables" / "recipes.csv").open(encoding="utf-8") as file:
+    assert not (without_counterfactuals / "tables" / "frechet.csv").exists()
+    with (without_counterfactuals / "tables" / "recipes.csv").open(encoding="utf-8") as file:
         recipes = {row["column"]: row["id"] for row in csv.DictReader(file) if row["table"] == "originals"}
     assert all(recipes.values()) and recipes["same"] != recipes["others"]
 

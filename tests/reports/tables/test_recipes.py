@@ -58,7 +58,7 @@ def test_the_file_names_network_sum_inputs_n_and_interval(small_run, gaps, tmp_p
     assert (clip["images"], clip["prompts"], clip["over"]) == ("4", "2", "all cells")
     assert (clip["interval"].split(",")[0], clip["draws"], clip["seed"]) == ("95 %", "2000", "0")
     assert found["main", "fd_avatars"]["n"] == "8"
-    ids = {name: found["main", name]["id"] for name in ("success", "success_low", "kept", "editor")}
+    ids = {name: found["main", name]["id"] for name in ("success", "success_low", "preservation", "editor")}
     assert ids["editor"] == "label"
     assert len(set(ids.values())) == 4
 

@@ -59,7 +59,7 @@ def test_main_means(written):
         mine = cells(written, editor=editor, kind=kind)
         eligible = [cell for cell in mine if cell["eligible"]]
         assert (int(row["cells"]), int(row["eligible"])) == (len(mine), len(eligible)) == (36, len(eligible))
-        for column in ("success", "kept", "target_effect", "ad_mean", "ad_max"):
+        for column in ("success", "preservation", "target_effect", "ad_mean", "ad_max"):
             assert float(row[column]) == pytest.approx(mean(cell[column] for cell in eligible))
         for column in ("identity", "clip_score_judge", "directional_editing", "counterfactual_ssim", "outside_psnr_db"):
             assert float(row[column]) == pytest.approx(mean(cell[column] for cell in mine))
@@ -72,8 +72,8 @@ def test_main_references(written):
     assert float(rows["inversion"]["counterfactual_psnr_db"]) == pytest.approx(24.0 + 0.1 * mean(range(12)))
     assert float(rows["inversion"]["counterfactual_ssim"]) == pytest.approx(0.85 + 0.001 * mean(range(12)))
     sources = np.load(written / "sources.npz")["identity"]
-    answers = np.load(written / "references" / "smile.npz")["identity"]
-    cosines = [a @ s / math.sqrt((a @ a) * (s @ s)) for a, s in zip(answers, sources, strict=True)]
+    counterfactuals = np.load(written / "counterfactuals" / "smile.npz")["identity"]
+    cosines = [a @ s / math.sqrt((a @ a) * (s @ s)) for a, s in zip(counterfactuals, sources, strict=True)]
     assert float(rows["counterfactual"]["identity"]) == pytest.approx(mean(cosines), rel=1e-5)
     assert rows["counterfactual"]["success"] == rows["inversion"]["success"] == ""
 
@@ -83,12 +83,15 @@ def test_prompts_and_the_bar(written):
     assert len(rows) == 3 * 2 * 3
     for row in rows:
         mine = cells(written, editor=row["editor"], kind=row["kind"], prompt=row["prompt"], eligible=True)
-        success, kept = (mean(cell[column] for cell in mine) for column in ("success", "kept"))
-        assert (float(row["success"]), float(row["kept"])) == (pytest.approx(success), pytest.approx(kept))
-        assert row["at_bar"] == str(success >= 0.8 and kept >= 0.9)
+        success, preservation = (mean(cell[column] for cell in mine) for column in ("success", "preservation"))
+        assert (float(row["success"]), float(row["preservation"])) == (
+            pytest.approx(success),
+            pytest.approx(preservation),
+        )
+        assert row["mastered"] == str(success >= 0.8 and preservation >= 0.9)
         assert float(row["strength"]) == mine[0]["strength"]
-    main = {(row["editor"], row["kind"]): row["prompts_at_bar"] for row in read(written, "main")}
-    count = sum(row["at_bar"] == "True" for row in rows if (row["editor"], row["kind"]) == ("deltaedit", "default"))
+    main = {(row["editor"], row["kind"]): row["prompts_mastered"] for row in read(written, "main")}
+    count = sum(row["mastered"] == "True" for row in rows if (row["editor"], row["kind"]) == ("deltaedit", "default"))
     assert main["deltaedit", "default"] == str(count)
     assert f"deltaedit, default: {count} of 3 prompts mastered" in (written / "tables" / "prompts.md").read_text()
 
@@ -98,7 +101,7 @@ def test_attributes(written):
     assert len(rows) == 3 * 2 * 3 * (10 + 2)  # editors, kinds, targets, attributes and the others' mean and maximum
     row = next(r for r in rows if (r["kind"], r["target"], r["attribute"]) == ("default", "mouth", "skin"))
     mine = cells(written, editor="deltaedit", kind="default", prompt="smile", eligible=True)
-    assert float(row["flip_rate"]) == pytest.approx(1 - mean(cell["kept.skin"] for cell in mine))
+    assert float(row["flip_rate"]) == pytest.approx(1 - mean(cell["preservation.skin"] for cell in mine))
     assert float(row["effect"]) == pytest.approx(mean(cell["effect.skin"] for cell in mine))
     itself = next(r for r in rows if r["target"] == r["attribute"] == "mouth")
     assert itself["flip_rate"] == "" and float(itself["effect"]) > 0
@@ -106,7 +109,7 @@ def test_attributes(written):
         r["attribute"]: r for r in rows if (r["editor"], r["kind"], r["target"]) == ("deltaedit", "default", "mouth")
     }
     assert float(others["others, mean"]["effect"]) == pytest.approx(mean(cell["ad_mean"] for cell in mine))
-    assert float(others["others, mean"]["flip_rate"]) == pytest.approx(1 - mean(cell["kept"] for cell in mine))
+    assert float(others["others, mean"]["flip_rate"]) == pytest.approx(1 - mean(cell["preservation"] for cell in mine))
     assert float(others["others, largest"]["effect"]) == pytest.approx(mean(cell["ad_max"] for cell in mine))
 
 
@@ -134,8 +137,8 @@ def test_runtime(written):
 def test_strengths(written):
     rows = [row for row in read(written, "strengths") if (row["editor"], row["prompt"]) == ("deltaedit", "glasses")]
     assert [row["strength"] for row in rows if row["chosen"] == "True"] == ["0.5"]
-    success, kept = float(rows[1]["success"]), float(rows[1]["kept"])
-    assert float(rows[1]["harmonic_mean"]) == pytest.approx(2 / (1 / success + 1 / kept))
+    success, preservation = float(rows[1]["success"]), float(rows[1]["preservation"])
+    assert float(rows[1]["harmonic_mean"]) == pytest.approx(2 / (1 / success + 1 / preservation))
 
 
 def test_timings_change_no_table_but_runtime(written, gaps, tmp_path):

@@ -95,9 +95,9 @@ def test_what_the_judge_reads_is_found_in_the_logits(folder):
 def test_a_psnr_is_found_in_the_stored_pictures(folder):
     path = folder / "chunks" / "deltaedit--glasses--default-1--00000.npz"
     arrays = dict(np.load(path))
-    answers = np.load(folder / "references" / "glasses.npz")["images"]
-    arrays["images"][0] = answers[0]
-    arrays["images"][0, 0, 0, 0] = answers[0, 0, 0, 0] ^ 32
+    counterfactuals = np.load(folder / "counterfactuals" / "glasses.npz")["images"]
+    arrays["images"][0] = counterfactuals[0]
+    arrays["images"][0, 0, 0, 0] = counterfactuals[0, 0, 0, 0] ^ 32
     np.savez(path, **arrays)
     found = explained(folder, "deltaedit/glasses/default/test-0000/counterfactual_psnr_db")["recomputed"]
     error = (32 / 127.5) ** 2 / (64 * 64 * 3)

@@ -24,9 +24,9 @@ def reported(matched_run, gaps, tmp_path_factory):
             "main:deltaedit[threshold=0.05]:default:1:success_low",
         ),
         ("main:identity:default:identity", "main:identity:default:1:identity"),
-        ("main:editor=deltaedit:kind=default:kept", "main:deltaedit:default:1:kept"),
+        ("main:editor=deltaedit:kind=default:preservation", "main:deltaedit:default:1:preservation"),
         ("main:counterfactual:identity", "main:counterfactual:reference:identity"),
-        ("prompts:deltaedit:calibrated:glasses:kept", "prompts:deltaedit:calibrated:0.5:glasses:kept"),
+        ("prompts:deltaedit:calibrated:glasses:preservation", "prompts:deltaedit:calibrated:0.5:glasses:preservation"),
         ("runtime:deltaedit:per_edit_s", "runtime:deltaedit:per_edit_s"),
         ("matched:1:deltaedit:ad_mean", "matched:1:deltaedit:ad_mean"),
         ("matched:0.5σ:identity:identity", "matched:0.5:identity:identity"),
@@ -50,7 +50,10 @@ def test_what_a_user_would_write(reported, text, name):
         ),
         ("main:deltaedit:success", "fits 2 values: main:deltaedit:default:1:success, main:deltaedit:calibrated:per"),
         ("main", "main names no column"),
-        ("prompts:glasses:smile:kept", r"No row of the table prompts has all of glasses, smile, kept; its rows are "),
+        (
+            "prompts:glasses:smile:preservation",
+            r"No row of the table prompts has all of glasses, smile, preservation; its rows are ",
+        ),
         ("", "There is no table ''"),
     ],
 )

@@ -78,7 +78,7 @@ def test_every_value_is_explained_and_has_a_second_source(reported, table):
 def test_every_distance_between_sets_has_a_second_source(finished_run, tmp_path):
     folder = shutil.copytree(finished_run, tmp_path / "run")
     rng = np.random.default_rng(3)
-    for path in (folder / "sources.npz", *folder.glob("references/*.npz"), *folder.glob("chunks/*.npz")):
+    for path in (folder / "sources.npz", *folder.glob("counterfactuals/*.npz"), *folder.glob("chunks/*.npz")):
         with np.load(path) as stored:
             arrays = dict(stored)
         features = rng.standard_normal((len(arrays["frechet"]), 6))
@@ -134,12 +134,12 @@ def test_a_number_that_was_changed_in_the_table_shows(reported, tmp_path):
     folder = shutil.copytree(reported, tmp_path / "run")
     path = folder / "tables" / "main.csv"
     rows = read_table(folder, "main")
-    rows[0]["kept"] = repr(float(rows[0]["kept"]) + 1e-6)
+    rows[0]["preservation"] = repr(float(rows[0]["preservation"]) + 1e-6)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    found = explain(Run(folder), find_value(folder, "main:deltaedit:default:kept"))["recomputed"]
+    found = explain(Run(folder), find_value(folder, "main:deltaedit:default:preservation"))["recomputed"]
     assert found["agrees"] is False
     assert found["difference"] == pytest.approx(1e-6, rel=1e-3)
     assert explain(Run(folder), find_value(folder, "main:deltaedit:default:success"))["recomputed"]["agrees"]
@@ -162,7 +162,7 @@ def test_a_row_that_the_run_no_longer_has_shows(reported, tmp_path):
         path.unlink()
     for path in (folder / "chunks").glob("styleclip-global--*--calibrated-*"):
         path.unlink()
-    number = find_value(folder, "main:styleclip-global:calibrated:kept")
+    number = find_value(folder, "main:styleclip-global:calibrated:preservation")
     found = explain(Run(folder), number)["recomputed"]
     assert (found["value"], found["agrees"]) == (None, False)
     assert "lacks this row" in found["how"]

@@ -53,7 +53,7 @@ def test_inversions_are_the_same_portraits(domain, sources):
     assert right[people.visible()].mean() >= 0.95
 
 
-def test_the_exact_answer_has_what_was_asked_for_and_nothing_else(domain):
+def test_the_counterfactual_has_what_was_asked_for_and_nothing_else(domain):
     prompt = prompt_of(domain, "glasses")
     answer = domain.counterfactuals("test", 24, prompt)
     people = datasets.portraits("test", 24)
@@ -84,7 +84,7 @@ def test_samples_depend_on_their_seed_only(domain):
 
 
 @pytest.mark.parametrize(
-    ("network", "measurement", "bar"),
+    ("network", "measurement", "required"),
     [
         ("attribute-judge", "accuracy on visible factors: mean", 0.99),
         ("generator", "judge reads the code's value: mean", 0.98),
@@ -94,5 +94,5 @@ def test_samples_depend_on_their_seed_only(domain):
         ("identity", "verification AUC", 0.98),
     ],
 )
-def test_cards_record_networks_that_are_good_enough(domain, network, measurement, bar):
-    assert domain.card(network)["measured"][measurement] >= bar
+def test_cards_record_networks_that_are_good_enough(domain, network, measurement, required):
+    assert domain.card(network)["measured"][measurement] >= required

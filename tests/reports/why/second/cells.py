@@ -18,11 +18,11 @@ def second_cell_value(files: Files, info: Info, row: Series, name: str) -> tuple
     place, source = int(row["position"]), int(row["source"])
     prompt = next(entry for entry in files.prompts if entry["name"] == info["prompt"])
     if name in ("identity", "counterfactual_identity"):
-        other = ("sources.npz", f"references/{prompt['name']}.npz")[name != "identity"]
+        other = ("sources.npz", f"counterfactuals/{prompt['name']}.npz")[name != "identity"]
         embeddings = files.array(other, "identity")
         if embeddings.size:
             return _cosine(files.of_chunk(info, "identity")[place], embeddings[source]), "cosine of the embeddings"
-    if name in ("success", "eligible", "kept") or name.startswith("kept."):
+    if name in ("success", "eligible", "preservation") or name.startswith("preservation."):
         return _from_logits(files, info, name, prompt, place, source)
     kept = files.of_chunk(info, "kept").tolist()
     if source in kept and name in ("edit_l1", "outside_l1", "outside_psnr_db", "counterfactual_psnr_db"):
@@ -40,7 +40,7 @@ def _from_logits(
     """What the judge reads before and after, from the stored logits."""
     factors = files.factors
     before, after = files.array("sources.npz", "logits")[source], files.of_chunk(info, "logits")[place]
-    visible = files.array(f"references/{prompt['name']}.npz", "visible")
+    visible = files.array(f"counterfactuals/{prompt['name']}.npz", "visible")
     if not after.size or not visible.size:
         return None, ""
     ends = np.cumsum([len(values) for values in factors.values()])[:-1]
@@ -56,9 +56,9 @@ def _from_logits(
         return reads[1][target] == wanted, how
     if name == "eligible":
         return bool(seen[target]) and reads[0][target] != wanted, how
-    if name == "kept":
+    if name == "preservation":
         return (sum(kept.values()) / len(kept) if kept else None), how
-    factor = name.removeprefix("kept.")
+    factor = name.removeprefix("preservation.")
     return (float(kept[factor]) if factor in kept else None), how
 
 
@@ -66,10 +66,10 @@ def _from_pictures(files: Files, name: str, prompt: str, edit: np.ndarray, sourc
     """Differences of the stored pictures."""
     how = "the stored pictures"
     if name == "counterfactual_psnr_db":
-        answers = files.array(f"references/{prompt}.npz", "images")
-        return (_psnr(edit, answers[source]), how) if answers.size else (None, "")
+        counterfactuals = files.array(f"counterfactuals/{prompt}.npz", "images")
+        return (_psnr(edit, counterfactuals[source]), how) if counterfactuals.size else (None, "")
     before = files.array("sources.npz", "reconstructions")[source]
-    outside = ~files.array(f"references/{prompt}.npz", "region").astype(bool)
+    outside = ~files.array(f"counterfactuals/{prompt}.npz", "region").astype(bool)
     if name == "edit_l1":
         outside = np.ones_like(outside)
     if not outside.any():

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.reports.why.second.files import ORACLE, Files, Info
 from tests.reports.why.second.kernels import HOW, second_cmmd, second_kid
-from tests.reports.why.second.selection import EXACT, INVERSION, Row, chunks_of
+from tests.reports.why.second.selection import COUNTERFACTUAL, INVERSION, Row, chunks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +25,9 @@ def second_distance(files: Files, row: Row, column: str) -> tuple[Found, str]:
     ending = column.removeprefix(str(files.manifest["frechet_name"]))
     if ending in KERNELS:
         return _kernel(files, row, cells, *KERNELS[ending])
-    exact = _answers(files, cells, "frechet")
+    exact = _counterfactuals(files, cells, "frechet")
     if exact is None:
-        return None, "no cell is shared by all, or the domain knows no exact answers"
+        return None, "no cell is shared by all, or the domain knows no counterfactuals"
     if ending in NO_SECOND:
         return None, ""
     edits = _edits(files, row, cells, exact, "frechet") if ending in ("", "_split", "different") else exact
@@ -56,19 +56,21 @@ def _kernel(
     features: str,
     again: Callable[[np.ndarray, np.ndarray, Sequence[int]], float],
 ) -> tuple[Found, str]:
-    exact = _answers(files, cells, features)
+    exact = _counterfactuals(files, cells, features)
     if exact is None:
-        return None, "no cell is shared by all, or the run holds no such features of exact answers"
+        return None, "no cell is shared by all, or the run holds no such features of counterfactuals"
     persons = [source for _, source in cells]
     return again(_edits(files, row, cells, exact, features), exact, persons), HOW
 
 
-def _answers(files: Files, cells: list[Cell], key: str) -> np.ndarray | None:
-    """The features of the cells' exact answers; None without cells, or where a prompt has none."""
-    answers = {name: files.array(f"references/{name}.npz", key) for name in {prompt for prompt, _ in cells}}
-    if not cells or not all(array.size for array in answers.values()):
+def _counterfactuals(files: Files, cells: list[Cell], key: str) -> np.ndarray | None:
+    """The features of the cells' counterfactuals; None without cells, or where a prompt has none."""
+    counterfactuals = {
+        name: files.array(f"counterfactuals/{name}.npz", key) for name in {prompt for prompt, _ in cells}
+    }
+    if not cells or not all(array.size for array in counterfactuals.values()):
         return None
-    return np.stack([answers[prompt][source] for prompt, source in cells])
+    return np.stack([counterfactuals[prompt][source] for prompt, source in cells])
 
 
 def common_cells(files: Files) -> list[Cell]:
@@ -86,7 +88,7 @@ def common_cells(files: Files) -> list[Cell]:
 
 
 def _edits(files: Files, row: Row, cells: list[Cell], exact: np.ndarray, key: str) -> np.ndarray:
-    if row["editor"] == EXACT:
+    if row["editor"] == COUNTERFACTUAL:
         return exact
     if row["editor"] == INVERSION and row["kind"] == "reference":
         sources = files.array("sources.npz", key)

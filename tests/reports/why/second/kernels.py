@@ -9,12 +9,12 @@ import numpy as np
 HOW = "the kernel's mean over pairs of different persons, person by person, by plain NumPy"
 
 
-def second_kid(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+def second_kid(edits: np.ndarray, counterfactuals: np.ndarray, persons: Sequence[int]) -> float:
     """Squared maximum mean discrepancy with the kernel (x·y / D + 1)³ over pairs of different persons.
 
     Args:
         edits: [N, D].
-        answers: [N, D], row i of the same cell.
+        counterfactuals: [N, D], row i of the same cell.
         persons: the source image of each row.
 
     >>> round(second_kid(np.array([[0.0], [1.0]]), np.array([[0.0], [2.0]]), [0, 1]), 6)  # 1 + 1 - 2 · 1
@@ -22,10 +22,10 @@ def second_kid(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -
     >>> round(second_kid(np.array([[1.0], [1.0]]), np.array([[2.0], [2.0]]), [0, 1]), 6)  # 8 + 125 - 2 · 27
     79.0
     """
-    return _discrepancy(edits, answers, persons, lambda x, y: (y @ x / len(x) + 1) ** 3)
+    return _discrepancy(edits, counterfactuals, persons, lambda x, y: (y @ x / len(x) + 1) ** 3)
 
 
-def second_cmmd(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) -> float:
+def second_cmmd(edits: np.ndarray, counterfactuals: np.ndarray, persons: Sequence[int]) -> float:
     """1000 times that with the kernel exp(-|x - y|² / 200) on unit features.
 
     >>> round(second_cmmd(np.array([[1.0, 0], [1, 0]]), np.array([[0.0, 1], [0, 1]]), [0, 1]), 3)  # 2000(1 - exp(-.01))
@@ -36,17 +36,17 @@ def second_cmmd(edits: np.ndarray, answers: np.ndarray, persons: Sequence[int]) 
         squares: np.ndarray = np.exp(-((x - y) ** 2).sum(1) / 200)
         return squares
 
-    return 1000 * _discrepancy(edits, answers, persons, gaussian)
+    return 1000 * _discrepancy(edits, counterfactuals, persons, gaussian)
 
 
 def _discrepancy(
     edits: np.ndarray,
-    answers: np.ndarray,
+    counterfactuals: np.ndarray,
     persons: Sequence[int],
     kernel: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> float:
     """``kernel`` is given a row [D] and rows [M, D], and gives [M]."""
-    x, y, person = edits.astype(np.float64), answers.astype(np.float64), np.asarray(persons)
+    x, y, person = edits.astype(np.float64), counterfactuals.astype(np.float64), np.asarray(persons)
     sums, pairs = np.zeros(3), 0
     for one in np.unique(person):
         mine, others = person == one, person != one

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Row = Mapping[str, str]  # of a csv
-EXACT, INVERSION, REFERENCE = "counterfactual", "inversion", "reference"
+COUNTERFACTUAL, INVERSION, REFERENCE = "counterfactual", "inversion", "reference"
 SINGLE_STRENGTH = ("default", "given")  # kinds of which every strength has its own row
 
 
@@ -24,7 +24,7 @@ def chunks_of(files: Files, table: str, row: Row) -> list[Info]:
     """The finished chunks that a row rests on, the oracle's only where the row is the oracle."""
     edits = [info for info in files.infos if info["kind"] != ORACLE]
     editor = row["editor"]
-    if table == "strengths" or (table == "main" and editor == EXACT):
+    if table == "strengths" or (table == "main" and editor == COUNTERFACTUAL):
         return []
     if editor == ORACLE:
         return [info for info in files.infos if info["kind"] == ORACLE]
@@ -99,7 +99,7 @@ def numbers_of(table: str, row: Row, stem: str, column: Column, cells: DataFrame
 
 # Rows of the table of attributes that are over all other attributes: the column of the cells that each number is of.
 OTHERS = {
-    (OTHERS_MEAN, "flip_rate"): "kept",
+    (OTHERS_MEAN, "flip_rate"): "preservation",
     (OTHERS_MEAN, "effect"): "ad_mean",
     (OTHERS_LARGEST, "effect"): "ad_max",
 }

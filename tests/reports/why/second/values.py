@@ -20,14 +20,14 @@ from tests.reports.why.second import goals
 from tests.reports.why.second.costs import second_cost
 from tests.reports.why.second.distances import second_distance
 from tests.reports.why.second.files import Files
-from tests.reports.why.second.selection import EXACT, INVERSION, REFERENCE, Row, cells_of, numbers_of
+from tests.reports.why.second.selection import COUNTERFACTUAL, INVERSION, REFERENCE, Row, cells_of, numbers_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 PLAIN = "a plain mean over the cells"
 BOOTSTRAP = "the interval of the statistics on the cells read plainly"
-SHARES = ("success", "kept", "flip_rate", "reach_edits")
+SHARES = ("success", "preservation", "flip_rate", "reach_edits")
 TOLERANCE = 1e-9  # relative: sums in another order; a table keeps at least ten digits
 SINGLE_PRECISION = 1e-6  # the table's own sums are partly float32, or its formula is another one
 
@@ -91,7 +91,7 @@ def second_value(asked: Question) -> Second:
 
 
 def _mean(asked: Question) -> Second:
-    if asked.table == "main" and asked.row["editor"] == EXACT:
+    if asked.table == "main" and asked.row["editor"] == COUNTERFACTUAL:
         return _exact(asked)
     if asked.table == "main" and asked.row["editor"] == INVERSION and asked.stem not in INVERTED:
         return Second(None, "the row has no such number")
@@ -146,16 +146,16 @@ def _population_bound(asked: Question, cells: DataFrame) -> Second:
 
 
 def _exact(asked: Question) -> Second:
-    """The exact answers' identity to the originals."""
+    """The counterfactuals' identity to the originals."""
     if asked.stem != "identity":
         return Second(None, "the row has no such number")
     originals = asked.files.array("sources.npz", "identity").astype(np.float64)
     cosines, sources = [], []
     for prompt in asked.files.prompts:
-        answers = asked.files.array(f"references/{prompt['name']}.npz", "identity").astype(np.float64)
-        if not answers.size:
-            return Second(None, "the domain knows no exact answers")
-        for number, (one, other) in enumerate(zip(originals, answers, strict=True)):
+        counterfactuals = asked.files.array(f"counterfactuals/{prompt['name']}.npz", "identity").astype(np.float64)
+        if not counterfactuals.size:
+            return Second(None, "the domain knows no counterfactuals")
+        for number, (one, other) in enumerate(zip(originals, counterfactuals, strict=True)):
             cosines.append(float(one @ other / math.sqrt((one @ one) * (other @ other))))
             sources.append(number)
     found = _of_numbers(asked, np.array(cosines), np.array(sources), "cosines of the stored embeddings, averaged")
@@ -181,13 +181,13 @@ def _prompts(asked: Question) -> Second:
     return Second(len(asked.files.prompts), "counted")
 
 
-def _at_bar(asked: Question) -> Second:
-    """Prompts whose success and kept reach the bars."""
+def _mastered(asked: Question) -> Second:
+    """Prompts whose success and preservation reach both thresholds."""
     if asked.row.get("kind") == REFERENCE:
         return Second(None, "the row is no editor")
     _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
-    means = cells.groupby("prompt")[["success", "kept"]].mean() if len(cells) else cells
-    reach = (means["success"] >= 0.8 - 1e-9) & (means["kept"] >= 0.9 - 1e-9) if len(means) else np.array([])
+    means = cells.groupby("prompt")[["success", "preservation"]].mean() if len(cells) else cells
+    reach = (means["success"] >= 0.8 - 1e-9) & (means["preservation"] >= 0.9 - 1e-9) if len(means) else np.array([])
     if asked.table == "main":
         return Second(int(reach.sum()), "counted from plain means")
     return Second(bool(reach.all()) if len(means) and means.notna().all(axis=None) else None, "compared plain means")
@@ -273,7 +273,9 @@ def _strengths(asked: Question) -> Second:
     if not points:
         return Second(None, "")
     if asked.stem == "harmonic_mean":
-        return Second(_harmonic(points[0]["success"], points[0]["kept"]), "from success and kept of strengths/")
+        return Second(
+            _harmonic(points[0]["success"], points[0]["preservation"]), "from success and preservation of strengths/"
+        )
     if asked.stem == "chosen":
         return Second(found[0]["chosen"] == float(row["strength"]), "read from strengths/")
     return Second(points[0].get(asked.stem), "read from strengths/; the calibration's cells are not kept")
@@ -289,8 +291,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Question], Second]] = {
     ("", "cells"): _count,
     ("", "eligible"): _count,
     ("", "prompts"): _prompts,
-    ("", "prompts_at_bar"): _at_bar,
-    ("", "at_bar"): _at_bar,
+    ("", "prompts_mastered"): _mastered,
+    ("", "mastered"): _mastered,
     ("", "at_ceiling"): _at_ceiling,
     ("", "identity_floor"): _told,
     ("", "identity_ceiling"): _told,

@@ -18,7 +18,7 @@ SOURCE_TEXT = "face"  # where a domain does not say what its pictures are, as in
 
 
 @dataclass(frozen=True)
-class Asked:
+class EditTarget:
     """What is asked for.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked:
             return domain.clip.encode_texts([prompt.target for prompt in self.prompts])
 
 
-def read_asked(request: EditRequest, known: Sequence[Prompt]) -> Asked:
+def read_target(request: EditRequest, known: Sequence[Prompt]) -> EditTarget:
     """What a request asks for.
 
     Args:
@@ -54,7 +54,7 @@ def read_asked(request: EditRequest, known: Sequence[Prompt]) -> Asked:
     if request.target_image is not None and request.source_image is not None:
         after, before = (found.pixels[None] for found in read_pictures((request.target_image, request.source_image)))
         words = f"{request.target_image.name} minus {request.source_image.name}"
-        return Asked((), before, after, words)
+        return EditTarget((), before, after, words)
     sources = request.source_texts or (known[0].source if known else SOURCE_TEXT,)
     each = sources if len(sources) == len(request.prompts) else sources * len(request.prompts)
     given = bool(request.source_texts)
@@ -63,7 +63,7 @@ def read_asked(request: EditRequest, known: Sequence[Prompt]) -> Asked:
         for text, source in zip(request.prompts, each, strict=True)
     )
     words = " + ".join(f"“{prompt.target}”" for prompt in prompts)
-    return Asked(prompts, None, None, words)
+    return EditTarget(prompts, None, None, words)
 
 
 def find_prompt(text: str, source: str | None, known: Sequence[Prompt]) -> Prompt | None:

@@ -16,7 +16,7 @@ from eval.prompts import Prompt
 
 
 @dataclass(frozen=True)
-class Answers:
+class Counterfactuals:
     """What is right for one prompt on the first N images of a set.
 
     Attributes:
@@ -45,7 +45,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch: int) -> Answers:
+def judge_counterfactuals(domain: Domain, which: str, count: int, prompt: Prompt, batch: int) -> Counterfactuals:
     """What is right for a prompt, judged once for all editors.
 
     Args:
@@ -58,7 +58,7 @@ def judge_answers(domain: Domain, which: str, count: int, prompt: Prompt, batch:
     images = domain.counterfactuals(which, count, prompt)
     images = None if images is None else round_to_8_bit(images).cpu()
     visible = domain.visible(which, count, prompt)
-    return Answers(
+    return Counterfactuals(
         images=images,
         frechet=None if images is None else features_of(domain, domain.judges.frechet, images, batch),
         identity=None if images is None else features_of(domain, domain.judges.identity, images, batch),
