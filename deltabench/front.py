@@ -31,6 +31,7 @@ def run(
     figures: bool = False,
     deterministic: bool = False,
     quiet: bool = False,
+    workers: int | str = 1,
 ) -> Run:
     """Edit the test images of a domain, judge the edits, write the tables.
 
@@ -51,6 +52,7 @@ def run(
         figures: also write figures and report.html.
         deterministic: one thread and exact algorithms; then check that edits repeat.
         quiet: show no progress.
+        workers: processes that share the work; ``"auto"``: one a GPU, without one one a core.
 
     Returns:
         The run. Chunks that failed are named in ``run.failures``; all others are there.
@@ -58,6 +60,7 @@ def run(
     Raises:
         UsageError: something that does not exist, or a folder that holds another run.
     """
+    from eval.runs.executors.choice import Execution
     from eval.runs.request import RunRequest, execute, plan_run
     from reports.report import write_report
 
@@ -65,7 +68,7 @@ def run(
     folder = None if out is None else Path(out)
     request = RunRequest(methods, domain, prompts, images, strengths, seed, batch, photographs, folder, cell_timeout_s)
     planned = plan_run(request, quiet)
-    failures = execute(planned, deterministic, quiet)
+    failures = execute(planned, deterministic, quiet, execution=Execution(workers))
     if not planned.has_cells:
         raise RuntimeError(f"Every chunk failed: {failures[0].sentence}")
     written = write_report(planned.folder, figures, quiet)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands.machine.workers import workers_option
 from eval.commands.output import timeout_option
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ OUT_OF_REACH = "–"
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
-def calibrate(images: int, limit: int | None, **request: Any) -> int:
+@workers_option
+def calibrate(images: int, limit: int | None, workers: int | str, **request: Any) -> int:
     """Find, on the calibration images, each editor's strength for every prompt and target effect.
 
     `deltabench run --protocol matched` with the same options goes on from here; the same command again judges nothing
@@ -39,6 +41,7 @@ def calibrate(images: int, limit: int | None, **request: Any) -> int:
     """
     from rich.console import Console
 
+    from eval.runs.executors.choice import Execution
     from eval.runs.failures import failure_lines
     from eval.runs.plan import PROTOCOLS
     from eval.runs.request import RunRequest, plan_run
@@ -49,9 +52,10 @@ def calibrate(images: int, limit: int | None, **request: Any) -> int:
     planned = plan_run(wanted)
     arguments, folder = planned.arguments, planned.folder
     planned.check_images()
+    executor = planned.executor(Execution(workers))
     with Store(folder).lock():
         store = planned.claimed_store()
-        failures = Runner(planned.domain, arguments, planned.specs, store).calibrate()
+        failures = Runner(planned.domain, arguments, planned.specs, store, executor).calibrate()
     Console(width=max(Console().width, 100)).print(strengths_found(store, arguments))
     click.echo(f"{OUT_OF_REACH}: no strength of the sweep has this effect. Kept in {folder / 'strengths'}")
     for line in failure_lines(failures, folder):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands.machine.workers import workers_option
 from eval.commands.output import Output, output_options, timeout_option
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
+@workers_option
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it would take.")
 @click.option("--no-figures", is_flag=True, help="Write tables only.")
 @click.option("--deterministic", is_flag=True, help="One thread, exact algorithms; then check that edits repeat.")
@@ -52,6 +55,7 @@ def run(
     dry_run: bool,
     no_figures: bool,
     deterministic: bool,
+    workers: int | str,
     verbose: bool,
     quiet: bool,
     as_json: bool,
@@ -61,6 +65,7 @@ def run(
 
     The same command again finishes what is missing and does nothing twice.
     """
+    from eval.runs.executors.choice import Execution
     from eval.runs.plan import PROTOCOLS
     from eval.runs.request import RunRequest, execute, plan_run
 
@@ -71,7 +76,8 @@ def run(
     if dry_run:
         _describe(planned)
         return 0
-    failures = execute(planned, deterministic, output.silent, lambda line: click.echo(line, err=output.silent))
+    say = partial(click.echo, err=output.silent)
+    failures = execute(planned, deterministic, output.silent, say, Execution(workers))
     report = None
     if planned.has_cells:
         from reports.report import write_report

@@ -177,12 +177,3 @@ def record(
     if goals is not None:
         kept["matched"] = [asdict(found) | {"met": found.met} for found in (match(points, goal) for goal in goals)]
     return kept
-
-
-def stored_value(calibration: Mapping[str, Any] | None, goal: float | None) -> float | None:
-    """The strength that a stored calibration found: for a goal, or the best balance; None if it is not there yet."""
-    if calibration is None:
-        return None
-    if goal is None:
-        return float(calibration["chosen"])
-    return next((float(found["strength"]) for found in calibration.get("matched", ()) if found["goal"] == goal), None)

@@ -7,8 +7,9 @@ same strengths. A goal looks at the sweep and at the points that it or a smaller
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from eval.runs.plan import DEFAULT_STRENGTH, SWEEP
 
@@ -136,3 +137,12 @@ def _bracket(points: Sequence[SweepPoint], goal: float) -> tuple[SweepPoint, Swe
         if not math.isnan(point.effect):
             low = point
     return low, None
+
+
+def stored_value(calibration: Mapping[str, Any] | None, goal: float | None) -> float | None:
+    """The strength that a stored calibration found: for a goal, or the best balance; None if it is not there yet."""
+    if calibration is None:
+        return None
+    if goal is None:
+        return float(calibration["chosen"])
+    return next((float(found["strength"]) for found in calibration.get("matched", ()) if found["goal"] == goal), None)

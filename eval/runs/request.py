@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.errors import UsageError
 from eval.progress import activity
 from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
+from eval.runs.executors.choice import Execution, Executor
+from eval.runs.executors.setup import Setup
 from eval.runs.plan import CHUNK, Arguments, parse_strengths
 from eval.runs.store import Store
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from eval.editors.spec import EditorSpec
     from eval.runs.failures import Failure
 
+ALONE = Execution()
 FILE_SUFFIXES = (".toml", ".txt", ".json", ".yaml", ".yml", ".csv")  # of prompt sets, for names have none
 
 
@@ -61,12 +65,14 @@ class PlannedRun:
         arguments: what determines the cells.
         specs: the editors.
         folder: where the run goes.
+        load: gives the domain, in other processes too.
     """
 
     domain: Domain
     arguments: Arguments
     specs: tuple[EditorSpec, ...]
     folder: Path
+    load: Callable[[], Domain]
 
     @property
     def has_cells(self) -> bool:
@@ -83,6 +89,19 @@ class PlannedRun:
 
         for note in check_images(self.domain, self.arguments.images):
             print(note, file=sys.stderr)
+
+    def executor(self, execution: Execution, deterministic: bool = False) -> Executor | None:
+        """What does the work; None: this process.
+
+        Args:
+            execution: how the work is shared out.
+            deterministic: one thread and exact algorithms.
+
+        Raises:
+            UsageError: an editor that other processes cannot import.
+        """
+        setup = Setup(self.load, self.arguments, self.specs, self.folder.absolute(), deterministic=deterministic)
+        return execution.executor(setup)
 
     def tell_of_prompts(self) -> None:
         """Say on standard error which prompts can do nothing, and which texts a CLIP reads only in part."""
@@ -130,15 +149,15 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
             print(f"Left out: {problem}", file=sys.stderr)
         if not specs:
             raise UsageError("No editor is left to run; see `deltabench methods`.")
-        domain = load_domain(request.domain, request.images_dir)
+        load = partial(load_domain, request.domain, request.images_dir)
+        domain = load()
     prompts = chosen_prompts(domain, request.prompts)
     check_prompts(prompts, domain.factors)
     labels = tuple(spec.label for spec in specs)
     batch = min(request.batch or CHUNK, request.images)
     arguments = Arguments(domain.name, labels, prompts, request.images, strengths, request.seed, batch)
-    return PlannedRun(
-        domain, arguments, specs, request.out or Path("deltabench-runs") / arguments.folder_name()
-    )  # the same arguments, the same folder
+    folder = request.out or Path("deltabench-runs") / arguments.folder_name()  # the same arguments, the same folder
+    return PlannedRun(domain, arguments, specs, folder, load)
 
 
 def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:
@@ -161,7 +180,11 @@ def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) 
 
 
 def execute(
-    planned: PlannedRun, deterministic: bool = False, quiet: bool = False, say: Callable[[str], object] = print
+    planned: PlannedRun,
+    deterministic: bool = False,
+    quiet: bool = False,
+    say: Callable[[str], object] = print,
+    execution: Execution = ALONE,
 ) -> list[Failure]:
     """Make the chunks of a run that are missing.
 
@@ -170,6 +193,7 @@ def execute(
         deterministic: one thread and exact algorithms; then check that edits repeat.
         quiet: show no progress.
         say: gets what is found of each editor by ``deterministic``.
+        execution: how the work is shared out.
 
     Returns:
         The chunks that failed.
@@ -181,11 +205,12 @@ def execute(
     from eval.runs.runner import Runner
 
     planned.check_images()
+    executor = planned.executor(execution, deterministic)
     with Store(planned.folder).lock():
         store = planned.claimed_store()
         planned.tell_of_prompts()
         with deterministic_mode() if deterministic else nullcontext():
-            failures = Runner(planned.domain, planned.arguments, planned.specs, store).run(quiet)
+            failures = Runner(planned.domain, planned.arguments, planned.specs, store, executor).run(quiet)
             if deterministic:
                 check_editors(planned.domain, planned.arguments, planned.specs, store, say)
     return failures

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
 
 from eval.domains.base import Domain
 from eval.editors.spec import EditorSpec
 from eval.progress import Progress
+from eval.runs.executors.choice import Executor
 from eval.runs.executors.schedule import Schedule
 from eval.runs.executors.serial import Serial
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
@@ -15,18 +17,6 @@ from eval.runs.executors.worker import Worker
 from eval.runs.failures import Failure
 from eval.runs.plan import ORACLE, Arguments, usual_s
 from eval.runs.store import StorageError, Store
-
-
-class Executor(Protocol):
-    """Does the units of a schedule."""
-
-    def outcomes(self, schedule: Schedule, begun: Callable[[Unit], object]) -> Iterator[Outcome]:
-        """How each unit ended; the schedule is told by whoever iterates.
-
-        Args:
-            schedule: what there is to do.
-            begun: called with every unit before it is done.
-        """
 
 
 class Runner:
@@ -97,14 +87,17 @@ class Runner:
                     progress.describe(f"{unit.prompt}, {unit.editor}", unit.editor)
                 shown = unit.pair
 
-            for outcome in self._executor.outcomes(schedule, begun):
-                unit = outcome.unit
-                self._take(outcome, schedule)
-                given_up = outcome.error and unit.task in (FIT, CALIBRATION)
-                made = missing[unit.pair] if given_up else min(unit.edits, missing[unit.pair])
-                missing[unit.pair] -= made
-                if made:
-                    progress.advance(made, unit.editor)
+            with closing(
+                self._executor.outcomes(schedule, begun)
+            ) as outcomes:  # an error here ends the workers as well
+                for outcome in outcomes:
+                    unit = outcome.unit
+                    self._take(outcome, schedule)
+                    given_up = outcome.error and unit.task in (FIT, CALIBRATION)
+                    made = missing[unit.pair] if given_up else min(unit.edits, missing[unit.pair])
+                    missing[unit.pair] -= made
+                    if made:
+                        progress.advance(made, unit.editor)
         return self.failures
 
     def _take(self, outcome: Outcome, schedule: Schedule) -> None:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from eval.runs.calibration import stored_value
 from eval.runs.executors.unit import CALIBRATION, CHUNK, FIT, Outcome, Unit
+from eval.runs.matching import stored_value
 from eval.runs.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks
 from eval.runs.store import Store
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from eval.runs.executors.schedule import Schedule
 from eval.runs.executors.unit import Outcome, Unit
@@ -19,7 +19,7 @@ class Serial:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
 
-    def outcomes(self, schedule: Schedule, begun: Callable[[Unit], object]) -> Iterator[Outcome]:
+    def outcomes(self, schedule: Schedule, begun: Callable[[Unit], object]) -> Generator[Outcome]:
         """Do everything that the schedule holds.
 
         Args:

@@ -22,8 +22,9 @@ from eval.metrics.runtime import peak_memory_mib
 from eval.pixels import to_uint8
 from eval.prompts import Prompt
 from eval.runs.arrays import array, counterfactual_arrays, source_arrays
-from eval.runs.calibration import CalibrationImages, calibrate, stored_value, usable
+from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
+from eval.runs.matching import stored_value
 from eval.runs.plan import ORACLE, Arguments, Chunk
 from eval.runs.store import StorageError, Store
 
@@ -90,6 +91,8 @@ class Worker:
 
     def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk) -> None:
         """Edit, synthesise, judge and store one chunk, or copy it from the same strength under another name."""
+        if self.store.is_done(chunk):  # by a worker that was lost after it
+            return
         twin = self._twin(chunk)
         if twin is not None:
             self.store.copy_chunk(twin, chunk)

@@ -11,8 +11,8 @@ from deltaedit.backbones.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.prompts import Prompt
-from eval.runs.calibration import CalibrationImages, best_balance, calibrate, record, stored_value, sweep
-from eval.runs.matching import SweepPoint
+from eval.runs.calibration import CalibrationImages, best_balance, calibrate, record, sweep
+from eval.runs.matching import SweepPoint, stored_value
 from eval.runs.plan import SWEEP
 
 NAN = float("nan")

@@ -1,0 +1,1 @@
+"""Commands about this machine, and the options that say what of it is used."""
