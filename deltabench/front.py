@@ -126,7 +126,7 @@ def compare(
         UsageError: nothing to compare, or numbers of different recipes.
     """
     from eval.errors import UsageError
-    from reports.studies.compare import compare_runs
+    from eval.studies.compare import compare_runs
 
     if second is None and editors is None:
         raise UsageError("compare needs a second run, or two editors of the first: editors=('A', 'B').")

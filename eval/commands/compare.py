@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from reports.studies.compare import Comparison
+    from eval.studies.compare import Comparison
 
 WIDTH = 124  # columns of the widest table
 POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, which the help must not import
@@ -52,7 +52,7 @@ def compare(
     p-values are corrected for the number of tests (Holm).
     """
     from eval.progress import activity
-    from reports.studies.compare import compare_runs
+    from eval.studies.compare import compare_runs
 
     pair = _editor_pair(editors)
     if run_b is None and pair is None:

@@ -124,7 +124,9 @@ def test_the_shortened_run_has_the_same_cells(odd_run):
     assert list(short.costs) == list(short.editors)
     assert set(short.costs[short.editors[0]]["fit_s"]) == {prompt["name"] for prompt in short.prompts}
     for mine, theirs in zip(short.prompts, run.prompts, strict=True):
-        assert np.array_equal(short.counterfactual(mine["name"], "images"), run.counterfactual(theirs["name"], "images"))
+        assert np.array_equal(
+            short.counterfactual(mine["name"], "images"), run.counterfactual(theirs["name"], "images")
+        )
     assert np.array_equal(short.features(np.array([0, 9]), "logits"), run.features(np.array([0, 9]), "logits"))
     assert set(short.oracle["prompt"]) == {prompt["name"] for prompt in short.prompts}
 

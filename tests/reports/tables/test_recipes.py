@@ -5,9 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
+from eval.errors import UsageError
 from eval.runs.reader import Run
+from eval.studies.comparable import recipe_difference, refuse_mixture
 from reports.tables import build_tables, write_tables
-from reports.tables.recipes import COLUMNS, recipe_difference, refuse_mixture, row
+from reports.tables.recipes import COLUMNS, row
 
 ABOUT = {
     "recipes": {
@@ -111,7 +113,7 @@ def test_runs_of_other_recipes_are_refused_in_one_sentence(small_run, tmp_path, 
     first, other = Run(copied(small_run, tmp_path / "a")), Run(copied(small_run, tmp_path / "b", **changes))
     refuse_mixture(first, first)
     refuse_mixture(first, Run(copied(small_run, tmp_path / "c")))
-    with pytest.raises(ValueError, match=rf"cannot be compared, as they differ in {said}\.$") as caught:
+    with pytest.raises(UsageError, match=rf"cannot be compared, as they differ in {said}\.$") as caught:
         refuse_mixture(first, other)
     assert "\n" not in str(caught.value)
 
@@ -127,7 +129,7 @@ def test_other_reconstructions_are_refused_but_not_another_rounding(small_run, t
     if abs(levels) == 1:
         refuse_mixture(first, Run(other.folder))
         return
-    with pytest.raises(ValueError, match=r"differ in the reconstructions of the images\."):
+    with pytest.raises(UsageError, match=r"differ in the reconstructions of the images\."):
         refuse_mixture(first, Run(other.folder))
 
 

@@ -19,7 +19,7 @@ from eval.statistics import (
     verdict,
     with_setting,
 )
-from reports.tables.recipes import refuse_mixture
+from eval.studies.comparable import refuse_mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def compare_runs(
 
     run_a, cells_a = _read(first)
     run_b, cells_b = (run_a, cells_a) if first.resolve() == second.resolve() else _read(second)
-    refuse_other_recipe(run_a, run_b)
+    refuse_mixture(run_a, run_b)
     wanted = metric_columns(cells_a, metrics)
     columns = [name for name in wanted if name in metric_columns(cells_b, metrics)]
     tables, unpaired = [], 0
@@ -89,18 +89,6 @@ def compare_runs(
     tests = int(joined["p"].notna().sum())
     small = too_small(int(joined["images"].max()), int(joined["prompts"].max()), tests, population) if tests else None
     return Comparison(_with_verdicts(joined), unpaired, small, _other_versions(run_a, run_b))
-
-
-def refuse_other_recipe(first: Run, second: Run) -> None:
-    """Refuse to compare numbers that were not made the same way.
-
-    Raises:
-        UsageError: it names every part that differs.
-    """
-    try:
-        refuse_mixture(first, second)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _read(folder: Path) -> tuple[Run, pd.DataFrame]:

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from eval.commands.compare import _digits, _number, compare
 from eval.errors import UsageError
 from eval.runs.reader import Run
+from eval.studies.compare import compare_runs
 from reports.power import too_small_run
-from reports.studies.compare import compare_runs
 
 IMAGES = 12
 PROMPTS = ("glasses", "beard", "hat", "smile")
