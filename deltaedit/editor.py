@@ -9,8 +9,6 @@ The styles of the ToRGB layers stay those of the source. The released code does 
 with τ = 0.03, although R_s was made for unit directions; ``normalise_threshold_delta`` is the switch.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.mapper import DeltaMapper
 from deltaedit.relevance import domain_relevance
 from deltaedit.settings import Settings
-from deltaedit.text import condition, direction, text_feature
+from deltaedit.text import condition, direction, text_delta, text_feature
 from deltaedit.tools.artefacts import Artefact
 from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import check, require
@@ -87,20 +85,15 @@ class DeltaEdit(Settings):
 
     def edit(self, latents: Latents, prompt: TextPrompt, strength: float) -> Latents:
         """Edited codes of a batch; strength 1 is the paper's."""
-        return self.edit_towards(latents, self._targets[prompt.source, prompt.target], strength)
+        return latents.moved(self._domain.synthesis, strength * self.offsets(latents, prompt))
 
     def offsets(self, latents: Latents, prompt: TextPrompt) -> Tensor:
         """Masked Δŝ of a batch for a fitted prompt, which every strength multiplies: see ``offsets_towards``."""
-        with torch.inference_mode():
-            return self.offsets_towards(latents, self._targets[prompt.source, prompt.target])
+        return self.offsets_towards(latents, self._targets[prompt.source, prompt.target])
 
-    def edit_towards(self, latents: Latents, target: Target, strength: float) -> Latents:
-        """Edited codes of a batch, for a target of ``text_target`` or ``image_target``."""
-        with torch.inference_mode():
-            return latents.moved(self._domain.synthesis, strength * self.offsets_towards(latents, target))
-
+    @torch.inference_mode()
     def offsets_towards(self, latents: Latents, target: Target) -> Tensor:
-        """Masked Δŝ of a batch: float32 [N, C]; with output in W+ the offset of its rows, [N, L, D]."""
+        """Masked Δŝ of a batch for a target: float32 [N, C]; with output in W+ the offset of its rows, [N, L, D]."""
         codes = latents.s if self.output == "S" else latents.w_plus
         conditions = condition(self._domain.image_features(latents), target.towards)
         offset: Tensor = self.mapper(codes.flatten(1), conditions) * target.mask
@@ -115,16 +108,15 @@ class DeltaEdit(Settings):
         require(len(prompts) == 1 or self.arm == "delta", self, "arm", "delta for several prompts at once")
         clip, patterns = self._domain.clip, None if self.templates else ("{}",)
         with torch.no_grad():
-            texts = dict.fromkeys(text for prompt in prompts for text in (prompt.source, prompt.target))
-            features = {text: text_feature(clip, text, patterns) for text in texts}
-            delta = torch.stack([features[prompt.target] - features[prompt.source] for prompt in prompts]).sum(0)
+            delta = torch.stack([text_delta(clip, each.source, each.target, patterns) for each in prompts]).sum(0)
             if self.arm == "delta":
                 return self._target(direction(delta), delta)
             source, target = prompts[0].source, prompts[0].target
             if self.arm == "centred" and source not in self._centres:
                 self._centres[source] = text_centre(clip, source, patterns)
-            centre = self._centres.get(source, features[source])
-            return self._target(arm_direction(self.arm, features[target], centre), delta)
+            feature = text_feature(clip, target, patterns)
+            centre = self._centres.get(source, torch.zeros_like(feature))  # zeros for arms without one
+            return self._target(arm_direction(self.arm, feature, centre), delta)
 
     def image_target(self, before: Tensor, after: Tensor) -> Target:
         """Where the difference of two reference images leads, as learnt: Δi = i(after) - i(before) for Δt.

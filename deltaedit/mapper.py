@@ -10,15 +10,12 @@ are one long *fine* vector. In each level, with four fully connected layers each
 At 1024 px (config-f) module names, shapes and state-dict keys are those of the released ``net_face.pth``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from deltaedit.backbones.layers import GAIN, SLOPE, EqualLinear
+from deltaedit.backbones.layers import InputScaledLinear, PixelNorm
 from deltaedit.backbones.synthesis import StyleLayer
 
 COARSE_LAYERS, MEDIUM_LAYERS = 3, 4  # 4 and 8 px, 16 and 32 px
@@ -26,39 +23,16 @@ COARSE_PX, MEDIUM_PX = 8, 32  # the last sides of these levels where widths alte
 LR_MUL = 0.01  # the learning rate of the mapper is effectively a hundredth of the optimizer's
 
 
-class PixelNorm(nn.Module):
-    """x / root mean square of x [N, K, …] over an axis.
+class Mapper(nn.Module):
+    """Four fully connected layers with leaky ReLU, after a PixelNorm over an axis or not.
 
     The released code takes axis 1 also of the coarse and medium styles [N, layers, channels], where it is the layers.
     Published weights were trained so, hence it stays for them.
     """
 
-    def __init__(self, axis: int = 1) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, K, …] -> the same shape."""
-        return x * torch.rsqrt(x.square().mean(self.axis, keepdim=True) + 1e-8)
-
-
-class MapperLayer(EqualLinear):
-    """An ``EqualLinear`` with leaky ReLU that scales its input and not its weights, at 1024 px 83 million numbers."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, lr_mul=LR_MUL, activate=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., inputs] -> [..., outputs]."""
-        return F.leaky_relu(F.linear(x * self.scale, self.weight, self.bias * self.lr_mul), SLOPE) * GAIN
-
-
-class Mapper(nn.Module):
-    """Four fully connected layers with leaky ReLU, after a PixelNorm or not."""
-
     def __init__(self, inputs: int, outputs: int, norm: bool = True, axis: int = 1) -> None:
         super().__init__()
-        layers = [MapperLayer(width, outputs) for width in (inputs, *[outputs] * 3)]
+        layers = [InputScaledLinear(width, outputs, LR_MUL) for width in (inputs, *[outputs] * 3)]
         self.mapping = nn.Sequential(*([PixelNorm(axis)] if norm else []), *layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,9 +48,6 @@ def level_indices(layout: Sequence[StyleLayer]) -> dict[str, Tensor]:
     rest as one vector. Where a layer is wider than one before it (MobileStyleGAN: 512, 128, 512, …), that would leave
     nearly all to the fine vector: there the layers up to 8 px, up to 32 px and above are split by width.
 
-    >>> from deltaedit.backbones.stylegan2 import StyleGAN2
-    >>> {name: tuple(where.shape) for name, where in level_indices(StyleGAN2(64, (8, 8, 8, 4, 2), 8).layout).items()}
-    {'coarse': (3, 8), 'medium': (3, 8), 'fine': (1, 10)}
     >>> by_width = level_indices([StyleLayer(4, 2, 0, 0), StyleLayer(8, 1, 2, 1), StyleLayer(8, 2, 3, 2)])
     >>> {name: where.tolist() for name, where in by_width.items()}
     {'coarse_2': [[0, 1], [3, 4]], 'coarse_1': [[2]]}

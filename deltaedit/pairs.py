@@ -7,8 +7,6 @@ Two images at random, with styles s1, s2 and CLIP image features i1, i2:
 Because images' and texts' differences lie together in CLIP space, a mapper trained on these understands Δt.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +28,10 @@ class Pairs:
 
 
 def draw_rows(count: int, images: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the first and second images of ``count`` pairs among ``images``, two int64 [count].
+    """Rows of the first and second images of ``count`` pairs among 2 ``images`` or more, two int64 [count].
 
     The released loader walks through the first images and may pair one with itself, which teaches nothing; here both
     are drawn at random and differ.
-
-    Raises:
-        ValueError: fewer than two images.
     """
     if images < 2:
         raise ValueError(f"The 'images' parameter of draw_rows must be 2 or more. Got {images} instead.")
@@ -53,12 +48,7 @@ def draw_pairs(
 
 
 def make_pairs(
-    images: TrainingSet,
-    first: Tensor,
-    second: Tensor,
-    arm: str,
-    centre: Tensor,
-    generator: np.random.Generator | None = None,
+    images: TrainingSet, first: Tensor, second: Tensor, arm: str, centre: Tensor, generator: np.random.Generator
 ) -> Pairs:
     """Pairs of the images of rows ``first`` and ``second``, int64 [B] each.
 
@@ -69,6 +59,6 @@ def make_pairs(
     if arm == "delta":
         towards = direction(i2 - i1)
     else:
-        i2 = pseudo_text(i2, generator) if arm == "pseudo-text" and generator is not None else i2
+        i2 = pseudo_text(i2, generator) if arm == "pseudo-text" else i2
         towards = arm_direction(arm, i2, centre)
     return Pairs(s1, condition(i1, towards), s2 - s1)

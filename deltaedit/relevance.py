@@ -8,10 +8,9 @@ For style channel c, and the images k = 1 … K of a generator,
 where μ_c, σ_c are the channel's mean and standard deviation over many samples. DeltaEdit masks its edits with R_s,
 StyleCLIP's global direction is made of it. Deviations from the released script: all channels instead of those up to
 128 px; images are not rounded to 8 bits; a channel that changes nothing gets a row of zeros instead of NaN; all that
-lies below the changed channel is computed once (``Synthesis.sweep``).
+lies below the changed channel is computed once (``Synthesis.sweep``). A domain may ask for the limit of small steps
+about each image's own styles instead of 5σ about the mean: the derivatives of i, which are all found at once.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.derivatives import feature_derivatives
 from deltaedit.backbones.latents import Latents
 from deltaedit.backbones.synthesis import Synthesis
 from deltaedit.tools.artefacts import Artefact
@@ -58,7 +58,8 @@ def relevance_matrix(
     channels: Tensor | None = None,  # int64 [R], ascending: only their rows are computed; None for all
 ) -> Tensor:
     """R_s of a generator: float32 [C or R, E], rows of unit norm, or of zeros where a channel changes nothing."""
-    _require_images(latents, "relevance_matrix")
+    if not len(latents):
+        raise ValueError("The 'latents' parameter of relevance_matrix must hold 1 image or more. Got 0 instead.")
     batch = batch or max(2, BATCH_PIXELS // synthesis.resolution**2)
     blocks = [latents[start : start + max(1, batch // 2)] for start in range(0, len(latents), max(1, batch // 2))]
     channels = torch.arange(len(mean)) if channels is None else channels.cpu()
@@ -86,38 +87,12 @@ def _mean_directions(features: Tensor, channels: int, images: int) -> Tensor:
     return F.normalize(plus - minus, dim=-1).sum(1)
 
 
-def relevance_by_derivative(synthesis: Synthesis, clip: Clip, latents: Latents, report: Report | None = None) -> Tensor:
-    """The limit of ``relevance_matrix`` for small ``sigmas`` about each image's own styles: float32 [C, E], likewise.
-
-    One backward pass (``report`` counts them) for each number of the CLIP feature gives the rows of all channels at
-    once, where a sweep renders two pictures for each channel.
-    """
-    _require_images(latents, "relevance_by_derivative")
-    total = torch.zeros(())
-    for number in range(len(latents)):
-        s = latents.s[number : number + 1].clone().requires_grad_()
-        feature = clip.encode_images(synthesis.synthesize(s, latents.s_rgb[number : number + 1].clone()))[0]
-        columns = []
-        for index, value in enumerate(feature):
-            columns.append(torch.autograd.grad(value, s, retain_graph=index + 1 < len(feature))[0][0])
-            if report is not None:
-                report(number * len(feature) + index + 1, len(latents) * len(feature))
-        total = F.normalize(torch.stack(columns, 1), dim=1) + total
-    return F.normalize(total, dim=1)
-
-
-def _require_images(latents: Latents, function: str) -> None:
-    if not len(latents):
-        raise ValueError(f"The 'latents' parameter of {function} must hold 1 image or more. Got 0 instead.")
-
-
 def domain_relevance(
     domain: EditingDomain,
     images: int = 16,  # K, unless the domain asks for derivatives and says over how many images
     statistics: int = 10_000,  # samples behind mean and standard deviation
-    sigmas: float = 5.0,  # as in ``relevance_matrix``, like ``batch`` and ``report``
+    sigmas: float = 5.0,  # as in ``relevance_matrix``, like ``report``
     seed: int = 0,  # of the samples
-    batch: int | None = None,
     report: Report | None = None,
 ) -> Artefact:
     """R_s of a domain, from its artefacts or computed now: float32 tensors relevance [C, E], mean [C] and std [C]."""
@@ -127,9 +102,10 @@ def domain_relevance(
         mean, std = channel_statistics(domain.sample, statistics, seed)
         generator, clip, latents = domain.synthesis, domain.clip, domain.sample(derivative or images, seed)
         if derivative:
-            matrix = relevance_by_derivative(generator, clip, latents, report)
+            directions = (F.normalize(each, dim=1) for each in feature_derivatives(generator, clip, latents, report))
+            matrix = F.normalize(sum(directions, torch.zeros(())), dim=1)
         else:
-            matrix = relevance_matrix(generator, clip, latents, mean, std, sigmas, batch, report)
+            matrix = relevance_matrix(generator, clip, latents, mean, std, sigmas, report=report)
         return {"relevance": matrix, "mean": mean, "std": std}
 
     how = {"derivative": derivative} if derivative else {"images": images, "sigmas": float(sigmas)}

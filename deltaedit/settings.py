@@ -1,7 +1,5 @@
 """DeltaEdit's hyper-parameters, each stated here and nowhere else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deltaedit.tools.parameters import keyed, number, one_of, parameter, positive, true_or_false, whole
@@ -45,9 +43,5 @@ class Settings:
     evaluate_every: int = parameter(1000, whole(), "steps between validations and stored states", "evaluate_every")
 
     def training_key(self) -> dict[str, object]:
-        """What determines the trained mapper; an ``output`` in S goes without saying, as before there was another.
-
-        >>> sorted(Settings(output="W+").training_key().keys() - Settings().training_key().keys())
-        ['output']
-        """
+        """What determines the trained mapper; an ``output`` in S goes without saying, as before there was another."""
         return keyed(self) if self.output == "S" else {**keyed(self), "output": self.output}

@@ -1,24 +1,12 @@
 """Texts as CLIP features and directions (DeltaEdit, section 3.2): template averages, text deltas, the condition."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deltaedit.backbones.clip import Clip
-
-
-@cache
-def imagenet_templates() -> tuple[str, ...]:
-    """The 79 templates of StyleCLIP and DeltaEdit: CLIP's 80 for ImageNet without "a photo of many {}."."""
-    from open_clip import OPENAI_IMAGENET_TEMPLATES
-
-    texts = (template("{}") for template in OPENAI_IMAGENET_TEMPLATES)
-    return tuple(text for text in texts if text != "a photo of many {}.")
+from deltaedit.backbones.clip import Clip, imagenet_templates
 
 
 def text_feature(clip: Clip, text: str, templates: Sequence[str] | None = None) -> Tensor:

@@ -6,8 +6,6 @@ The released loop does not validate. Here a share of the *images* is held out, s
 ever trained on, and the checkpoint with the lowest validation loss is the result.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,22 +48,14 @@ def mapper_losses(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def learning_rate(settings: Settings, step: int) -> float:
-    """Adam's learning rate in a step counted from 0.
-
-    >>> [learning_rate(Settings(steps=4, schedule="cosine"), step) for step in (0, 2, 4)]
-    [0.5, 0.25, 0.0]
-    """
+    """Adam's learning rate in a step counted from 0."""
     if settings.schedule == "constant":
         return settings.learning_rate
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
 
 
 def split_images(origin: Sequence[str], images: int, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows held out, int64, disjoint, of ``images`` whose origin is given or empty.
-
-    Raises:
-        ValueError: fewer than two images would be left on either side.
-    """
+    """Rows to train on and rows held out, int64, disjoint, two or more each; ``origin`` of the images may be empty."""
     rows = np.random.default_rng((settings.training_seed, 0)).permutation(images)
     if settings.origin != "both":
         rows = rows[np.asarray(origin)[rows] == settings.origin] if len(origin) == images else rows[:0]
@@ -144,8 +134,8 @@ class Training:
             self.best_step = self.step
             self.stored.save_best(weights)
         self.curve.append((self.step, training_loss, loss))
-        own = {"step": self.step, "best_step": self.best_step, "curve": self.curve}
-        self.stored.save(mapper=weights, optimizer=self.optimizer.state_dict(), **own)
+        where = {"step": self.step, "best_step": self.best_step, "curve": self.curve}
+        self.stored.save(mapper=weights, optimizer=self.optimizer.state_dict(), **where)
         return loss
 
 

@@ -1,17 +1,4 @@
-"""What only ablations need: other arms of the conditioning, mappers whose output is in W+.
-
-=========  ============================  ============================
-arm        in training                   in editing
-=========  ============================  ============================
-delta      (i2 - i1) / ‖·‖               (t_target - t_source) / ‖·‖       the paper: ``text.direction``
-raw        i2                            t_target
-centred    (i2 - mean of i) / ‖·‖        (t_target - mean of t) / ‖·‖
-=========  ============================  ============================
-
-``pseudo-text`` is ``raw`` with noise on i2 in training.
-"""
-
-from __future__ import annotations
+"""What only ablations need: other arms of the conditioning (a table is in docs/deltaedit.md), mappers into W+."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +10,7 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.synthesis import StyleLayer
-from deltaedit.text import text_feature
+from deltaedit.text import direction, text_feature
 from deltaedit.tools.domain import TrainingSet
 
 ARMS = ("delta", "raw", "centred", "pseudo-text")
@@ -48,7 +35,7 @@ def arm_direction(arm: str, target: Tensor, centre: Tensor) -> Tensor:
     """
     if arm not in ARMS:
         raise ValueError(f"The 'arm' parameter must be one of {', '.join(ARMS)}. Got {arm!r} instead.")
-    return F.normalize(target - centre, dim=-1, eps=1e-5) if arm == "centred" else target
+    return direction(target - centre) if arm == "centred" else target
 
 
 def text_centre(clip: Clip, source: str, templates: Sequence[str] | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,15 @@ from torch.nn import functional as F
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@cache
+def imagenet_templates() -> tuple[str, ...]:
+    """The 79 templates of StyleCLIP and DeltaEdit: CLIP's 80 for ImageNet without "a photo of many {}."."""
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    texts = (template("{}") for template in OPENAI_IMAGENET_TEMPLATES)
+    return tuple(text for text in texts if text != "a photo of many {}.")
 
 
 class Cut(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from deltaedit.backbones.layers import EqualLinear
+from deltaedit.backbones.layers import EqualLinear, PixelNorm
 from deltaedit.backbones.stylegan2 import StyleGAN2
 
 LR_MUL = 0.01  # of the mapping network, in config-f
@@ -26,6 +26,7 @@ class MappingNetwork(nn.Module):
     def __init__(self, z_dim: int = 512, w_dim: int = 512, layers: int = 8) -> None:
         super().__init__()
         self.z_dim = z_dim
+        self.norm = PixelNorm()
         widths = [z_dim, *[w_dim] * layers]
         self.layers = nn.ModuleList(
             EqualLinear(inputs, outputs, lr_mul=LR_MUL, activate=True)
@@ -34,7 +35,7 @@ class MappingNetwork(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Z [N, z_dim], standard normal -> w [N, D]."""
-        x = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        x = self.norm(z)
         for layer in self.layers:
             x = layer(x)
         return x

@@ -43,6 +43,29 @@ class EqualLinear(nn.Module):
         return F.leaky_relu(out, SLOPE) * GAIN if self.activate else out
 
 
+class InputScaledLinear(EqualLinear):
+    """An ``EqualLinear`` with leaky ReLU that scales its input and not its weights, of which there may be millions."""
+
+    def __init__(self, inputs: int, outputs: int, lr_mul: float) -> None:
+        super().__init__(inputs, outputs, lr_mul=lr_mul, activate=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] -> [..., outputs]."""
+        return F.leaky_relu(F.linear(x * self.scale, self.weight, self.bias * self.lr_mul), SLOPE) * GAIN
+
+
+class PixelNorm(nn.Module):
+    """x / root mean square of x [N, K, …] over an axis."""
+
+    def __init__(self, axis: int = 1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, K, …] -> the same shape."""
+        return x * torch.rsqrt(x.square().mean(self.axis, keepdim=True) + 1e-8)
+
+
 class ModulatedConv(nn.Module):
     """Convolution whose input channels are scaled by a style, its output renormalised (demodulated)."""
 

@@ -124,11 +124,13 @@ class PictureEditor:
 
     def _block(self, start: int, latents: Latents, strength: float) -> Latents:
         edited: Latents
-        if self._towards is not None:
-            edited = self._editor.edit_towards(latents, self._towards, strength)
-        elif offers_offsets(self._editor):
+        if self._towards is not None or offers_offsets(self._editor):
             if start not in self._offsets:
-                self._offsets[start] = self._editor.offsets(latents, self._target.prompts[0])
+                self._offsets[start] = (
+                    self._editor.offsets(latents, self._target.prompts[0])
+                    if self._towards is None
+                    else self._editor.offsets_towards(latents, self._towards)
+                )
             edited = latents.moved(self._domain.synthesis, strength * self._offsets[start])
         else:
             edited = self._editor.edit(latents, self._target.prompts[0], strength)

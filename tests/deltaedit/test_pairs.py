@@ -19,7 +19,8 @@ def images():
 def test_pairs_are_the_formula(images, arm):
     s, i = images.s.numpy(), images.features.numpy()
     centre = i.mean(0)
-    pairs = make_pairs(images, torch.tensor([0, 3]), torch.tensor([5, 2]), arm, torch.from_numpy(centre))
+    first, second, noise = torch.tensor([0, 3]), torch.tensor([5, 2]), np.random.default_rng(0)
+    pairs = make_pairs(images, first, second, arm, torch.from_numpy(centre), noise)
     for row, (first, second) in enumerate(((0, 5), (3, 2))):
         towards = {"delta": i[second] - i[first], "raw": i[second], "centred": i[second] - centre}[arm]
         wanted = np.concatenate([i[first], towards / np.linalg.norm(towards)])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from deltaedit.text import condition, direction, imagenet_templates, text_delta, text_feature
+from deltaedit.backbones.clip import imagenet_templates
+from deltaedit.text import condition, direction, text_delta, text_feature
 from deltaedit.variants import VARIED_TEXTS, arm_direction, text_centre
 
 

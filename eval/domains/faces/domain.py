@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaedit.backbones.clip import Clip
+from deltaedit.backbones.clip import Clip, imagenet_templates
 from deltaedit.backbones.latents import Latents
-from deltaedit.text import imagenet_templates
 from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.tools.files import keep

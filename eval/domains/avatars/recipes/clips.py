@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.backbones.clip import Clip
-from deltaedit.text import imagenet_templates, text_feature
+from deltaedit.backbones.clip import Clip, imagenet_templates
+from deltaedit.text import text_feature
 from deltaedit.tools.precision import autocast
 from eval.domains.avatars import datasets
 from eval.domains.avatars.captions import caption_batch, phrase, truth

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaedit.backbones.clip import Clip
-from deltaedit.text import imagenet_templates, text_feature
+from deltaedit.backbones.clip import Clip, imagenet_templates
+from deltaedit.text import text_feature
 from deltaedit.tools.artefacts import hardware_name
 from eval.domains.faces.captions import corpus
 from eval.domains.faces.domain import IDENTITY_FILES, TRUNK_FILE, FacesDomain

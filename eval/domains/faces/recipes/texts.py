@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deltaedit.text import imagenet_templates
+from deltaedit.backbones.clip import imagenet_templates
 from deltaedit.tools.precision import autocast
 from eval.domains.faces.captions import caption_batch, truth
 from eval.domains.faces.networks import MERGES_FILE

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from deltaedit.text import imagenet_templates
+from deltaedit.backbones.clip import imagenet_templates
 from eval.domains.avatars.captions import caption_batch, compose, phrase, truth
 from eval.domains.avatars.factors import FACTOR_NAMES, FACTORS, VALUES, sample_portraits
 from eval.domains.avatars.networks import MERGES_FILE

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from deltaedit.backbones.clip import Clip
-from deltaedit.text import imagenet_templates
+from deltaedit.backbones.clip import Clip, imagenet_templates
 from eval.domains.faces.captions import (
     ADJECTIVES,
     ATTRIBUTES,
