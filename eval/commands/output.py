@@ -102,6 +102,8 @@ def _print_summary(report: Report) -> None:
 
 def _object(report: Report | None, folder: object, failures: Sequence[Failure]) -> dict[str, Any]:
     """What ``--json`` prints."""
+    from reports.conclusions import conclusions
+
     made: dict[str, Any] = {"folder": str(folder), "open": None, "tables": {}, "files": []}
     if report is not None:
         made["open"] = str(report.page)
@@ -111,6 +113,7 @@ def _object(report: Report | None, folder: object, failures: Sequence[Failure]) 
         }
         made["files"] = [str(path) for path in report.files]
         made["problems"] = list(report.problems)
+        made["conclusions"] = list(conclusions(report.run))
     made["failures"] = [
         {"editor": f.chunk.editor, "prompt": f.chunk.prompt, "chunk": f.chunk.id, "error": f.sentence} for f in failures
     ]

@@ -44,6 +44,7 @@ def manifest(
         "frechet_name": domain.judges.frechet_name,
         "identity_floor": domain.judges.identity_floor,
         "identity_ceiling": domain.judges.identity_ceiling,
+        "same_person": domain.judges.same_person,
         "packages": {"python": platform.python_version(), **_packages()},
         "commit": commit(),
         "hardware": hardware_name(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.runs.reader import Run, opened
+from reports.conclusions import conclusions
 from reports.equal_effect.prompts import is_control
 from reports.explorer.cells import SHOWN, cells
 from reports.explorer.images import Pictures, pictures
@@ -86,6 +87,7 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
     return {
         "domain": run.manifest.get("domain", ""),
         "images": len(run.names),
+        "conclusions": conclusions(run) if tested else (),
         "arguments": run.manifest.get("arguments", {}),
         "commit": run.manifest.get("commit"),
         "editors": [{"label": e, "colour": palette[e], "control": is_control(e)} for e in run.editors],
@@ -149,6 +151,7 @@ def page(data: dict[str, Any], shown: Pictures) -> str:
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
     return environment.get_template("explorer.html").render(
         domain=data["domain"],
+        conclusions=data["conclusions"],
         style=style,
         script=script,
         style_hash=content_hash(style),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.runs.reader import Run
+from reports.conclusions import conclusions
 from reports.equal_effect.curves import pareto
 from reports.equal_effect.prompts import Matched, is_control
 from reports.figures.attributes import attributes_figure
@@ -88,7 +89,11 @@ def compose(
         _published(run, named),
         provenance_section(run),
     )
-    return Paper(f"Text-driven image editing on {domain}: {', '.join(sizes)}", (_abstract(run, editors),), sections)
+    return Paper(
+        f"Text-driven image editing on {domain}: {', '.join(sizes)}",
+        (_abstract(run, editors), *conclusions(run)),
+        sections,
+    )
 
 
 def _abstract(run: Run, editors: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from eval.metrics.book import Metric, metric_of
 from eval.runs.reader import Run
+from reports.conclusions import conclusions
 from reports.power import too_small_run
 from reports.tables.determinism import MARK, unsteady
 from reports.tables.main import measures
@@ -35,6 +36,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
 
     rows = {table.name: table.data for table in tables}
     lines = [
+        " ".join(conclusions(run)),
         *(f"{MARK} {label}: {verdict} (table determinism)" for label, verdict in unsteady(run).items()),
         *_mastered(run, rows["prompts"]),
         *([small] if (small := too_small_run(run)) else []),
