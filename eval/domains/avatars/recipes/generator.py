@@ -11,8 +11,8 @@ and both phases are run once more, shorter, for the convolutions to take the col
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -50,7 +50,6 @@ class GeneratorRecipe:
 
 
 RECIPE = GeneratorRecipe()
-Step = Callable[[int, np.random.Generator], dict[str, float]]
 
 
 def _face_weights() -> Tensor:
@@ -153,104 +152,107 @@ def _phases(recipe: GeneratorRecipe) -> list[tuple[str, int, bool]]:
     return list(zip(PHASES, steps, (False, True, False, True), strict=True))
 
 
+class GeneratorTraining:
+    """What all phases share: the generator, its running average, the critic, and the portraits of the training."""
+
+    def __init__(self, perceptual: AttributeNetwork, recipe: GeneratorRecipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.generator, self.average, self.critic = AvatarGenerator(), AvatarGenerator(), Discriminator()
+        self.average.load_state_dict(self.generator.state_dict())
+        self.criterion = ReconstructionLoss(perceptual, recipe.perceptual_weight)
+        self.people, self.pictures = datasets.portraits("train"), datasets.renders("train")
+        self.codes = torch.from_numpy(self.people.codes())
+        self.critic_adam = torch.optim.Adam(self.critic.parameters(), lr=1e-3, betas=(0.0, 0.99))
+
+    def run(self, phase: str, steps: int, critical: bool, report: Report) -> float:
+        """One phase, from the averaged generator on; the seconds that it took."""
+        recipe = self.recipe
+        self.generator.load_state_dict(self.average.state_dict())
+        if phase == "generator-fixed-rgb":
+            fix_rgb(self.generator, self.codes)
+            fix_rgb(self.average, self.codes)
+        networks = (self.generator.synthesis, self.generator.mapping)
+        groups = [{"params": list(network.parameters())} for network in networks]
+        self.adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.9, 0.99))
+        modules: dict[str, nn.Module] = {"generator": self.generator, "average": self.average}
+        optimizers: dict[str, torch.optim.Optimizer] = {"adam": self.adam}
+        if critical:
+            modules["critic"], optimizers["critic"] = self.critic, self.critic_adam
+            cycle = steps if "final" in phase else recipe.adversarial_steps
+            step = partial(self.adversarial_step, cycle)
+        else:
+            peak = recipe.learning_rate if phase == PHASES[0] else recipe.fixed_rgb_learning_rate
+            step = partial(self.regression_step, steps, peak)
+        return train(phase, modules, optimizers, step, steps, recipe.seed + PHASES.index(phase), report)
+
+    def regression_step(self, steps: int, peak: float, number: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step of a regression of ``steps`` whose largest learning rate is ``peak``."""
+        self._set_rate(schedule(number, steps, peak, warmup=100, final=0.05))
+        loss, losses = self._reconstruction(*self._draw(rng))
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+        self._follow(min(0.998, number / (number + 10)))
+        return losses
+
+    def adversarial_step(self, cycle: int, number: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step with an adversary; the learning rate starts anew after every ``cycle`` steps."""
+        self._set_rate(schedule(number % cycle, cycle, self.recipe.adversarial_learning_rate, warmup=100))
+        batch, target = self._draw(rng)
+        with autocast(torch.device("cpu"), True):
+            fake = self.generator.synthesis(mixed_w_plus(self.generator, batch, rng))
+        self.critic.requires_grad_(False)
+        with autocast(torch.device("cpu"), True):
+            fooled = F.softplus(-self.critic(fake)).mean()
+        loss, losses = self._reconstruction(batch, target)
+        self.adam.zero_grad()
+        (loss + self.recipe.adversarial_weight * fooled).backward()
+        self.adam.step()
+        self._follow(0.998)
+        self.critic.requires_grad_(True)
+        verdict = self._teach_critic(number, fake.detach(), target)
+        return {**losses, "fooled": float(fooled.detach()), "critic": verdict}
+
+    def _teach_critic(self, number: int, fake: Tensor, target: Tensor) -> float:
+        lazy = number % self.recipe.r1_every == 0
+        real = target.requires_grad_(lazy)
+        with autocast(torch.device("cpu"), not lazy):
+            real_logit = self.critic(real)
+            verdict = F.softplus(self.critic(fake.float())).mean() + F.softplus(-real_logit).mean()
+        if lazy:
+            (slope,) = torch.autograd.grad(real_logit.sum(), real, create_graph=True)
+            penalty = slope.square().sum((1, 2, 3)).mean()
+            verdict = verdict + self.recipe.r1_weight / 2 * self.recipe.r1_every * penalty
+        self.critic_adam.zero_grad()
+        verdict.backward()
+        self.critic_adam.step()
+        return float(verdict.detach())
+
+    def _reconstruction(self, batch: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
+        with autocast(torch.device("cpu"), True):
+            loss, l1, distance = self.criterion(self.generator(batch), target)
+        sparsity = channel_sparsity(self.generator)
+        parts = {"l1": l1, "perceptual": distance, "sparsity": sparsity}
+        return loss + self.recipe.sparsity * sparsity, {name: float(part.detach()) for name, part in parts.items()}
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        rows = np.sort(rng.integers(0, len(self.people), self.recipe.batch))
+        return self.codes[rows], to_float(self.pictures[rows])
+
+    def _set_rate(self, rate: float) -> None:
+        synthesis, mapping = self.adam.param_groups
+        synthesis["lr"], mapping["lr"] = rate, rate * 0.5
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+
+
 def train_generator(report: Report = print_report, recipe: GeneratorRecipe = RECIPE) -> tuple[AvatarGenerator, float]:
     """All phases; returns the averaged generator in eval mode and the seconds they took."""
     perceptual, _ = train_attributes("perceptual", report)
-    torch.manual_seed(recipe.seed)
-    generator, average, critic = AvatarGenerator(), AvatarGenerator(), Discriminator()
-    average.load_state_dict(generator.state_dict())
-    criterion = ReconstructionLoss(perceptual, recipe.perceptual_weight)
-    embedding = list(generator.mapping.parameters())
-    groups = [{"params": list(generator.synthesis.parameters())}, {"params": embedding}]
-    adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.9, 0.99))
-    critic_adam = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.0, 0.99))
-    people, pictures = datasets.portraits("train"), datasets.renders("train")
-    codes = torch.from_numpy(people.codes())
-
-    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        rows = np.sort(rng.integers(0, len(people), recipe.batch))
-        return codes[rows], to_float(pictures[rows])
-
-    def set_rate(rate: float) -> None:
-        adam.param_groups[0]["lr"], adam.param_groups[1]["lr"] = rate, rate * 0.5
-
-    def follow(decay: float) -> None:
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), generator.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
-
-    def reconstruction(batch: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
-        with autocast(torch.device("cpu"), True):
-            loss, l1, distance = criterion(generator(batch), target)
-        sparsity = channel_sparsity(generator)
-        losses = {
-            "l1": float(l1.detach()),
-            "perceptual": float(distance.detach()),
-            "sparsity": float(sparsity.detach()),
-        }
-        return loss + recipe.sparsity * sparsity, losses
-
-    def regression_step(steps: int, peak: float) -> Step:
-        def step(number: int, rng: np.random.Generator) -> dict[str, float]:
-            set_rate(schedule(number, steps, peak, warmup=100, final=0.05))
-            loss, losses = reconstruction(*draw(rng))
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            follow(min(0.998, number / (number + 10)))
-            return losses
-
-        return step
-
-    def adversarial_step(steps: int) -> Step:
-        def step(number: int, rng: np.random.Generator) -> dict[str, float]:
-            set_rate(schedule(number % steps, steps, recipe.adversarial_learning_rate, warmup=100))
-            batch, target = draw(rng)
-            with autocast(torch.device("cpu"), True):
-                fake = generator.synthesis(mixed_w_plus(generator, batch, rng))
-            critic.requires_grad_(False)
-            with autocast(torch.device("cpu"), True):
-                fooled = F.softplus(-critic(fake)).mean()
-            loss, losses = reconstruction(batch, target)
-            adam.zero_grad()
-            (loss + recipe.adversarial_weight * fooled).backward()
-            adam.step()
-            follow(0.998)
-            critic.requires_grad_(True)
-            verdict = judge_both(number, fake.detach(), target)
-            return {**losses, "fooled": float(fooled.detach()), "critic": verdict}
-
-        return step
-
-    def judge_both(number: int, fake: Tensor, target: Tensor) -> float:
-        lazy = number % recipe.r1_every == 0
-        real = target.requires_grad_(lazy)
-        with autocast(torch.device("cpu"), not lazy):
-            real_logit = critic(real)
-            verdict = F.softplus(critic(fake.float())).mean() + F.softplus(-real_logit).mean()
-        if lazy:
-            (slope,) = torch.autograd.grad(real_logit.sum(), real, create_graph=True)
-            verdict = verdict + recipe.r1_weight / 2 * recipe.r1_every * slope.square().sum((1, 2, 3)).mean()
-        critic_adam.zero_grad()
-        verdict.backward()
-        critic_adam.step()
-        return float(verdict.detach())
-
-    both = {"generator": generator, "average": average}
-    all_three = {**both, "critic": critic}
-    seconds = 0.0
-    for phase, steps, critical in _phases(recipe):
-        generator.load_state_dict(average.state_dict())
-        if phase == "generator-fixed-rgb":
-            fix_rgb(generator, codes)
-            fix_rgb(average, codes)
-        adam = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0 if critical else 0.9, 0.99))
-        seed = recipe.seed + PHASES.index(phase)
-        if critical:
-            cycle = steps if "final" in phase else recipe.adversarial_steps
-            optimizers = {"adam": adam, "critic": critic_adam}
-            seconds += train(phase, all_three, optimizers, adversarial_step(cycle), steps, seed, report)
-        else:
-            peak = recipe.learning_rate if phase == PHASES[0] else recipe.fixed_rgb_learning_rate
-            seconds += train(phase, both, {"adam": adam}, regression_step(steps, peak), steps, seed, report)
-    return average.eval(), seconds
+    training = GeneratorTraining(perceptual, recipe)
+    seconds = sum(training.run(*phase, report) for phase in _phases(recipe))
+    return training.average.eval(), seconds

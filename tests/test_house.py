@@ -1,0 +1,40 @@
+"""Rooms, files and functions of the product stay small, as CONTRIBUTING.md says."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    path
+    for room in ("deltabench", "deltaedit", "baselines", "eval", "reports")
+    for path in ROOT.glob(f"{room}/**/*.py")
+]
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_no_file_has_more_than_300_lines():
+    assert len(FILES) > 200
+    assert {str(path): lines(path) for path in FILES if lines(path) > 300} == {}
+
+
+def test_no_function_has_more_than_60_lines():
+    lengths = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, FUNCTIONS):
+                lengths[f"{path}:{node.name}"] = node.end_lineno - node.lineno + 1
+    assert max(lengths.values()) > 50
+    assert {name: length for name, length in lengths.items() if length > 60} == {}
+
+
+def test_no_room_has_more_than_15_files():
+    rooms = {path.parent for path in FILES}
+    assert {str(room): count for room in rooms if (count := len(list(room.glob("*.py")))) > 15} == {}
+
+
+def test_the_reference_method_has_at_most_800_lines():
+    assert sum(lines(path) for path in (ROOT / "deltaedit").glob("*.py")) <= 800
