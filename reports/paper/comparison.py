@@ -5,45 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.paper.parts import TablePart, counted, sentence_list
-from reports.paper.published import MARK, published_text
+from reports.tables.main import CLEAN
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 Row = Mapping[str, Value]
-FRECHET = "frechet"  # stands for the run's own name of the distance
+FRECHET = "frechet"  # in the table main under the run's own name of the distance
 REFERENCE = "reference"
 
 
-class Measure(NamedTuple):
-    """A column: its name in ``main`` or ``counterfactual``, heading, decimals, whether more is better."""
-
-    column: str
-    heading: str
-    digits: int
-    more_is_better: bool
-
-
-MEASURES = (
-    Measure("success", "success ↑", 2, True),
-    Measure("preservation", "preservation ↑", 2, True),
-    Measure(FRECHET, "{} ↓", 2, False),
-    Measure("counterfactual_psnr_db", "PSNR ↑ (dB)", 1, True),
-    Measure("identity", "IDS ↑", 2, True),
-    Measure("clip_score_judge", "CLIP score ↑", 1, True),
-    Measure("directional_judge", "CLIP direction ↑", 3, True),
-    Measure("error", "error ↓ (10³ MSE)", 2, False),
-)
 BLOCKS = {
-    "Effect and preservation": ("success", "preservation", "identity", "clip_score_judge", "directional_judge"),
+    "Effect and preservation": (
+        *("clean_success", "success", "preservation", "identity", "clip_score_judge", "directional_judge"),
+    ),
     "Distance to the counterfactual": (FRECHET, "counterfactual_psnr_db", "error"),
 }
+COLUMNS = tuple(column for columns in BLOCKS.values() for column in columns)  # records of eval.metrics.book
 
 
 class Line(NamedTuple):
-    """One row: an editor at a kind of strength, or a reference, with its numbers by column of ``MEASURES``."""
+    """One row: an editor at a kind of strength, or a reference, with its numbers by column of ``COLUMNS``."""
 
     editor: str
     kind: str
@@ -62,35 +47,29 @@ def comparison_part(run: Run, tables: Mapping[str, Table]) -> TablePart:
     main = tables["main"]
     rows = _joined(run, tables)
     name = str(run.manifest["frechet_name"])
-    shown = [measure for measure in MEASURES if any(row.values[measure.column].mean is not None for row in rows)]
-    fid = [published_text(row.editor, FRECHET) for row in rows]
-    blocks = tuple(
-        _block(title, rows, [m for m in shown if m.column in columns], name, fid if FRECHET in columns else [])
-        for title, columns in BLOCKS.items()
-    )
-    columns = ("editor", "kind", "strength", *(c for m in MEASURES for c in _names(m, name)), "published_fid")
-    data = tuple(_data(row, name, text) for row, text in zip(rows, fid, strict=True))
-    table = Table(
-        "comparison",
-        "Which editor changes what the text asks, and only that?",
-        columns,
-        data,
-        blocks,
-    )
-    return TablePart(table, _caption(run, main, rows, shown, any(fid)))
+    shown = [column for column in COLUMNS if any(row.values[column].mean is not None for row in rows)]
+    blocks = tuple(_block(title, rows, [c for c in shown if c in own], name) for title, own in BLOCKS.items())
+    columns = ("editor", "kind", "strength", *(part for column in COLUMNS for part in _names(column, name)))
+    data = tuple(_data(row, name) for row in rows)
+    table = Table("comparison", "Which editor changes what the text asks, and only that?", columns, data, blocks)
+    return TablePart(table, _caption(run, main, rows, shown))
 
 
-def _block(title: str, rows: Sequence[Line], shown: Sequence[Measure], frechet: str, fid: Sequence[str]) -> Block:
-    """Some columns of all rows that have a number there; published FIDs at the end where there are any."""
-    claims = [text.removesuffix(f" {MARK}") for text in fid] if any(fid) else []
-    header = ("editor", "strength", *(measure.heading.format(frechet) for measure in shown))
-    header += (f"FID, published {MARK}",) if claims else ()
+def _block(title: str, rows: Sequence[Line], shown: Sequence[str], frechet: str) -> Block:
+    """Some columns of all rows that have a number there."""
+    header = ("editor", "strength", *(_heading(column, frechet, "title") for column in shown))
     lines = []
-    for number_, row in enumerate(rows):
-        cells = [_cell(row, measure, rows) for measure in shown]
+    for row in rows:
+        cells = [_cell(row, column, rows) for column in shown]
         if any(cells):
-            lines.append((row.editor, _strength(row), *cells, *claims[number_ : number_ + 1]))
+            lines.append((row.editor, _strength(row), *cells))
     return Block(title, header, tuple(lines), texts=2)
+
+
+def _heading(column: str, frechet: str, form: str = "heading") -> str:
+    """``heading`` or ``title`` of the book of metrics; the Fréchet distance under the name that the run gives it."""
+    text: str = getattr(metric_of(column), form)
+    return text.replace(metric_of(FRECHET).heading, frechet) if column == FRECHET else text
 
 
 def _joined(run: Run, tables: Mapping[str, Table]) -> list[Line]:
@@ -99,7 +78,7 @@ def _joined(run: Run, tables: Mapping[str, Table]) -> list[Line]:
     name = str(run.manifest["frechet_name"])
     rows = []
     for row in tables["main"].data:
-        values = {measure.column: interval_of(row, measure.column) for measure in MEASURES}
+        values = {column: interval_of(row, column) for column in COLUMNS}
         values["error"] = interval_of(errors.get(_key(row), {}), "error")
         values[FRECHET] = interval_of(distances.get(_key(row), row), name)
         rows.append(Line(str(row["editor"]), str(row["kind"]), str(row.get("strength") or ""), values))
@@ -122,42 +101,41 @@ def _float(value: Value) -> float | None:
     return float(value)
 
 
-def _names(measure: Measure, frechet: str) -> tuple[str, str, str]:
-    stem = frechet if measure.column == FRECHET else measure.column
+def _names(column: str, frechet: str) -> tuple[str, str, str]:
+    stem = frechet if column == FRECHET else column
     return stem, f"{stem}_low", f"{stem}_high"
 
 
-def _data(row: Line, frechet: str, fid: str) -> dict[str, Value]:
+def _data(row: Line, frechet: str) -> dict[str, Value]:
     found: dict[str, Value] = {"editor": row.editor, "kind": row.kind, "strength": row.strength}
-    for measure in MEASURES:
-        value = row.values[measure.column]
-        found |= dict(zip(_names(measure, frechet), (value.mean, value.low, value.high), strict=True))
-    return found | {"published_fid": fid.removesuffix(f" {MARK}") or None}
+    for column in COLUMNS:
+        value = row.values[column]
+        found |= dict(zip(_names(column, frechet), (value.mean, value.low, value.high), strict=True))
+    return found
 
 
 def _strength(row: Line) -> str:
     return {"given": row.strength, REFERENCE: ""}.get(row.kind, row.kind)
 
 
-def _cell(row: Line, measure: Measure, rows: Sequence[Line]) -> str:
-    value = row.values[measure.column]
-    text = number(value.mean, measure.digits) if value.low is None else interval_text(value, measure.digits)
-    return f"**{text}**" if stands_out(row, measure, rows) else text
+def _cell(row: Line, column: str, rows: Sequence[Line]) -> str:
+    value, digits = row.values[column], metric_of(column).digits
+    text = number(value.mean, digits) if value.low is None else interval_text(value, digits)
+    return f"**{text}**" if stands_out(row, column, rows) else text
 
 
-def stands_out(row: Line, measure: Measure, rows: Sequence[Line]) -> bool:
+def stands_out(row: Line, column: str, rows: Sequence[Line]) -> bool:
     """Best of its kind of strength, controls apart, with an interval that overlaps no other editor's."""
-    own = row.values[measure.column]
-    if is_control(row.editor) or row.kind == REFERENCE or own.mean is None:
+    own, sign = row.values[column], metric_of(column).sign
+    if is_control(row.editor) or row.kind == REFERENCE or own.mean is None or not sign:
         return False
     same = [r for r in rows if r.kind == row.kind and r.editor != row.editor]
-    rivals = [r.values[measure.column] for r in same if not is_control(r.editor)]
-    sign = 1 if measure.more_is_better else -1
+    rivals = [r.values[column] for r in same if not is_control(r.editor)]
     best = all(rival.mean is not None and sign * own.mean > sign * rival.mean for rival in rivals)
     return bool(rivals) and best and not any(overlap(own, rival) for rival in rivals)
 
 
-def _caption(run: Run, main: Table, rows: Sequence[Line], shown: Sequence[Measure], fid: bool) -> str:
+def _caption(run: Run, main: Table, rows: Sequence[Line], shown: Sequence[str]) -> str:
     editors = [editor for editor in run.editors if not is_control(editor)]
     controls = [editor for editor in run.editors if is_control(editor)]
     cells = int(max(float(row.get("cells") or 0) for row in main.data))
@@ -167,49 +145,43 @@ def _caption(run: Run, main: Table, rows: Sequence[Line], shown: Sequence[Measur
         + f", {counted(len(run.prompts), 'prompt')} × {counted(len(run.names), 'image')}, "
         f"{counted(cells, 'cell')} an editor and kind of strength."
     ]
-    parts += [sentence for measure in shown for sentence in _explained(run, main, measure.column)]
+    parts += [sentence for column in shown for sentence in _explained(run, main, column)]
     parts.append("±: half of the 95 % interval over source images.")
     parts += _winners(rows, shown, str(run.manifest["frechet_name"]))
-    if fid:
-        parts.append(
-            f"{MARK} Measured by others on other images and networks, with its source in the table of published "
-            "numbers."
-        )
     return " ".join(parts)
 
 
 def _explained(run: Run, main: Table, column: str) -> list[str]:
     name = str(run.manifest["frechet_name"])
+    if column == "clean_success":
+        return [CLEAN]
     if column == "success":
-        return [
-            "Success and preservation (share of the other visible attributes unchanged) are over eligible cells, all "
-            "else over all cells."
-        ]
+        return ["Clean success, success and preservation are over eligible cells, all else over all cells."]
     if column == FRECHET:
         pairs = next((row.get(f"{name}_n") for row in main.data if row.get(f"{name}_n")), None)
         idle = next((interval_of(row, name).mean for row in main.data if row.get("editor") == "inversion"), None)
         count = f", N = {int(float(pairs))}" if pairs else ""
-        nothing = f"; doing nothing scores {number(idle, 2)}" if idle is not None else ""
+        nothing = f"; doing nothing scores {number(idle, 1)}, which an edit need not beat" if idle is not None else ""
         return [f"{name}: Fréchet distance of the edits to the counterfactuals{count}{nothing}."]
     if column == "identity":
         floor, ceiling = run.manifest.get("identity_floor"), run.manifest.get("identity_ceiling")
         known = floor is not None and ceiling is not None
         ends = f" (two persons {number(floor, 2)}, one person twice {number(ceiling, 2)})" if known else ""
-        return [f"IDS: cosine of identity features of original and edit{ends}."]
+        return [f"Identity: cosine of identity features of original and edit{ends}."]
     if column == "clip_score_judge":
         return ["CLIP score and direction are those of the judge's CLIP, which no editor sees."]
     if column == "error":
-        return ["PSNR and error (squared, in thousandths of the squared pixel range) are to the counterfactual."]
+        return ["Error: squared, in thousandths of the squared pixel range, to the counterfactual."]
     return []
 
 
-def _winners(rows: Sequence[Line], shown: Sequence[Measure], frechet: str) -> list[str]:
+def _winners(rows: Sequence[Line], shown: Sequence[str], frechet: str) -> list[str]:
     """What is bold, in words: for each kind of strength, who stands out in what."""
     sentences = []
     for kind in dict.fromkeys(row.kind for row in rows if row.kind != REFERENCE):
         won: dict[str, list[str]] = {}
         for row in rows:
-            names = [_short(m, frechet) for m in shown if stands_out(row, m, rows)]
+            names = [_heading(column, frechet) for column in shown if stands_out(row, column, rows)]
             if row.kind == kind and names:
                 won[row.editor] = names
         where = f"At {kind} strength" if kind != "given" else "At given strengths"
@@ -219,10 +191,6 @@ def _winners(rows: Sequence[Line], shown: Sequence[Measure], frechet: str) -> li
         else:
             sentences.append(f"{where}, no editor stands out beyond the intervals.")
     return sentences
-
-
-def _short(measure: Measure, frechet: str) -> str:
-    return measure.heading.format(frechet).split(" ↑")[0].split(" ↓")[0]
 
 
 def frechet_part(run: Run, frechet: Table) -> TablePart:

@@ -19,16 +19,16 @@ from reports.figures.prompts import prompts_figure
 from reports.figures.scatter import scatter_figure
 from reports.paper.ablations import ablation_section
 from reports.paper.alignment import alignment_section
-from reports.paper.comparison import comparison_part, frechet_part, interval_of, matched_part, originals_part
+from reports.paper.comparison import comparison_part, frechet_part, matched_part, originals_part
 from reports.paper.latex import latex, tabular, tabular_names
 from reports.paper.markdown import markdown
 from reports.paper.parts import FigurePart, Paper, Part, Section, TablePart, counted
 from reports.paper.pictures import failures_section, pictures_section
 from reports.paper.provenance import provenance_section
 from reports.paper.published import published_part
-from reports.paper.runtime import STAGES, runtime_parts, stage_text
+from reports.paper.runtime import runtime_parts
 from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS
-from reports.writers.layout import Table, Value, number
+from reports.writers.layout import Table
 from reports.writers.style import house_style, save
 
 FOLDERS = ("tables", "figures")
@@ -86,7 +86,7 @@ def compose(
         alignment_section(alignments, domain),
         pictures_section(run),
         failures_section(run),
-        _published(run, named),
+        _published(run),
         provenance_section(run),
     )
     return Paper(
@@ -159,21 +159,9 @@ def _prompts_caption(run: Run) -> str:
     )
 
 
-def _published(run: Run, tables: dict[str, Table]) -> Section:
-    """Published numbers with ours at the headline strength beside them."""
-    ours: dict[tuple[str, str], tuple[Value, str]] = {}
-    headline = {setting.editor: setting for setting in run.headlines}
-    name = str(run.manifest["frechet_name"])
-    for row in tables["main"].data:
-        setting = headline.get(str(row["editor"]))
-        if setting is not None and setting.kind == row["kind"]:
-            found = interval_of(row, name)
-            text = "" if found.mean is None else f"{number(found.mean, 2)} ({name})"
-            ours[(setting.editor, "frechet")] = (found.mean, text)
-    for row in tables["runtime"].data:
-        for column, _ in STAGES:
-            ours[(str(row["editor"]), column)] = (row.get(column), stage_text(row, column))
-    part = published_part(ours, run.editors)
+def _published(run: Run) -> Section:
+    """Published numbers, apart from ours."""
+    part = published_part(run.editors)
     if part is None:
         return Section(
             "Published numbers", ("No published number with a known source is stored for the editors of this run.",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
 from reports.figures.pictures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
@@ -15,13 +16,7 @@ from reports.writers.layout import Block, Table, number
 
 MARKED = "✓: the judge sees the value."
 GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest
-NUMBERS = {
-    COLLATERAL: "AD mean ↓ (σ)",
-    "ad_max": "AD max ↓ (σ)",
-    "preservation": "preservation ↑",
-    "target_effect": "effect (σ)",
-    "identity": "identity ↑",
-}
+NUMBERS = (COLLATERAL, "ad_max", "preservation", "target_effect", "identity")
 WORST = 5  # cells of an editor in the table of failures
 NO_PICTURES = "The run kept no picture that can be shown here; `deltabench run` keeps those of the first 16 images."
 
@@ -149,13 +144,15 @@ def _failures_table(run: Run) -> TablePart | None:
     rows = tuple(
         (
             *(str(cell[name]) for name in ("editor", "prompt", "image")),
-            *(number(float(cell[name]), 2) for name in NUMBERS),
+            *(number(float(cell[name]), metric_of(name).digits) for name in NUMBERS),
             "✓" if cell["success"] else "",
         )
         for cell in cells
     )
     columns = ("editor", "kind", "prompt", "image", "strength", *NUMBERS, "success")
-    block = Block("", ("editor", "prompt", "image", *NUMBERS.values(), "success"), rows, texts=3)
+    block = Block(
+        "", ("editor", "prompt", "image", *(metric_of(name).title for name in NUMBERS), "success"), rows, texts=3
+    )
     caption = (
         f"The {WORST} worst eligible cells of each editor by collateral (mean AD), over all images, at most one a "
         f"prompt, at {_kinds(run.headlines)}. The pictures show those of the kept images only."

@@ -1,32 +1,28 @@
-"""What others published, beside what this run measured (``reports/paper/published.toml``)."""
+"""What others published (``reports/paper/published.toml``): a table of its own, as none was measured as a run is."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from reports.paper.parts import TablePart
-from reports.writers.layout import Block, Table, Value
+from reports.writers.layout import Block, Table
 
 COLUMNS = (
     "method",
     "metric",
     "published",
     "unit",
-    "ours",
-    "ours_text",
-    "our_column",
     "source",
     "evidence",
     "measured_on",
 )
-MARK = "†"
 WARNING = (
-    "Published numbers were measured on other images, with other networks and on other machines: "
-    "they say what was claimed, and cannot be compared with the numbers beside them."
+    "None of these numbers may be set beside one of this run: they were measured on other images, with other networks "
+    "(an FID on Inception's features is not a distance on this domain's features) and on other machines. They say what "
+    "was claimed."
 )
 
 
@@ -35,7 +31,6 @@ class Published(NamedTuple):
 
     method: str
     metric: str
-    column: str
     value: str
     unit: str
     source: str
@@ -56,21 +51,10 @@ def published() -> tuple[Published, ...]:
     return tuple(Published(**entry) for entry in entries)
 
 
-def published_text(method: str, column: str) -> str:
-    """What was published for an editor's column, marked; blank if nothing is known.
-
-    >>> published_text("styleclip-global", "per_edit_s"), published_text("deltaedit", "per_edit_s")
-    ('72 ms †', '')
-    """
-    found = [number for number in published() if (number.method, number.column) == (method, column)]
-    return f"{found[0].text} {MARK}" if found else ""
-
-
-def published_part(ours: Mapping[tuple[str, str], tuple[Value, str]], editors: tuple[str, ...]) -> TablePart | None:
-    """The numbers of the methods that a run has, ours beside them.
+def published_part(editors: tuple[str, ...]) -> TablePart | None:
+    """The numbers of the methods that a run has.
 
     Args:
-        ours: (editor, column) -> our number and its text.
         editors: of the run; "styleclip", whose variant is not stated, is taken with any of StyleCLIP's.
 
     Returns:
@@ -80,32 +64,16 @@ def published_part(ours: Mapping[tuple[str, str], tuple[Value, str]], editors: t
     shown = [n for n in published() if n.method in editors or (n.method == "styleclip" and "styleclip" in families)]
     if not shown:
         return None
-    data, rows = [], []
-    for number in shown:
-        value, text = ours.get((number.method, number.column), (None, ""))
-        data.append(
-            {
-                "method": number.method,
-                "metric": number.metric,
-                "published": number.value,
-                "unit": number.unit,
-                "ours": value,
-                "ours_text": text,
-                "our_column": number.column,
-                "source": number.source,
-                "evidence": number.evidence,
-                "measured_on": number.on,
-            }
-        )
-        rows.append((number.method, number.metric, number.source, number.on, number.text, text))
-    header = ("method", "metric", "source", "measured on", "published", "this run")
-    block = Block("", header, tuple(rows), texts=4)
-    table = Table("published", "What did others measure?", COLUMNS, tuple(data), (block,), (WARNING,))
-    blank = sum(not text for *_, text in rows)
+    data = tuple(
+        dict(zip(COLUMNS, (n.method, n.metric, n.value, n.unit, n.source, n.evidence, n.on), strict=True))
+        for n in shown
+    )
+    rows = tuple((n.method, n.metric, n.source, n.on, n.text) for n in shown)
+    block = Block("", ("method", "metric", "source", "measured on", "published"), rows, texts=4)
+    table = Table("published", "What did others measure?", COLUMNS, data, (block,), (WARNING,))
     levels = ", ".join(dict.fromkeys(number.evidence for number in shown))
     caption = (
         f"Published numbers of the methods of this run ({len(rows)}), with their sources (evidence: {levels}). "
-        f"{blank} of "
-        "them have no number of this run beside them. What no source is known for is left out."
+        "What no source is known for is left out."
     )
     return TablePart(table, caption)

@@ -10,7 +10,6 @@ from eval.runs.reader import Run
 from reports.equal_effect.prompts import is_control
 from reports.figures.runtime import spoken
 from reports.paper.parts import FigurePart, TablePart
-from reports.paper.published import MARK, published_text
 from reports.tables.runtime import Cost, cost_of
 from reports.writers.layout import Block, Table, Value, number
 
@@ -113,21 +112,9 @@ AMORTISED_CAPTION = (
 
 
 def _measured(run: Run, runtime: Table) -> TablePart:
-    """The runtime table's numbers, with published ones where they are known."""
-    stages = ("set_up_s", "per_prompt_s", "per_edit_s")
-    claims = {editor: [published_text(editor, stage) for stage in stages] for editor in run.editors}
-    known = [place for place in range(3) if any(claim[place] for claim in claims.values())]
-    names = ("set-up", "per prompt", "per edit")
-    header = (
-        "editor",
-        *(heading for _, heading in STAGES),
-        *(f"{names[place]}, published {MARK}" for place in known),
-    )
-    rows = []
-    for row in runtime.data:
-        cells = [stage_text(row, column) for column, _ in STAGES]
-        claim = [claims[str(row["editor"])][place].removesuffix(f" {MARK}") for place in known]
-        rows.append((str(row["editor"]), *cells, *claim))
+    """The runtime table's numbers."""
+    header = ("editor", *(heading for _, heading in STAGES))
+    rows = [(str(row["editor"]), *(stage_text(row, column) for column, _ in STAGES)) for row in runtime.data]
     machines = sorted({str(row["hardware"]) for row in runtime.data if row.get("hardware")})
     where = f" on {' and on '.join(machines)}" if machines else ""
     caption = (
@@ -136,8 +123,6 @@ def _measured(run: Run, runtime: Table) -> TablePart:
         "over chunks; without synthesis, which stands beside it). Shipped artefacts count with what computing "
         "them cost."
     )
-    if known:
-        caption += f" {MARK} As published, on other hardware; sources in the table of published numbers."
     return TablePart(
         Table(
             "runtime", "What does each editor cost?", runtime.columns, runtime.data, (Block("", header, tuple(rows)),)
