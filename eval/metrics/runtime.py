@@ -1,9 +1,15 @@
-"""What a chunk's record holds besides its times: the memory. Costs are made of both in ``reports.tables.runtime``."""
+"""What a chunk's record holds besides its times: memory and load. ``reports.tables.runtime`` makes costs of them."""
 
 from __future__ import annotations
 
+import os
 import sys
 from math import nan
+
+
+def load_average() -> float | None:
+    """The machine's load average of the last minute; None where the system has none (Windows)."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def peak_memory_mib() -> float:

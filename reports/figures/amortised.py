@@ -51,7 +51,7 @@ def amortised_figure(costs: Mapping[str, Cost], prompts: Sequence[int]) -> Figur
         prompts: one panel each.
     """
     palette = colours(costs)
-    known = {e: c for e, c in costs.items() if None not in (c.set_up, c.per_prompt, c.per_edit) and not is_control(e)}
+    known = {editor: cost for editor, cost in costs.items() if cost.known and not is_control(editor)}
     if not known:
         return None
     figure = new_figure(TWO_COLUMNS_IN, TOP_IN + PLOT_IN + BOTTOM_IN)

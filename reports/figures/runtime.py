@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from eval.runs.reader import Run
-from reports.tables.runtime import cost_of
+from reports.tables.runtime import cost_of, edits_of, fits_of, middle_half
 from reports.writers.style import FAINT, INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
 
 if TYPE_CHECKING:
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 
 LEFT_IN, TOP_IN, BOTTOM_IN, GAP_IN, ROW_IN = 1.25, 0.25, 0.3, 0.42, 0.28
 PANELS = ("set-up", "per prompt", "per edit")
-FEWEST = 4  # durations of which quartiles are drawn
 CROWDED = 1e5  # limits further apart leave no room for a tick at 0.1 s
 DECADES_BELOW = 0.5  # a bar of the shortest time is still seen
 
@@ -33,8 +30,8 @@ def runtime_figure(run: Run) -> Figure:
     plot = len(costs) * ROW_IN
     spreads: list[list[tuple[float, float] | None]] = [
         [None] * len(costs),
-        [_middle_half([seconds for seconds in _fits(run, editor) if seconds]) for editor in run.editors],
-        [_middle_half(_edits(run, editor)) for editor in run.editors],
+        [middle_half([seconds for seconds in fits_of(run, editor) if seconds]) for editor in run.editors],
+        [middle_half(edits_of(run, editor)) for editor in run.editors],
     ]
     figure = new_figure(TWO_COLUMNS_IN, TOP_IN + plot + BOTTOM_IN)
     width = (TWO_COLUMNS_IN - LEFT_IN - 2 * GAP_IN - 0.1) / 3
@@ -77,25 +74,6 @@ def _draw_spreads(axes: Axes, spreads: list[tuple[float, float] | None]) -> None
     for row, ends in enumerate(spreads):
         if ends is not None and ends[0] < ends[1]:
             axes.plot(ends, [row + 0.4, row + 0.4], color=INK, linewidth=1.0, solid_capstyle="butt")
-
-
-def _fits(run: Run, editor: str) -> list[float | None]:
-    fits = run.costs.get(editor, {}).get("fit_s", {})
-    return [fits.get(prompt["name"]) for prompt in run.prompts]
-
-
-def _edits(run: Run, editor: str) -> list[float]:
-    """Seconds an image of every chunk."""
-    chunks = [chunk for chunk in run.chunks if chunk["editor"] == editor and chunk.get("edit_s")]
-    return [chunk["edit_s"] / chunk["count"] for chunk in chunks]
-
-
-def _middle_half(seconds: list[float]) -> tuple[float, float] | None:
-    """First and third quartile; None for fewer than four durations."""
-    if len(seconds) < FEWEST:
-        return None
-    low, high = np.quantile(seconds, (0.25, 0.75))
-    return float(low), float(high)
 
 
 def spoken(seconds: float) -> str:

@@ -4,84 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from eval.runs.reader import Run
 from reports.equal_effect.prompts import is_control
 from reports.figures.runtime import spoken
 from reports.paper.parts import FigurePart, TablePart
-from reports.tables.runtime import Cost, cost_of
+from reports.tables.runtime import NEVER, Cheaper, Cost, amortised_s, cheaper, cheaper_by_prompts, cost_of
 from reports.writers.layout import Block, Table, Value, number
 
 PROMPTS = (1, 16)  # P of the grid
 IMAGES = (1, 10, 100, 1000, 10000)  # I of the grid
-ALWAYS, NEVER = "always", "never"
 STAGES = (
     # column of the runtime table, heading
     ("set_up_s", "set-up ↓"),
     ("per_prompt_s", "per prompt ↓"),
     ("per_edit_s", "per edit ↓"),
-    ("synthesis_s", "synthesis"),
+    ("edit_s", "of it the editor"),
     ("peak_memory_mib", "peak memory (MiB)"),
 )
-
-
-class Cheaper(NamedTuple):
-    """For how many images an editor has cost less in total than another: from ``first`` to ``last``, both counted.
-
-    ``first`` is infinite if it never has; ``last`` is infinite if it goes on.
-    """
-
-    first: float
-    last: float
-
-    @property
-    def text(self) -> str:
-        """For a table.
-
-        >>> [Cheaper(*ends).text for ends in ((1, math.inf), (math.inf, math.inf), (51, math.inf), (1, 7))]
-        ['always', 'never', 'from 51', 'up to 7']
-        """
-        if math.isinf(self.first):
-            return NEVER
-        if math.isinf(self.last):
-            return ALWAYS if self.first <= 1 else f"from {self.first:,.0f}"
-        return f"up to {self.last:,.0f}"
-
-
-def amortised_s(cost: Cost, prompts: int, images: int) -> float | None:
-    """Seconds an edit when every prompt edits every image; None where a time is missing.
-
-    >>> amortised_s(Cost(100.0, 10.0, 0.5, None), 2, 10)
-    6.5
-    """
-    if cost.set_up is None or cost.per_prompt is None or cost.per_edit is None:
-        return None
-    return (cost.set_up / prompts + cost.per_prompt) / images + cost.per_edit
-
-
-def cheaper(cost: Cost, other: Cost, prompts: int) -> Cheaper | None:
-    """For how many images a prompt ``cost`` is less in total than ``other``; None where a time is missing.
-
-    >>> cheaper(Cost(100.0, 0.0, 1.0, None), Cost(0.0, 0.0, 3.0, None), 1)
-    Cheaper(first=51.0, last=inf)
-    >>> cheaper(Cost(0.0, 0.0, 3.0, None), Cost(100.0, 0.0, 1.0, None), 1)
-    Cheaper(first=1.0, last=49.0)
-    """
-    parts = (cost.set_up, cost.per_prompt, cost.per_edit, other.set_up, other.per_prompt, other.per_edit)
-    if any(part is None for part in parts):
-        return None
-    set_up, fit, edit, other_set_up, other_fit, other_edit = (float(part or 0.0) for part in parts)
-    before = (set_up - other_set_up) / prompts + fit - other_fit  # more spent before the first edit
-    each = other_edit - edit  # gained with every edit
-    if before < 0:
-        if each >= 0:
-            return Cheaper(1.0, math.inf)
-        last = math.ceil(before / each) - 1.0  # the last whole number with before < each · n
-        return Cheaper(1.0, last) if last >= 1 else Cheaper(math.inf, math.inf)
-    if each <= 0:
-        return Cheaper(math.inf, math.inf)
-    return Cheaper(max(math.floor(before / each) + 1.0, 1.0), math.inf)
 
 
 def runtime_parts(run: Run, runtime: Table) -> list[TablePart | FigurePart]:
@@ -96,7 +36,7 @@ def runtime_parts(run: Run, runtime: Table) -> list[TablePart | FigurePart]:
         _grid(costs),
     ]
     if len(charged) > 1:
-        parts.append(_break_even(charged))
+        parts.append(_break_even(charged, len(run.names)))
     parts.append(FigurePart("runtime", _bars_caption(run, costs), lambda: runtime_figure(run)))
     parts.append(FigurePart("runtime_amortised", AMORTISED_CAPTION, lambda: amortised_figure(costs, PROMPTS)))
     return parts
@@ -107,7 +47,7 @@ AMORTISED_CAPTION = (
     f"{PROMPTS[1]}: set-up and "
     "the costs of a prompt are spread over the edits. Where two lines cross, the lower one has become the cheaper "
     "choice. "
-    "Synthesis is left out, as it is the same for all."
+    "Synthesis is included."
 )
 
 
@@ -118,9 +58,9 @@ def _measured(run: Run, runtime: Table) -> TablePart:
     machines = sorted({str(row["hardware"]) for row in runtime.data if row.get("hardware")})
     where = f" on {' and on '.join(machines)}" if machines else ""
     caption = (
-        f"Cost of each editor{where}: once per generator, once per prompt (mean of {len(run.prompts)}), and per "
+        f"Cost of each editor{where}: once per generator, once per prompt (median of {len(run.prompts)}), and per "
         "image (median "
-        "over chunks; without synthesis, which stands beside it). Shipped artefacts count with what computing "
+        "over chunks, with synthesis). Shipped artefacts count with what computing "
         "them cost."
     )
     return TablePart(
@@ -157,7 +97,7 @@ def _grid(costs: Mapping[str, Cost]) -> TablePart:
     caption = (
         "Time an edit with set-up and costs of the prompt spread over P prompts × I images: (set-up + P × per "
         "prompt) / "
-        "(P × I) + per edit, without synthesis."
+        "(P × I) + per edit."
     )
     return TablePart(
         Table("runtime_grid", question, ("editor", "prompts", "images", "amortised_s"), tuple(data), tuple(blocks)),
@@ -165,35 +105,40 @@ def _grid(costs: Mapping[str, Cost]) -> TablePart:
     )
 
 
-def _break_even(costs: Mapping[str, Cost]) -> TablePart:
+def _break_even(costs: Mapping[str, Cost], images: int) -> TablePart:
     data: list[dict[str, Value]] = []
     blocks = []
-    for prompts in PROMPTS:
+    for prompts in (*PROMPTS, None):  # None: the prompts are what is counted
         rows = []
         for editor, cost in costs.items():
             cells = []
             for rival, other in costs.items():
-                found = cheaper(cost, other, prompts) if rival != editor else None
+                if rival == editor:
+                    cells.append("")
+                    continue
+                found = cheaper_by_prompts(cost, other, images) if prompts is None else cheaper(cost, other, prompts)
                 cells.append("" if found is None else found.text)
-                if rival != editor:
-                    data.append(_break_even_row(editor, rival, prompts, found))
+                data.append(_break_even_row(editor, rival, prompts, images, found))
             rows.append((editor, *cells))
-        header = ("cheaper than →", *costs)
-        blocks.append(Block(f"{prompts} prompt{'s' * (prompts > 1)}: images of each prompt", header, tuple(rows)))
-    question = "From how many images on has an editor cost less in total than another?"
-    columns = ("editor", "against", "prompts", "cheaper_from", "cheaper_to")
+        title = f"{prompts} prompt{'s' * (prompts != 1)}: images of each" if prompts else f"prompts of {images} images"
+        blocks.append(Block(title, ("cheaper than →", *costs), tuple(rows)))
+    question = "From how many images, and from how many prompts, has an editor cost less in total than another?"
+    columns = ("editor", "against", "counted", "prompts", "images", "cheaper_from", "cheaper_to")
     caption = (
-        "Break-even counts: for how many images of each prompt the editor of the row has cost less in total "
-        "(set-up, prompts "
-        f"and edits) than that of the column, for {PROMPTS[0]} prompt and for {PROMPTS[1]}."
+        "Break-even counts: for how many images of each prompt the editor of the row has cost less in total (set-up, "
+        f"prompts and edits) than that of the column, for {PROMPTS[0]} prompt and for {PROMPTS[1]}; and for how many "
+        f"prompts of {images} images."
     )
     return TablePart(Table("runtime_break_even", question, columns, tuple(data), tuple(blocks)), caption)
 
 
-def _break_even_row(editor: str, rival: str, prompts: int, found: Cheaper | None) -> dict[str, Value]:
+def _break_even_row(
+    editor: str, rival: str, prompts: int | None, images: int, found: Cheaper | None
+) -> dict[str, Value]:
     first = None if found is None else NEVER if math.isinf(found.first) else found.first
     last = None if found is None or math.isinf(found.first) or math.isinf(found.last) else found.last
-    return {"editor": editor, "against": rival, "prompts": prompts, "cheaper_from": first, "cheaper_to": last}
+    counted = {"counted": "images", "prompts": prompts} if prompts else {"counted": "prompts", "images": images}
+    return {"editor": editor, "against": rival, **counted, "cheaper_from": first, "cheaper_to": last}
 
 
 def _bars_caption(run: Run, costs: Mapping[str, Cost]) -> str:

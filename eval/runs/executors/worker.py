@@ -18,7 +18,7 @@ from eval.editors.timed_editor import TimedEditor, clock
 from eval.judging.apart import check_apart
 from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
-from eval.metrics.runtime import peak_memory_mib
+from eval.metrics.runtime import load_average, peak_memory_mib
 from eval.pixels import to_uint8
 from eval.prompts import Prompt
 from eval.runs.arrays import array, counterfactual_arrays, source_arrays
@@ -146,6 +146,7 @@ class Worker:
         costs = {
             "edit_s": edit_s,
             "synthesis_s": synthesised - began,
+            "load": load_average(),
             "judge_s": judged - synthesised,
             "peak_memory_mib": peak_memory_mib(),
         }

@@ -16,7 +16,7 @@ def drawings(run):
     yield qualitative_figure(pages(qualitative_grid(run, run.headlines))[0])
     yield strips_figure(run, strips(run))
     yield failures_figure(run, failure_cards(run))
-    yield amortised_figure({"deltaedit": Cost(10.0, 2.0, 0.1, None), "x[y=1]": Cost(0.0, 9.0, 0.2, None)}, (1, 16))
+    yield amortised_figure({"deltaedit": Cost(10.0, 2.0, 0.1), "x[y=1]": Cost(0.0, 9.0, 0.2)}, (1, 16))
 
 
 @pytest.mark.parametrize("name", ["finished_run", "matched_run", "stored_run"])
@@ -43,9 +43,7 @@ def test_strips_have_a_column_for_every_way_of_choosing(opened_matched):
 
 
 def test_editors_without_times_and_controls_have_no_line():
-    assert (
-        amortised_figure({"identity": Cost(0.0, 0.0, 0.1, None), "deltaedit": Cost(None, 1.0, 1.0, None)}, (1,)) is None
-    )
+    assert amortised_figure({"identity": Cost(0.0, 0.0, 0.1), "deltaedit": Cost(None, 1.0, 1.0)}, (1,)) is None
 
 
 def test_labels_are_apart_and_inside():

@@ -14,8 +14,7 @@ from reports.figures.pictures.qualitative import pages, qualitative_grid
 from reports.paper.latex import header_lines
 from reports.paper.published import published, published_part
 from reports.paper.reading import read_table
-from reports.paper.runtime import amortised_s, cheaper
-from reports.tables.runtime import Cost
+from reports.tables.runtime import Cost, amortised_s, cheaper, cheaper_by_prompts
 from reports.writers.latex import escaped
 from reports.writers.layout import Block, Table
 
@@ -25,21 +24,22 @@ def test_break_even_is_that_of_counting(prompts):
     """Add up the costs of both editors image by image, for all orders of their costs."""
     ties = 0
     for parts in product((0.0, 3.0), (1.0, 2.0), (0.25, 1.0), (0.0, 30.0), (1.0, 4.0), (0.25, 0.5, 1.0)):
-        cost, other = Cost(*parts[:3], None), Cost(*parts[3:], None)
-        found = cheaper(cost, other, prompts)
-        for images in range(1, 200):
-            totals = [c.set_up + prompts * (c.per_prompt + images * c.per_edit) for c in (cost, other)]
-            if math.isclose(*totals):
-                ties += 1
-                continue
-            assert (totals[0] < totals[1]) == (found.first <= images <= found.last), (parts, images, found)
+        cost, other = Cost(*parts[:3]), Cost(*parts[3:])
+        by_images, by_prompts = cheaper(cost, other, prompts), cheaper_by_prompts(cost, other, 2 * prompts)
+        for count in range(1, 200):
+            for found, many, images in ((by_images, prompts, count), (by_prompts, count, 2 * prompts)):
+                totals = [c.set_up + many * (c.per_prompt + images * c.per_edit) for c in (cost, other)]
+                if math.isclose(*totals):
+                    ties += 1
+                    continue
+                assert (totals[0] < totals[1]) == (found.first <= count <= found.last), (parts, count, found)
     assert ties > 0
 
 
 def test_amortised_time_is_the_total_over_the_edits():
-    cost = Cost(120.0, 7.0, 0.5, None)
+    cost = Cost(120.0, 7.0, 0.5)
     assert amortised_s(cost, 4, 25) == pytest.approx((120 + 4 * (7 + 25 * 0.5)) / (4 * 25))
-    assert amortised_s(Cost(None, 7.0, 0.5, None), 4, 25) is None
+    assert amortised_s(Cost(None, 7.0, 0.5), 4, 25) is None
 
 
 def test_a_table_is_read_back_as_it_was_written(tmp_path):
