@@ -20,6 +20,7 @@ import torch
 from released_code import leave_empty, random_clip, random_identity_loss
 from torch.nn import functional as F
 
+import deltaedit.train
 from baselines.mapper_networks import LevelsMapper, SingleMapper, StyleMapper
 from baselines.styleclip_global import automatic_beta, global_direction
 from baselines.styleclip_mapper import StyleClipMapper
@@ -27,6 +28,7 @@ from baselines.styleclip_optimization import StyleClipOptimization
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.backbones.latents import Latents
 from deltaedit.mapper import DeltaMapper
+from deltaedit.pairs import draw_pairs
 from deltaedit.settings import Settings
 from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, TrainingSet
@@ -91,8 +93,8 @@ def compare_training(options, dtype):
     training.mapper.to(dtype)
     theirs = released(options.deltaedit, "delta_mapper").DeltaMapper().to(dtype)
     theirs.load_state_dict(training.mapper.state_dict())
-    batches, draw = [], training.draw
-    training.draw = lambda: batches.append(draw()) or batches[-1]
+    batches = []
+    deltaedit.train.draw_pairs = lambda *drawn: batches.append(draw_pairs(*drawn)) or batches[-1]
     optimizer = torch.optim.Adam(list(theirs.parameters()), lr=0.5)
     worst = 0.0
     for step in range(options.steps):
