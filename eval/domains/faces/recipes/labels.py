@@ -10,28 +10,10 @@ from torch import Tensor
 from eval.domains.faces.captions import ATTRIBUTES
 from eval.domains.faces.generator import FaceGenerator
 from eval.domains.faces.labelled import read
+from eval.statistics.logistic import logistic_regression
 
 CODE_PENALTY = 0.01  # C of the logistic regressions on standardised codes
 FEATURE_PENALTY = 0.01  # on standardised features
-
-
-def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Logistic regression on features that are standardised first; both classes weigh the same.
-
-    Args:
-        x: float [N, D].
-        y: 1 and 0, [N].
-        penalty: C, the inverse strength of the L2 penalty.
-
-    Returns:
-        weight float [D] and bias, for the features as they are.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    centre, spread = x.mean(0), x.std(0) + 1e-6
-    fitted = LogisticRegression(C=penalty, max_iter=3000, class_weight="balanced").fit((x - centre) / spread, y)
-    weight = fitted.coef_[0] / spread
-    return weight, float(fitted.intercept_[0] - weight @ centre)
 
 
 def classifiers(x: np.ndarray, labels: pd.DataFrame, names: tuple[str, ...], penalty: float) -> tuple[Tensor, Tensor]:
@@ -41,7 +23,7 @@ def classifiers(x: np.ndarray, labels: pd.DataFrame, names: tuple[str, ...], pen
         x: float [N, D], one row for each row of ``labels``.
         labels: of ``labelled.read``.
         names: the attributes.
-        penalty: as in ``logistic``.
+        penalty: C, as in ``logistic_regression``.
 
     Returns:
         weight float32 [A, D] and bias float32 [A].
@@ -49,7 +31,7 @@ def classifiers(x: np.ndarray, labels: pd.DataFrame, names: tuple[str, ...], pen
     weights, biases = [], []
     for name in names:
         known = labels[name].notna().to_numpy()
-        weight, bias = logistic(x[known], labels[name].to_numpy()[known], penalty)
+        weight, bias = logistic_regression(x[known], labels[name].to_numpy()[known], penalty)
         weights.append(weight)
         biases.append(bias)
     return torch.tensor(np.stack(weights), dtype=torch.float32), torch.tensor(biases, dtype=torch.float32)
