@@ -14,6 +14,7 @@ import click
 
 from deltaedit.tools.errors import CheckpointError
 from eval.commands import LazyGroup
+from eval.commands.terminal import patient_streams, printable
 from eval.errors import EditorStopped, UsageError, unknown
 
 # command -> where it is, and its line in `deltabench --help`
@@ -85,22 +86,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 fine, 1 some chunks failed, 2 a mistake in the command or its input, 130 stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    try:
-        with warnings.catch_warnings():
-            _plain_warnings()
-            return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
-    except (UsageError, CheckpointError) as error:
-        click.echo(str(error), err=True)
-        return 2
-    except click.ClickException as error:
-        click.echo(_sentence(error), err=True)
-        return 2
-    except EditorStopped as error:
-        click.echo(str(error), err=True)
-        return 1
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped; the same command goes on from here.", err=True)
-        return 130
+    with patient_streams():
+        try:
+            with warnings.catch_warnings():
+                _plain_warnings()
+                return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
+        except (UsageError, CheckpointError) as error:
+            click.echo(printable(str(error)), err=True)
+            return 2
+        except click.ClickException as error:
+            click.echo(printable(_sentence(error)), err=True)
+            return 2
+        except OSError as error:  # of whatever file the user named
+            reason = error.strerror or str(error)
+            click.echo(printable(f"{error.filename or 'A file'} cannot be read or written ({reason})."), err=True)
+            return 2
+        except MemoryError:
+            click.echo(
+                "There is too little memory for this; ask for fewer images, or give a smaller --batch.", err=True
+            )
+            return 2
+        except EditorStopped as error:
+            click.echo(printable(str(error)), err=True)
+            return 1
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Stopped; the same command goes on from here.", err=True)
+            return 130
 
 
 def _plain_warnings() -> None:
