@@ -1,12 +1,15 @@
-"""Where DeltaBench keeps what was expensive to make: rendered sets, artefacts, sums of large files."""
+"""Where DeltaBench keeps what was expensive to make, and whether a folder can take what is to be written to it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+
+from eval.errors import UsageError
 
 VARIABLE = "DELTABENCH_CACHE"
 
@@ -38,3 +41,45 @@ def _temporary() -> Path:
         file=sys.stderr,
     )
     return folder
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that cannot be written; nothing is written here.
+
+    Raises:
+        UsageError: it names what is in the way.
+    """
+    try:
+        taken = path.is_dir()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from None
+    if taken:
+        raise UsageError(f"{path} is a folder; --out must be a file.")
+    check_place(path.parent)
+
+
+def check_place(folder: Path, needed_bytes: float = 0.0) -> None:
+    """Refuse a folder that cannot be made or written, or has too little room; nothing is written here.
+
+    Args:
+        folder: with or without something in it.
+        needed_bytes: that it will hold; what is in it already counts.
+
+    Raises:
+        UsageError: it names what is in the way.
+    """
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise UsageError(f"{there} is a file, so that {folder} cannot be a folder; choose another --out.")
+        stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if needed_bytes else 0
+        free = shutil.disk_usage(there).free
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror or error}); choose another --out.") from None
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} cannot be written ({there} is read-only); choose another --out.")
+    if needed_bytes - stored > free:
+        raise UsageError(
+            f"{folder} will hold {needed_bytes / 1e9:.1f} GB or more, but {free / 1e9:.1f} GB are free there; make "
+            "room, choose another --out, or ask for fewer images, prompts or strengths."
+        )

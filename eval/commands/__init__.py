@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,24 @@ from typing import Any
 import click
 
 from eval.errors import unknown
+
+COUNT = click.IntRange(1, 10**9)  # of images, pairs, trainings: more is a slip of the keyboard
+SEED = click.IntRange(0, 2**64 - 1)  # what generators of random numbers take
+
+
+class Finite(click.FloatRange):
+    """A number that is one: neither NaN nor infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As of click's ranges.
+
+        Raises:
+            click.BadParameter: the value is no number of the range.
+        """
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 class Group(click.Group):

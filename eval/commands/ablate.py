@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands import COUNT, Finite
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, whi
 @click.argument("name", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the ablations and their questions.")
 @click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
-@click.option("--seeds", default=None, type=click.IntRange(1), help="How many trainings of each arm; default 3.")
-@click.option("--steps", default=None, type=click.IntRange(1), help="Of each training; default that of the ablation.")
+@click.option("--seeds", default=None, type=COUNT, help="How many trainings of each arm; default 3.")
+@click.option("--steps", default=None, type=COUNT, help="Of each training; default that of the ablation.")
 @click.option("--prompts", default=None, help="Names with commas between them; default those of the ablation.")
-@click.option("--images", default=None, type=click.IntRange(2), help="How many test images; default 50.")
-@click.option("--effect", default=None, type=float, help="In σ, at which arms are compared; default 1.")
+@click.option("--images", default=None, type=click.IntRange(2, COUNT.max), help="How many test images; default 50.")
+@click.option(
+    "--effect", default=None, type=Finite(0, min_open=True), help="In σ, at which arms are compared; default 1."
+)
 @click.option(
     "--population",
     type=click.Choice(POPULATIONS),
@@ -109,7 +112,7 @@ def _execute(ablation: Ablation, domain: str, population: str, out: Path | None)
     from eval.studies.ablation.run import AblationRunner, claim, record
 
     loaded = load_domain(domain)
-    folder = out or Path("deltabench-runs") / ablation.folder_name(domain)
+    folder = out or Path("deltabench-runs") / ablation.folder_name(loaded.name)
     store = Store(folder)
     with store.lock():
         runner = AblationRunner(loaded, ablation, store)

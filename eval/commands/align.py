@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands import COUNT, SEED
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ PROMPT_IMAGES = 200  # edited exactly by every prompt
 @click.option("--features", type=click.Path(path_type=Path), help="Folder with *_i, *_t, *_deltai and *_deltat.npy.")
 @click.option("--domain", help="Instead of --features: renders and captions of this domain.")
 @click.option("--clip", type=click.Choice(CLIPS), default=CLIPS[0], show_default=True, help="Which CLIP of the domain.")
-@click.option("--pairs", "count", type=int, help="Only the first so many pairs.")
-@click.option("--seed", default=0, show_default=True, help="Of captions, partners, folds, bootstrap draws and t-SNE.")
+@click.option("--pairs", "count", type=COUNT, help="Only the first so many pairs.")
+@click.option(
+    "--seed", default=0, show_default=True, type=SEED, help="Of captions, partners, folds, bootstrap draws and t-SNE."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: deltabench-runs/align-NAME.")
 def align(features: Path | None, domain: str | None, clip: str, count: int | None, seed: int, out: Path | None) -> int:
     """Measure how well CLIP's images and texts match: raw, centred and as deltas.
@@ -33,8 +36,6 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
     from eval.studies.alignment.projections import NO_TSNE, has_tsne
     from reports.studies.alignment_run import run_alignment
 
-    if seed < 0:
-        raise UsageError(f"--seed must be 0 or more, got {seed}.")
     pairs, prompts, name = _measured(features, domain, clip, count, seed)
     folder = out or Path("deltabench-runs") / f"align-{name}"
     found = run_alignment(pairs, name, folder, seed, prompts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands import COUNT, SEED
 from eval.commands.machine.workers import workers_option
 from eval.commands.output import timeout_option
 
@@ -26,10 +27,10 @@ OUT_OF_REACH = "–"
     "--images-dir", default=None, type=click.Path(path_type=Path), help="Photographs to edit, or a file of W+ codes."
 )
 @click.option("--prompts", default=None, help="Names with commas between them, or a TOML file; default all.")
-@click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="Test images of the run.")
-@click.option("--limit", default=None, type=click.IntRange(1), help="At most this many test images.")
-@click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
-@click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
+@click.option("--images", default=200, show_default=True, type=COUNT, help="Test images of the run.")
+@click.option("--limit", default=None, type=COUNT, help="At most this many test images.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
+@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_option
@@ -51,7 +52,7 @@ def calibrate(images: int, limit: int | None, workers: int | str, **request: Any
     wanted = RunRequest(images=min(images, limit or images), strengths=PROTOCOLS["matched"], **request)
     planned = plan_run(wanted)
     arguments, folder = planned.arguments, planned.folder
-    planned.check_images()
+    planned.check()
     executor = planned.executor(Execution(workers))
     with Store(folder).lock():
         store = planned.claimed_store()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
+from eval.commands import SEED, Finite
+
 
 @click.command("check-editor")
 @click.argument("editor")
 @click.option("--domain", "domain_name", default="avatars", show_default=True, help="Domain to check on.")
 @click.option("--prompt", "prompt_name", default=None, help="Prompt to edit for; default the first of the domain.")
 @click.option("--images", type=click.IntRange(2, 16), default=3, show_default=True, help="Test images to edit.")
-@click.option("--strength", type=float, default=1.0, show_default=True, help="Strength of the edits.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For editors that take one.")
+@click.option("--strength", type=Finite(), default=1.0, show_default=True, help="Strength of the edits.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For editors that take one.")
 @click.pass_context
 def check_editor(
     context: click.Context,
@@ -38,7 +40,7 @@ def check_editor(
     spec = specs[0]
     with activity(f"checking {spec.label} on {domain_name}"):
         domain = load_domain(domain_name)
-        prompt = choose(domain.prompts, [prompt_name] if prompt_name else [])[0]
+        prompt = choose(domain.prompts, [] if prompt_name is None else [prompt_name])[0]
         latents = domain.test_sources(images).latents
         spec.build(seed)  # parameters that the constructor refuses are the user's mistake, not a finding
         judges = domain.judges  # loaded before the editor works, so that it meets them behind their guard

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands import SEED
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ POPULATIONS = ("these-prompts", "prompts-like-these")  # of eval.statistics, whi
     show_default=True,
     help="What the verdict speaks of: exactly these prompts, or also others like them.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the bootstrap and the sign flips.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of the bootstrap and the sign flips.")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file; default: in RUN_A/tables.")
 def compare(
     run_a: Path,

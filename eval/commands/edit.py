@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands import COUNT, Finite
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--image", "images", multiple=True, type=FILE, help="Picture to edit; several times for several rows.")
 @click.option("--seed", "seeds", multiple=True, help="Sample of the generator to edit, e.g. 3 or 1,2,3.")
 @click.option("--latents", default=None, type=FILE, help="Codes to edit: npy, npz, pt or safetensors; W+, W or styles.")
-@click.option("--limit", default=8, show_default=True, type=click.IntRange(1), help="At most so many of --latents.")
+@click.option("--limit", default=8, show_default=True, type=COUNT, help="At most so many of --latents.")
 @click.option("--codes", default=None, type=click.Choice(["w", "w+"]), help="What [L, D] of --latents is; default w+.")
 @click.option("--prompt", "prompts", multiple=True, help="What it should become; several add up (deltaedit).")
 @click.option("--source-text", "source_texts", multiple=True, help="What it is; once, or once for each prompt.")
@@ -29,15 +30,20 @@ FILE = click.Path(path_type=Path)
 @click.option("--source-image", default=None, type=FILE, help="… and away from this one (deltaedit).")
 @click.option("--method", default="deltaedit", show_default=True, help="One editor, e.g. deltaedit[threshold=0.05].")
 @click.option("--strength", default="0:2:0.25", show_default=True, help="start:stop:step, or numbers with commas.")
-@click.option("--frames", default=0, type=int, help="Instead of a strip: so many frames from 0 to the last strength.")
+@click.option(
+    "--frames",
+    default=0,
+    type=click.IntRange(0, COUNT.max),
+    help="Instead of a strip: so many frames from 0 to the last strength.",
+)
 @click.option("--out", default=None, type=FILE, help="PNG file, default edit.png; for --frames a folder or x.gif.")
-@click.option("--batch", default=None, type=click.IntRange(1), help="Pictures at a time; default by their size.")
+@click.option("--batch", default=None, type=COUNT, help="Pictures at a time; default by their size.")
 @click.option("--panel-px", default=None, type=click.IntRange(16, 4096), help="Side of the pictures in the strip.")
 @click.option(
     "--compute-minutes",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=Finite(0),
     help="Compute what an editor lacks (R_s, a mapper) if it takes at most so long.",
 )
 @click.option("--generator", default=None, type=FILE, help="Weights of a StyleGAN2, instead of --domain.")
@@ -48,7 +54,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--encoder", default=None, type=FILE, help="e4e, for --generator; --image needs it.")
 @click.option("--identity", default=None, type=FILE, help="Face network for losses that need one, for --generator.")
 @click.option("--styleclip-mapper", default=None, type=FILE, help="StyleCLIP's mapper of this prompt, for --generator.")
-@click.option("--truncation", default=None, type=click.FloatRange(0, 1), help="ψ of --generator; default 0.7.")
+@click.option("--truncation", default=None, type=Finite(0, 1), help="ψ of --generator; default 0.7.")
 @click.option("--noise", default=None, type=click.Choice(["fixed", "random", "none"]), help="Of --generator.")
 @click.option("--device", default=None, type=click.Choice(["cpu", "cuda"]), help="For --generator; default cpu.")
 def edit(strength: str, seeds: tuple[str, ...], out: Path | None, frames: int, **options: Any) -> None:

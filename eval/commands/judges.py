@@ -30,7 +30,7 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
 
     with activity(f"loading {domain_name}"):
         domain = load_domain(domain_name)
-    folder = out or Path("deltabench-runs") / f"judges-{domain_name}"
+    folder = out or Path("deltabench-runs") / f"judges-{domain.name}"
     _refuse_other_judges(folder, domain.judges.fingerprints)
     with activity("judging counterfactuals"):
         found = measure_judges(domain, images, lambda prompt: click.echo(f"  {prompt}", err=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from eval.commands import Finite
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ timeout_option = click.option(
     "cell_timeout_s",
     default=None,
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     help="Give up a chunk for which an editor computes longer than this; its preparing and fitting likewise.",
 )
 

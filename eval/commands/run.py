@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands import COUNT, SEED
 from eval.commands.machine.workers import workers_option
 from eval.commands.output import Output, output_options, timeout_option
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--prompts", default=None, help="Names with commas between them, or a TOML file; default all of the domain."
 )
-@click.option("--images", default=200, show_default=True, type=click.IntRange(1), help="How many test images to edit.")
-@click.option("--limit", default=None, type=click.IntRange(1), help="At most this many images: a quick look.")
+@click.option("--images", default=200, show_default=True, type=COUNT, help="How many test images to edit.")
+@click.option("--limit", default=None, type=COUNT, help="At most this many images: a quick look.")
 @click.option(
     "--protocol",
     type=click.Choice(["published", "matched"]),
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--strengths", default=None, help="Instead of --protocol: default, calibrated, matched, or numbers from 0 up."
 )
-@click.option("--seed", default=0, show_default=True, type=int, help="For editors that draw random numbers.")
-@click.option("--batch", default=None, type=click.IntRange(1), help="Images a chunk; default 50.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
+@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_option

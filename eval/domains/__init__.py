@@ -73,20 +73,20 @@ def load_domain(name: str, images: Path | None = None) -> Domain:
     return _photographs(name, images)
 
 
-def check_images(domain: Domain, count: int) -> list[str]:
-    """Open the images of a run before any work, where they are files.
+def check_files(domain: Domain, count: int) -> list[str]:
+    """Read the weights and the images of a run before any work, where they are the user's files.
 
     Args:
         domain: whose.
         count: how many test images are edited.
 
     Returns:
-        What a user should know about them, one sentence each.
+        What a user should know about the images, one sentence each.
 
     Raises:
-        UsageError: with one line for each that cannot be used.
+        UsageError: with one line for each file that cannot be used.
     """
-    check = getattr(domain, "check_images", None)
+    check = getattr(domain, "check_files", None)
     return [] if check is None else list(check(count))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec, parse_parameters, split_methods
-from eval.errors import UsageError, unknown
+from eval.errors import UsageError, collected, refuse, unknown
 
 ENTRY_POINTS = "deltabench.editors"
 BUILT_IN = {
@@ -77,7 +77,7 @@ def parse_methods(wanted: str | Sequence[str | type]) -> tuple[tuple[EditorSpec,
         The editors in the order asked for, each once; and one line for each broken plug-in that ``all`` leaves out.
 
     Raises:
-        UsageError: an editor or parameter that does not exist, or a value of the wrong type.
+        UsageError: an editor or parameter that does not exist, or a value of the wrong type; one line for each.
     """
     specs: dict[str, EditorSpec] = {}
     problems: list[str] = []
@@ -85,24 +85,31 @@ def parse_methods(wanted: str | Sequence[str | type]) -> tuple[tuple[EditorSpec,
     every: list[tuple[str | type, dict[str, str]]] = []
     for part in parts:
         every += [(part, {})] if isinstance(part, type) else split_methods(part)
+    faults: list[str] = []
     for name, parameters in every:
-        classes: dict[str, type]
-        if isinstance(name, type):
-            where = f"{name.__module__}:{name.__qualname__}"
-            classes = {where: _checked(name, where)}
-        elif name == "all":
-            classes, problems = load_every(names())
-        else:
-            members = [member for member in ALIASES.get(name, (name,)) if name not in ALIASES or member in names()]
-            classes = {member: load_class(member) for member in members}
-        if parameters and len(classes) != 1:
-            raise UsageError(
-                f"'{name}' stands for several editors; give parameters to one of them: {', '.join(classes)}."
-            )
-        for member, editor in classes.items():
-            spec = parse_parameters(_public_name(member, editor), editor, parameters)
-            specs.setdefault(spec.label, spec)
+        with collected(faults):
+            classes, broken = _classes(name)
+            problems += broken
+            if parameters and len(classes) != 1:
+                raise UsageError(
+                    f"'{name}' stands for several editors; give parameters to one of them: {', '.join(classes)}."
+                )
+            for member, editor in classes.items():
+                spec = parse_parameters(_public_name(member, editor), editor, parameters)
+                specs.setdefault(spec.label, spec)
+    refuse(faults)
     return tuple(specs.values()), problems
+
+
+def _classes(name: str | type) -> tuple[dict[str, type], list[str]]:
+    """The classes that one part of ``--methods`` stands for; and one line for each broken plug-in."""
+    if isinstance(name, type):
+        where = f"{name.__module__}:{name.__qualname__}"
+        return {where: _checked(name, where)}, []
+    if name == "all":
+        return load_every(names())
+    members = [member for member in ALIASES.get(name, (name,)) if name not in ALIASES or member in names()]
+    return {member: load_class(member) for member in members}, []
 
 
 def _public_name(name: str, editor: type) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from eval.editors.isolation import at_work
-from eval.errors import EditorStopped, UsageError, unknown
+from eval.errors import EditorStopped, UsageError, shortened, unknown
 
 _BOOLEANS = {"false": False, "no": False, "true": True, "yes": True}
 
@@ -112,12 +112,13 @@ def split_methods(text: str) -> list[tuple[str, dict[str, str]]]:
         match = re.fullmatch(r"([^\[\]\s]+)(?:\[([^\[\]]*)\])?", piece)
         if match is None:
             raise UsageError(
-                f"'{piece}' in --methods '{text}' is not an editor; write e.g. deltaedit,styleclip-global[beta=0.15]."
+                f"'{shortened(piece)}' in --methods '{shortened(text)}' is not an editor; write e.g. "
+                "deltaedit,styleclip-global[beta=0.15]."
             )
         assignments = [part.strip() for part in (match[2] or "").split(",") if part.strip()]
         wrong = next((part for part in assignments if not re.fullmatch(r"\w+\s*=\s*\S.*", part)), None)
         if wrong is not None:
-            raise UsageError(f"'{wrong}' in '{piece}' is not a parameter; write name=value.")
+            raise UsageError(f"'{shortened(wrong)}' in '{shortened(piece)}' is not a parameter; write name=value.")
         found.append((match[1], {k.strip(): v.strip() for k, v in (part.split("=", 1) for part in assignments)}))
     return found
 

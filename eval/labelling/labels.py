@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Lock
 
 from deltaedit.tools.files import write_whole
-from eval.errors import UsageError
+from eval.errors import UsageError, shortened
 
 Answer = bool | None  # yes, no, cannot tell
 # What stands in the file. A blank is what nobody looked at; `nan` is read as missing by every reader of CSV, too.
 WRITTEN: dict[Answer, str] = {True: "1", False: "0", None: "nan"}
 READ: dict[str, Answer] = {written: answer for answer, written in WRITTEN.items()}
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 class Labels:
@@ -37,7 +37,9 @@ class Labels:
         self._answers: dict[str, dict[str, Answer]] = {}  # item -> question -> answer
         wrong = [name for name in questions if not NAME.fullmatch(name)]
         if wrong:
-            raise UsageError(f"'{wrong[0]}' is no name of an attribute; use small letters, digits and _.")
+            raise UsageError(
+                f"'{shortened(wrong[0])}' is no name of an attribute; use small letters, digits and _, 60 at most."
+            )
         self.questions = tuple(dict.fromkeys([*questions, *self._read()]))
 
     @property

@@ -22,6 +22,9 @@ TRIES_A_GOAL = 1.2  # strengths judged besides the sweep to meet a goal, on aver
 KINDS = ("default", "calibrated", "matched")
 PROTOCOLS = {"published": "default,calibrated", "matched": "default,matched"}  # what --strengths each stands for
 ORACLE = "oracle"  # label and kind of the counterfactual, inverted: the ceiling of a run at matched strength
+KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
+SMALLEST_SHARE = 0.1  # of the bytes of pictures after compression: less than any run was seen to need
+CELL_BYTES = 300  # of the numbers of one cell, at least
 DEFAULT_STRENGTH = 1.0  # the published one, by contract of every editor
 
 
@@ -165,6 +168,29 @@ def chunks(
     for first in range(0, arguments.images, arguments.batch):
         count = min(arguments.batch, arguments.images - first)
         yield Chunk(editor, prompt, kind, strength, first, count, effect_goal)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse seeds that generators of random numbers do not take.
+
+    >>> check_seed(2**64 - 1)
+
+    Raises:
+        UsageError: it says which are allowed.
+    """
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"--seed must be a whole number from 0 to {2**64 - 1} (2**64 - 1). Got {seed} instead.")
+
+
+def fewest_bytes(arguments: Arguments, side_px: int) -> float:
+    """What a run folder holds in the end, at least.
+
+    >>> round(fewest_bytes(Arguments("faces", ("identity",), (), 100), 256) / 1e6, 1)  # the images themselves
+    2.0
+    """
+    pairs = len(arguments.methods) * len(arguments.prompts) * len(arguments.strengths)
+    pictures = pairs * min(KEPT_IMAGES, arguments.images) + arguments.images
+    return pictures * 3 * side_px**2 * SMALLEST_SHARE + pairs * arguments.images * CELL_BYTES
 
 
 def cell_count(arguments: Arguments) -> int:

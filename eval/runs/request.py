@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.errors import UsageError
+from eval.errors import UsageError, collected, refuse
+from eval.folders import check_place
 from eval.progress import activity
 from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
 from eval.runs.executors.choice import Execution, Executor
 from eval.runs.executors.setup import Setup
-from eval.runs.plan import CHUNK, Arguments, parse_strengths
+from eval.runs.plan import CHUNK, Arguments, Strength, check_seed, fewest_bytes, parse_strengths
 from eval.runs.store import Store
 
 if TYPE_CHECKING:
@@ -79,16 +80,18 @@ class PlannedRun:
         """Whether a chunk is finished."""
         return any((self.folder / "chunks").glob("*.parquet"))
 
-    def check_images(self) -> None:
-        """Open every photograph before any work; what is strange is said on standard error.
+    def check(self) -> None:
+        """Read everything that the run reads before any work; what is strange is said on standard error.
 
         Raises:
-            UsageError: photographs that cannot be read, all of them.
+            UsageError: weights or photographs that cannot be used, or too little room; one line for each.
         """
-        from eval.domains import check_images
+        from eval.domains import check_files
 
-        for note in check_images(self.domain, self.arguments.images):
+        for note in check_files(self.domain, self.arguments.images):
             print(note, file=sys.stderr)
+        _ = self.domain.judges  # read now, not after the first edits
+        check_place(self.folder, fewest_bytes(self.arguments, self.domain.editing.synthesis.resolution))
 
     def executor(self, execution: Execution, deterministic: bool = False) -> Executor | None:
         """What does the work; None: this process.
@@ -136,23 +139,39 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
         quiet: do not say what is loaded.
 
     Raises:
-        UsageError: something does not exist.
+        UsageError: something does not exist; one line for each mistake.
     """
-    strengths = parse_strengths(request.strengths)
+    faults: list[str] = []
+    strengths: tuple[Strength, ...] = ()
+    specs: tuple[EditorSpec, ...] = ()
+    domain: Domain | None = None
+    prompts: tuple[Prompt, ...] = ()
+    with collected(faults):
+        strengths = parse_strengths(request.strengths)
+    with collected(faults):
+        check_seed(request.seed)
+    with collected(faults):
+        if request.out is not None:
+            check_place(request.out)
     with activity(f"loading {request.domain}", quiet):
         from eval.domains import load_domain
         from eval.editors.registry import parse_methods
 
-        specs, problems = parse_methods(request.methods)
-        specs = tuple(replace(spec, timeout_s=request.cell_timeout_s) for spec in specs)
-        for problem in problems:
-            print(f"Left out: {problem}", file=sys.stderr)
-        if not specs:
-            raise UsageError("No editor is left to run; see `deltabench methods`.")
+        with collected(faults):
+            specs, problems = parse_methods(request.methods)
+            specs = tuple(replace(spec, timeout_s=request.cell_timeout_s) for spec in specs)
+            for problem in problems:
+                print(f"Left out: {problem}", file=sys.stderr)
+            if not specs:
+                raise UsageError("No editor is left to run; see `deltabench methods`.")
         load = partial(load_domain, request.domain, request.images_dir)
-        domain = load()
-    prompts = chosen_prompts(domain, request.prompts)
-    check_prompts(prompts, domain.factors)
+        with collected(faults):
+            domain = load()
+    with collected(faults):
+        prompts = chosen_prompts(domain, request.prompts)
+        check_prompts(prompts, domain.factors if domain else {prompt.attribute: {prompt.value} for prompt in prompts})
+    refuse(faults)
+    assert domain is not None  # or there was a fault
     labels = tuple(spec.label for spec in specs)
     batch = min(request.batch or CHUNK, request.images)
     arguments = Arguments(domain.name, labels, prompts, request.images, strengths, request.seed, batch)
@@ -160,14 +179,14 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
     return PlannedRun(domain, arguments, specs, folder, load)
 
 
-def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:
-    """The prompts of a request.
+def chosen_prompts(domain: Domain | None, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:
+    """The prompts of a request; without a domain only those of a file or made by hand.
 
     Raises:
         UsageError: a name or file that does not exist, or nothing at all.
     """
     if wanted is None:
-        return domain.prompts
+        return domain.prompts if domain else ()
     if isinstance(wanted, str):
         if Path(wanted).suffix.lower() in FILE_SUFFIXES or Path(wanted).is_file():
             return load_prompts(Path(wanted))
@@ -176,7 +195,7 @@ def chosen_prompts(domain: Domain, wanted: str | Sequence[str | Prompt] | None) 
         raise UsageError("--prompts is empty; leave it out for all prompts, or see `deltabench prompts`.")
     names = [name for name in wanted if isinstance(name, str)]
     own = tuple(prompt for prompt in wanted if isinstance(prompt, Prompt))
-    return (*(choose(domain.prompts, names) if names else ()), *own)
+    return (*(choose(domain.prompts, names) if names and domain else ()), *own)
 
 
 def execute(
@@ -204,7 +223,7 @@ def execute(
     from eval.runs.determinism import check_editors, deterministic_mode
     from eval.runs.runner import Runner
 
-    planned.check_images()
+    planned.check()
     executor = planned.executor(execution, deterministic)
     with Store(planned.folder).lock():
         store = planned.claimed_store()

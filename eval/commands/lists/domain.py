@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from eval.commands import Group
+from eval.commands import COUNT, SEED, Group
 from eval.commands.lists.domain_label import label
 from eval.errors import UsageError, unknown
 
@@ -42,8 +42,8 @@ def _needs_recipes(name: str) -> None:
 
 @domain.command()
 @click.argument("name")
-@click.option("--count", default=16, show_default=True, type=click.IntRange(1), help="How many portraits.")
-@click.option("--seed", default=0, show_default=True, type=int, help="Same seed, same portraits.")
+@click.option("--count", default=16, show_default=True, type=COUNT, help="How many portraits.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Same seed, same portraits.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the PNG files and factors.csv.")
 def render(name: str, count: int, seed: int, out: Path) -> None:
     """Render random portraits of the domain NAME."""
@@ -104,9 +104,11 @@ def show(name: str, out: Path | None) -> None:
     """Draw a sheet of the domain NAME: its images, samples, counterfactuals where known, measured quality."""
     _needs_recipes(name)
     from eval.domains import load_domain
+    from eval.folders import check_file
     from reports.figures.pictures.domain_sheet import draw_sheet
 
     path = out or Path(f"{name}.png")
+    check_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_sheet(cast(Any, load_domain(name)), path)

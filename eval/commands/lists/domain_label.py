@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands import COUNT
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="CSV file; gone on with.")
 @click.option("--attribute", "attributes", multiple=True, help="Only this; may be repeated, and be a new one.")
-@click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="The first seed to look at.")
-@click.option("--count", default=1000, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@click.option(
+    "--first", default=0, show_default=True, type=click.IntRange(0, COUNT.max), help="The first seed to look at."
+)
+@click.option("--count", default=1000, show_default=True, type=COUNT, help="How many seeds.")
 @click.option(
     "--propose",
     type=click.Choice(["boundary", "yes", "no"]),

@@ -31,7 +31,7 @@ def models(context: click.Context, domain: str | None) -> None:
     from eval.weights.catalogue import FOLDER_VARIABLE, folders
     from eval.weights.packages import PACKAGES
 
-    names = [domain] if domain else list(dict.fromkeys([*DOMAINS, *PACKAGES]))
+    names = [domain] if domain is not None else list(dict.fromkeys([*DOMAINS, *PACKAGES]))
     for number, name in enumerate(names):
         if name not in PACKAGES:
             check_name(name)

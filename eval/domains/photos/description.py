@@ -6,13 +6,14 @@ weight files are (``eval.weights.catalogue``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.domains.photos import description_file
-from eval.errors import UsageError, unknown
+from eval.errors import UsageError, collected, refuse, shortened, unknown
 from eval.prompts import TOP_KEYS, Prompt, check_prompts, load_prompts, load_toml
 from eval.weights import catalogue as weight_files
 
@@ -103,15 +104,18 @@ class Description:
         """Where the files are, of the editors and of the judges: key -> path, without optional ones that are missing.
 
         Raises:
-            UsageError: files that the domain cannot do without are missing, or one is damaged.
+            UsageError: files that the domain cannot do without are missing, or some are damaged.
         """
         files = self.files()
         missing = [file.name for file in files if file.path is None and not file.optional]
         if missing:
             raise weight_files.missing(missing, self.label)
+        faults: list[str] = []
         for file in files:
             if file.path is not None:
-                weight_files.check(file.path, file.name, self.name)
+                with collected(faults):
+                    weight_files.check(file.path, file.name, self.name)
+        refuse(faults)
         there = [file for file in files if file.path is not None]
         editing, judging = (
             {file.key: file.path for file in there if file.part == part and file.path} for part in ("editing", "judges")
@@ -158,7 +162,9 @@ def read_description(path: Path) -> Description:
         raise UsageError(f"The domain {path} must name both 'training_styles' and 'training_features', or neither.")
     optional = data["editing"].get("optional", [])
     if not isinstance(optional, list):
-        raise UsageError(f"'optional' of {path} must be a list, for example [\"encoder\"]. Got {optional!r} instead.")
+        raise UsageError(
+            f"'optional' of {path} must be a list, for example [\"encoder\"]. Got {shortened(optional)} instead."
+        )
     for key in optional:
         if key not in EDITING_FILES:
             raise unknown(f"optional file (of {path})", str(key), EDITING_FILES)
@@ -167,7 +173,7 @@ def read_description(path: Path) -> Description:
     check_prompts(prompts, factors, str(path))
     return Description(
         path=path,
-        name=_text(path, data, "name"),
+        name=_name(path, data),
         fit=_choice(path, data, "fit", FITS),
         editing=editing,
         optional=tuple(optional),
@@ -197,6 +203,17 @@ def _text(path: Path, table: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _name(path: Path, data: Mapping[str, Any]) -> str:
+    """The domain's name, which names folders."""
+    name = _text(path, data, "name")
+    if not re.fullmatch(r"\w[\w.+-]{0,59}", name):
+        raise UsageError(
+            f"The name of the domain {path} must be letters, digits and any of _.+-, 60 at most, for it names folders. "
+            f"Got '{shortened(name)}' instead."
+        )
+    return name
+
+
 def _choice(path: Path, table: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> str:
     value = table.get(key, allowed[0])
     if value not in allowed:
@@ -207,14 +224,14 @@ def _choice(path: Path, table: Mapping[str, Any], key: str, allowed: tuple[str, 
 def _count(path: Path, table: Mapping[str, Any], key: str, default: int) -> int:
     value = table.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 2:
-        raise UsageError(f"The number '{key}' of {path} must be whole, 2 or more. Got {value} instead.")
+        raise UsageError(f"The number '{key}' of {path} must be whole, 2 or more. Got {shortened(value)} instead.")
     return value
 
 
 def _share(path: Path, table: Mapping[str, Any], key: str, default: float) -> float:
     value = table.get(key, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise UsageError(f"The number '{key}' of {path} must be from 0 to 1. Got {value} instead.")
+        raise UsageError(f"The number '{key}' of {path} must be from 0 to 1. Got {shortened(value)} instead.")
     return float(value)
 
 
@@ -246,14 +263,16 @@ def _regions(path: Path, data: Mapping[str, Any], factors: Mapping[str, Any]) ->
     regions = {}
     given = data.get("regions", {})
     if not isinstance(given, dict):
-        raise UsageError(f"[regions] of {path} must be a table: factor = [[left, top, right, bottom]]. Got {given!r}.")
+        raise UsageError(
+            f"[regions] of {path} must be a table: factor = [[left, top, right, bottom]]. Got {shortened(given)}."
+        )
     for factor, boxes in given.items():
         if factor not in factors:
             raise unknown(f"factor (of [regions] in {path})", factor, factors)
         if not isinstance(boxes, list) or not boxes or not all(map(_is_box, boxes)):
             raise UsageError(
                 f"The region '{factor}' of {path} must be a list of boxes [left, top, right, bottom], shares of the "
-                f"sides from 0 to 1. Got {boxes} instead."
+                f"sides from 0 to 1. Got {shortened(boxes)} instead."
             )
         regions[factor] = tuple((float(box[0]), float(box[1]), float(box[2]), float(box[3])) for box in boxes)
     return regions

@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Judges, Sources
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description
 from eval.domains.photos.images import ImageSet, check_count, checked_sources, image_set, place
+from eval.errors import collected, refuse
+from eval.pictures import check_pictures, pictures_in
 from eval.prompts import Prompt
 from eval.weights.catalogue import sha256
 from eval.weights.checkpoint_files import CheckpointFiles, TrainingLatents, editing_domain
 
 if TYPE_CHECKING:
+    from deltaedit.backbones.clip import Clip
     from eval.domains.base import Domain
 
 # Networks may be asked for first within inference mode, but editors take gradients through them.
 NORMAL_TENSORS = torch.inference_mode(False)
 ATTRIBUTES_PROTOCOL = "zero-shot,100xcosine,one-text-a-value,one-vs-rest-log-odds"
+ANY_SIDE_PX = 64  # that photographs are looked at where the generator's side is not known
 FEWEST_CALIBRATION = 10  # images that a run calibrates on, however few it edits
 FRECHET_PROTOCOL = "bilinear-299-no-antialias,range-2,float64,unbiased-covariance"
 IDENTITY_PROTOCOLS = {
@@ -118,13 +122,10 @@ class PhotosDomain:
     @NORMAL_TENSORS
     def judges(self) -> Judges:
         """What scores."""
-        from eval.domains.photos.judges import InceptionFeatures, ZeroShotAttributes
-        from eval.weights.clip_files import read_clip
+        from eval.domains.photos.judges import ZeroShotAttributes
 
-        clip = read_clip(self._files[1]["clip"], self.description.judge_clip)
-        clip.model.to(self._device)
+        clip, identity = self._judge_clip, self._identity
         attributes = ZeroShotAttributes(clip, self.description.factors)
-        identity = self._identity()
         measured = self._measured(attributes, identity)
         floor, ceiling = measured["identity"].tolist()
         return Judges(
@@ -134,7 +135,7 @@ class PhotosDomain:
             identity=identity,
             identity_floor=floor,
             identity_ceiling=ceiling,
-            frechet=InceptionFeatures(self._files[1]["frechet"]).to(self._device),
+            frechet=self._inception,
             frechet_name="fid",
             fingerprints=self._judge_fingerprints,
             protocols={
@@ -144,6 +145,24 @@ class PhotosDomain:
             },
         )
 
+    @cached_property
+    @NORMAL_TENSORS
+    def _judge_clip(self) -> Clip:
+        from eval.weights.clip_files import read_clip
+
+        clip = read_clip(self._files[1]["clip"], self.description.judge_clip)
+        clip.model.to(self._device)
+        return clip
+
+    @cached_property
+    @NORMAL_TENSORS
+    def _inception(self) -> nn.Module:
+        from eval.domains.photos.judges import InceptionFeatures
+
+        return InceptionFeatures(self._files[1]["frechet"]).to(self._device)
+
+    @cached_property
+    @NORMAL_TENSORS
     def _identity(self) -> Any:
         from eval.domains.photos.judges import IdentityJudge, NoIdentity
         from eval.weights.facenet import FaceDetector, FaceIdentity
@@ -176,8 +195,29 @@ class PhotosDomain:
     def _on_device(self, batches: Iterator[Tensor]) -> Iterator[Tensor]:
         return (batch.to(self._device) for batch in batches)
 
-    def check_images(self, count: int) -> list[str]:
-        """Read every image that a run of ``count`` test images needs, before any work; see ``ImageSet.check``."""
+    def check_files(self, count: int) -> list[str]:
+        """Read every weight and every image that a run of ``count`` test images needs, before any work.
+
+        Returns:
+            What a user should know about the images, one sentence each.
+
+        Raises:
+            UsageError: with one line for each file that cannot be used.
+        """
+        faults: list[str] = []
+        notes: list[str] = []
+        for network in ("editing", "_judge_clip", "_inception", "_identity"):
+            with collected(faults):
+                getattr(self, network)
+        with collected(faults):
+            notes = self._check_images(count, bool(faults))
+        refuse(list(dict.fromkeys(faults)))
+        return notes
+
+    def _check_images(self, count: int, without_networks: bool) -> list[str]:
+        """See ``ImageSet.check``; without the networks that say their side, photographs are read all the same."""
+        if without_networks and self._images_at is not None and self._images_at.is_dir():
+            check_pictures(pictures_in(self._images_at)[0], ANY_SIDE_PX, self.description.fit)
         check_count(self.images, count, self.name)
         calibration = max(self.description.measured_images, count, FEWEST_CALIBRATION)
         return self.images.check(count, calibration)

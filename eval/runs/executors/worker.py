@@ -25,10 +25,8 @@ from eval.runs.arrays import array, counterfactual_arrays, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
 from eval.runs.matching import stored_value
-from eval.runs.plan import ORACLE, Arguments, Chunk
+from eval.runs.plan import KEPT_IMAGES, ORACLE, Arguments, Chunk
 from eval.runs.store import StorageError, Store
-
-KEPT_IMAGES = 16  # of every (editor, prompt, strength), stored as pictures for the grid and the report
 
 
 class Worker:

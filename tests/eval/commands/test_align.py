@@ -49,7 +49,7 @@ def test_says_how_to_get_tsne(folder, monkeypatch, capsys):
         (["--features", "toy", "--domain", "avatars"], "--features DIR or --domain NAME"),
         (["--features", "absent"], "must be a folder"),
         (["--features", "toy", "--pairs", "5"], "--pairs must be from 20 to 30"),
-        (["--features", "toy", "--seed", "-1"], "--seed must be 0 or more"),
+        (["--features", "toy", "--seed", "-1"], "'--seed': -1 is not in the range"),
         (["--features", "toy", "--out", "toy/cspace_toy_i.npy"], "cannot be written"),
         (["--domain", "avatar"], "did you mean 'avatars'"),
     ],

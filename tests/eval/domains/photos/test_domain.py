@@ -2,6 +2,8 @@ import csv
 import json
 
 import numpy as np
+import torch
+from PIL import Image
 
 from eval.cli import main
 from eval.domains import load_domain
@@ -87,3 +89,31 @@ def test_editors_and_judges_of_one_file_are_refused(domain_file, tmp_path, capsy
     path.write_text(domain_file.read_text().replace('clip = "editing-clip.pt"', 'clip = "judge-clip.pt"'))
     assert run(path, tmp_path / "run") == 2
     assert "the same file" in capsys.readouterr().err
+
+
+def test_every_file_is_looked_at_before_any_work_and_all_faults_are_told(photo_files, domain_file, tmp_path, capsys):
+    folder, pictures = tmp_path / "domain", tmp_path / "pictures"
+    folder.mkdir()
+    pictures.mkdir()
+    for path in photo_files.iterdir():
+        (folder / path.name).symlink_to(path)
+    for name, key in (("generator.pt", "g_ema"), ("judge-clip.pt", None)):
+        payload = torch.load(photo_files / name, weights_only=True)
+        state = payload[key] if key else payload
+        first = next(name for name, tensor in state.items() if tensor.is_floating_point() and tensor.dim() > 1)
+        state[first] = state[first] * np.nan
+        (folder / name).unlink()
+        torch.save(payload, folder / name)
+    for number in range(6):
+        Image.fromarray(np.full((32, 32, 3), 40 * number, np.uint8)).save(pictures / f"p{number}.png")
+    (pictures / "p2.png").write_bytes(b"")  # of the test half
+    (pictures / "p3.png").write_bytes((pictures / "p1.png").read_bytes()[:60])  # of the calibration half
+    assert run(folder / "domain.toml", tmp_path / "run", "--images-dir", str(pictures)) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("loading")]
+    named = ("generator.pt", "judge-clip.pt", "p2.png", "p3.png")
+    assert [name in line for name, line in zip(named, lines, strict=True)] == [True] * 4
+    assert "NaN" in lines[0] and "NaN" in lines[1] and "empty" in lines[2]
+    assert not (tmp_path / "run").exists()
+    for name in ("generator.pt", "judge-clip.pt"):
+        assert main(["models", "check", str(folder / name)]) == 2
+        assert "NaN" in capsys.readouterr().err
