@@ -18,7 +18,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deltaedit.tools.errors import CheckpointError
 from deltaedit.tools.files import keep
+
+SUMS_FILE = "SHA256SUMS"  # of a folder of shipped artefacts
 
 
 def hardware_name() -> str:
@@ -75,7 +78,7 @@ class Artefacts:
 
     Args:
         cache: folder to write to.
-        shipped: folder of the package to look in first.
+        shipped: folder of the package to look in first; its ``SHA256SUMS`` names the sum of every file.
         given: name of an artefact -> the file that is used instead where it fits; its cost is not known.
     """
 
@@ -105,7 +108,7 @@ class Artefacts:
             build: computes the tensors.
 
         Raises:
-            ValueError: the stored file is damaged.
+            ValueError: the stored file is damaged; of a shipped one (``CheckpointError``) also a single bit.
         """
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import save
@@ -115,6 +118,8 @@ class Artefacts:
             return Artefact(file.read(key), float("nan"), "", file.path, False)
         path = self.find(name, key)
         if path is not None:
+            if path.parent == self.shipped:
+                check_shipped(path)
             try:
                 with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
                     meta = stored.metadata() or {}
@@ -134,6 +139,27 @@ class Artefacts:
         packed = save({k: v.contiguous() for k, v in tensors.items()}, meta)
         keep(path, lambda file: file.write(packed))
         return Artefact(tensors, cost_s, hardware, path, True)
+
+
+def check_shipped(path: Path) -> None:
+    """Compare a shipped file with the sum that was recorded when it was made.
+
+    Raises:
+        CheckpointError: it is another file, or no sum is recorded.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    sums = path.with_name(SUMS_FILE)
+    listed = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    if f"{found}  {path.name}" not in listed:
+        raise CheckpointError(f"{path} is damaged (its sha256 is not the recorded one); install the package again.")
+
+
+def record_sums(folder: Path) -> None:
+    """Write ``SHA256SUMS`` of a folder of artefacts that are to be shipped."""
+    files = sorted(folder.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def _single(tensor: Tensor) -> Tensor:

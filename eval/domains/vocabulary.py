@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from torch import Tensor
+
+from eval.errors import UsageError
 
 CONTEXT_LENGTH = 32  # tokens of the longest text
 MERGES = 700  # enough that every word of captions and templates is one or two tokens
@@ -49,7 +52,16 @@ def save_merges(path: Path, domain: str, corpus: Iterable[str]) -> None:
 
 
 def tokenizer(merges: Path) -> Callable[[list[str]], Tensor]:
-    """Texts -> int64 [N, 32], by ``open_clip``'s own tokenizer with a domain's merges."""
+    """Texts -> int64 [N, 32], by ``open_clip``'s own tokenizer with a domain's merges.
+
+    Raises:
+        UsageError: the file is missing or damaged (gzip keeps a sum of what is in it).
+    """
     from open_clip.tokenizer import SimpleTokenizer
 
+    try:
+        with gzip.open(merges) as file:
+            file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{merges} is missing or damaged ({error}); install the package again.") from None
     return SimpleTokenizer(str(merges), context_length=CONTEXT_LENGTH)  # type: ignore[no-any-return]

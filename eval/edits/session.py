@@ -19,9 +19,10 @@ from eval.edits.pasting import paste_back
 from eval.edits.pictures import RGB
 from eval.edits.request import EditRequest, check
 from eval.edits.sources import EditSources, TakePhotograph, load_sources
-from eval.edits.strip import Column, draw_strip, drawable, save
+from eval.edits.strip import Column, draw_strip, save
 from eval.edits.target import EditTarget, read_target
 from eval.errors import UsageError
+from eval.letters import drawable, font_file
 from eval.prompts import Prompt, idle_notes, length_notes
 
 Say = Callable[[str], None]
@@ -150,7 +151,7 @@ def _strip(
     if sources.originals is not None:
         columns.insert(0, Column("picture", sources.originals, [""] * len(sources.originals)))
     title = f"{spec.label}: {target.words}"
-    if drawable(title) != title:
+    if drawable(title, font_file(title)) != title:
         say("The strip's font lacks letters of the text; their code points stand in their places.")
     names, also = sources.names, ""
     if sources.photograph is not None:

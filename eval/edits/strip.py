@@ -12,6 +12,7 @@ import numpy as np
 
 from eval.edits.pictures import RGB
 from eval.errors import UsageError
+from eval.letters import drawable, font_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,12 +47,13 @@ def draw_strip(title: str, rows: Sequence[str], columns: Sequence[Column], panel
         columns: from left to right.
         panel_px: side of a picture; default its own, times a whole number if it is small.
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
-    title, rows = drawable(title), [drawable(name) for name in rows]
+    font_path = font_file("".join([title, *rows]))
+    title, *rows = (drawable(text, font_path) for text in (title, *rows))
     side = panel_px or shown_side(columns[0].pictures[0].shape[0])
     size = max(12, min(36, side // 11))
-    font, gap = load_font(size), max(4, size // 3)
+    font, gap = ImageFont.truetype(font_path, size), max(4, size // 3)
     line = round(size * 1.35)
     left = max((round(font.getlength(name)) for name in rows), default=0) + 2 * gap
     foot = line if any(column.notes for column in columns) else 0
@@ -99,31 +101,6 @@ def wrapped(text: str, font: FreeTypeFont, width_px: int) -> list[str]:
     """Lines of a text that fit a width."""
     letters = max(8, int(width_px / max(1.0, font.getlength("n"))))
     return textwrap.wrap(text, letters) or [""]
-
-
-def load_font(size_px: int) -> FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along: it has Latin, Greek and Cyrillic letters."""
-    from importlib.util import find_spec
-
-    from PIL import ImageFont
-
-    found = find_spec("matplotlib")
-    assert found is not None and found.origin is not None  # a dependency of this package
-    return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size_px)
-
-
-def drawable(text: str) -> str:
-    """The text with the code points of letters that the font lacks, in the place of empty boxes.
-
-    >>> drawable("Brücke"), drawable("戴 ok")
-    ('Brücke', '[U+6234] ok')
-    """
-    if text.isascii():
-        return text
-    from matplotlib.ft2font import FT2Font
-
-    known = FT2Font(load_font(12).path).get_charmap()
-    return "".join(letter if ord(letter) in known else f"[U+{ord(letter):04X}]" for letter in text)
 
 
 def save(image: Image, path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from eval.weights.formats.files import (
     ZIP,
     CheckpointError,
+    check_inflated,
     describe_file,
     describe_names,
     existing,
@@ -34,8 +35,6 @@ NAMES = (
     "wplus",
     "s",
 )  # of the one that counts
-MOST_INFLATED = 1 << 30  # bytes that an archive may unpack to whatever it weighs
-MOST_RATIO = 100  # above that: unpacked to packed
 MOST_ROWS_TOLD = 5
 AS = ("w", "w+")
 
@@ -221,8 +220,7 @@ def archive_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             inflated = sum(info.file_size for info in archive.infolist())
-        if inflated > max(MOST_INFLATED, MOST_RATIO * path.stat().st_size):
-            raise CheckpointError(f"{path} unpacks to {inflated >> 20} MiB, far more than it weighs; it is not read.")
+        check_inflated(path, inflated)
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except CheckpointError:

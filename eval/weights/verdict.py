@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,10 @@ def _of_payload(path: Path, payload: Any) -> str:
         return f"a StyleCLIP mapper of kind '{mapper.kind}'" + (f' for "{told}"' if told else "")
     if any(name.startswith("encoder.") for name in nested):
         return _of_e4e(path, any(name.startswith("decoder.") for name in nested))
-    if "g_ema" in payload or "input.input" in generator_state(path, payload):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the reader says it again
+        is_generator = "g_ema" in payload or "input.input" in generator_state(path, payload)
+    if is_generator:
         return _of_generator(path)
     return _of_tensors(path, plain_state(payload))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from eval.runs.reader import Run, opened
 from reports.figures.attributes import attributes_figure
 from reports.figures.frechet import frechet_figure
-from reports.figures.labels import for_figures
+from reports.figures.labels import Shortened, for_figures, left_out
 from reports.figures.pareto import pareto_figure
 from reports.figures.pictures.grid import grid_figure
 from reports.figures.prompts import prompts_figure
@@ -18,7 +18,7 @@ from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
 from reports.tables.frechet import Pool, frechet_tables
 from reports.writers.attempts import attempt
-from reports.writers.style import house_style, save
+from reports.writers.style import house_style, note_below, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,10 +45,21 @@ def drawings(run: Run, tables: Sequence[Table] | None = None) -> dict[str, Calla
         tables: as ``write_figures`` takes them.
     """
     named, by_name = for_figures(run, frechet_tables(run, Pool(run)) if tables is None else tables)
-    return {
-        **{name: partial(draw, named) for name, draw in FIGURES.items()},
-        "frechet": partial(frechet_figure, named, by_name),
-    }
+    every: dict[str, Callable[[], Figure | None]] = {name: partial(draw, named) for name, draw in FIGURES.items()}
+    every["frechet"] = partial(frechet_figure, named, by_name)
+    said = left_out("editors", len(named.editors), len(run.editors))
+    if not said:
+        return every
+    every = {name: partial(_noted, draw, said) for name, draw in every.items()}
+    return every | {"pareto": partial(pareto_figure, Shortened(run))}  # whose prompts are those that all editors meet
+
+
+def _noted(draw: Callable[[], Figure | None], said: str) -> Figure | None:
+    """A figure with what it had no room for below."""
+    figure = draw()
+    if figure is not None:
+        note_below(figure, said)
+    return figure
 
 
 def write_figures(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, Setting
 from reports.figures.heatmap import draw_rates
-from reports.figures.labels import shortened
+from reports.figures.labels import left_out, shortened
 from reports.figures.prompts import published_and_calibrated
 from reports.tables.attributes import attribute_entries
-from reports.writers.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure
+from reports.writers.style import TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, note_below
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +35,7 @@ def attributes_figure(run: Run) -> Figure:
     settings = _edited(published_and_calibrated(run))
     if -(-len(settings) // 2) * panel > PAGE_IN:
         settings = _edited(list(run.headlines))
+    there, settings = len(settings), settings[: max(2, 2 * int(PAGE_IN / panel))]
     across = min(2, len(settings))
     down = -(-len(settings) // across)
     width = (TWO_COLUMNS_IN - LEFT_IN - 2 * RIGHT_IN - PANEL_GAP_IN) / 2
@@ -52,6 +53,7 @@ def attributes_figure(run: Run) -> Figure:
         x, y = left / figure.get_size_inches()[0], 1 - (top + 0.06) / figure.get_size_inches()[1]
         title = shortened(setting.label, LONGEST_TITLE, LONGEST_TITLE)
         figure.text(x, y, title, color=palette[setting.editor], fontsize=TITLE_PT, weight="bold", va="top")
+    note_below(figure, left_out("editors", len(settings), there))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A run whose names fit into figures: labels of editors, names and texts of prompts that are too long are shortened."""
+"""A run whose names fit into figures: long ones are shortened, letters that no font has become code points."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.letters import drawable, tell_lost
 from eval.runs.reader import Run
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_EDITOR, LONGEST_PROMPT, LONGEST_TEXT = 48, 28, 64  # letters that figures have room for
 SHORT_EDITOR, SHORT_PROMPT = 28, 24  # letters of shortened names
+MOST_EDITORS, MOST_PROMPTS = 12, 24  # that a page has room for
 DIGITS = 4  # of the sha256 that tells shortened names apart
 
 
@@ -40,29 +42,31 @@ def shortened(name: str, longest: int, short: int) -> str:
 
 
 class Shortened(Run):
-    """A run under shorter names; everything else is the run's own.
+    """A run under shorter names, perhaps with its first editors only; everything else is the run's own.
 
     Args:
         run: opened.
+        most: editors that are shown; None: all. What the others did stays in the cells.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, most: int | None = None) -> None:
+        self.most = most
         self.folder, self.manifest, self._run = run.folder, run.manifest, run
         self._editors = {name: shortened(name, LONGEST_EDITOR, SHORT_EDITOR) for name in run.editors}
         self._prompts = {
-            prompt["name"]: shortened(prompt["name"], LONGEST_PROMPT, SHORT_PROMPT) for prompt in run.prompts
+            prompt["name"]: shortened(drawable(prompt["name"]), LONGEST_PROMPT, SHORT_PROMPT) for prompt in run.prompts
         }
 
     @cached_property
     def editors(self) -> tuple[str, ...]:
-        """As of the run."""
-        return tuple(self._editors.values())
+        """As of the run, the first of them."""
+        return tuple(self._editors.values())[: self.most]
 
     @cached_property
     def prompts(self) -> tuple[dict[str, str], ...]:
         """As of the run, the target texts cut."""
         return tuple(
-            {**prompt, "name": self._prompts[prompt["name"]], "target": cut(prompt["target"], LONGEST_TEXT)}
+            {**prompt, "name": self._prompts[prompt["name"]], "target": cut(drawable(prompt["target"]), LONGEST_TEXT)}
             for prompt in self._run.prompts
         )
 
@@ -146,12 +150,23 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def left_out(what: str, shown: int, there: int) -> str:
+    """What a figure says of what it had no room for; '' where it shows everything.
+
+    >>> left_out("prompts", 24, 1000), left_out("prompts", 16, 16)
+    ('Shown: the first 24 of 1,000 prompts; the tables have all.', '')
+    """
+    return f"Shown: the first {shown} of {there:,} {what}; the tables have all." if shown < there else ""
+
+
 def for_figures(run: Run, tables: Sequence[Table]) -> tuple[Run, dict[str, Table]]:
-    """The run and its tables by name, under shorter names where some are too long for a figure."""
+    """The run and its tables by name, as figures have room for them: shorter names, the first editors."""
+    texts = "".join(prompt["name"] + prompt["target"] for prompt in run.prompts)
+    tell_lost(texts)
     long = any(len(name) > LONGEST_EDITOR for name in run.editors) or any(
         len(prompt["name"]) > LONGEST_PROMPT or len(prompt["target"]) > LONGEST_TEXT for prompt in run.prompts
     )
-    if not long:
+    if not long and drawable(texts) == texts and len(run.editors) <= MOST_EDITORS:
         return run, {table.name: table for table in tables}
-    short = Shortened(run)
+    short = Shortened(run, MOST_EDITORS)
     return short, {table.name: short.table(table) for table in tables}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eval.metrics.book import Metric
@@ -10,8 +11,19 @@ from eval.runs.reader import Run
 from eval.statistics import Interval
 from reports.equal_effect.curves import EFFECT, Curve, Pareto, pareto
 from reports.equal_effect.prompts import Matched
+from reports.figures.labels import MOST_EDITORS, left_out
 from reports.writers.layout import interval_text
-from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_at, colours, new_figure, wrapped
+from reports.writers.style import (
+    INK,
+    SMALL_PT,
+    TITLE_PT,
+    TWO_COLUMNS_IN,
+    axes_at,
+    colours,
+    new_figure,
+    note_below,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +39,8 @@ def pareto_figure(run: Run) -> Figure | None:
     found = pareto(Matched(run)) if run.matched else None
     if found is None:
         return None
+    there = len(found.curves)
+    found = replace(found, curves=found.curves[:MOST_EDITORS])
     palette = colours(run.editors)
     labels = [_labels(found, axis) for axis in found.axes]
     lines = max(sum(text.count("\n") + 1 for text, _ in column) for column in labels)
@@ -36,6 +50,7 @@ def pareto_figure(run: Run) -> Figure | None:
         axes = axes_at(figure, LEFT_IN + place * (width + GAP_IN), TOP_IN, width, PLOT_IN)
         _draw(axes, found, axis, palette)
         _write_areas(axes, column, palette)
+    note_below(figure, left_out("editors", len(found.curves), there))
     return figure
 
 

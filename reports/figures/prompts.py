@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from eval.runs.reader import Run, Setting
 from reports.figures.heatmap import draw_rates
+from reports.figures.labels import MOST_PROMPTS, left_out
+from reports.figures.pictures.grid import chosen_prompts
 from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, PromptResult, prompt_results
-from reports.writers.style import TWO_COLUMNS_IN, axes_at, colours, new_figure
+from reports.writers.style import TWO_COLUMNS_IN, axes_at, colours, new_figure, note_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +47,7 @@ def published_and_calibrated(run: Run) -> list[Setting]:
 
 def prompts_figure(run: Run) -> Figure:
     """Two heat maps, success above preservation, each editor at its published and its calibrated strength."""
-    names = [prompt["name"] for prompt in run.prompts]
+    names = [prompt["name"] for prompt in chosen_prompts(run, MOST_PROMPTS)]
     settings = published_and_calibrated(run)
     results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in settings]
     labels = [setting.label for setting in settings]
@@ -67,6 +69,7 @@ def prompts_figure(run: Run) -> Figure:
         values = [[_rate(row.get(name), measure) for name in names] for row in results]
         draw_rates(axes, values, labels, names if number == 0 else (), title.format(where), limits, threshold)
         _tint(axes, palette)
+    note_below(figure, left_out("prompts", len(names), len(run.prompts)))
     return figure
 
 

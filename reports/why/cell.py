@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -51,8 +52,8 @@ def find_cell(run: Run, text: str) -> Cell:
     Raises:
         ValueError: nothing or more than one number fits; the sentence names the nearest ones.
     """
-    words = [word.strip() for word in text.split("/") if word.strip()]
     cells = _every_cell(run)
+    words = _parts(text, [str(name) for key in ("editor", "prompt") for name in cells[key].unique()])
     for key in ("editor", "prompt"):
         allowed = [str(name) for name in cells[key].unique()]
         word = next((word for word in words if word in allowed), None)
@@ -65,6 +66,20 @@ def find_cell(run: Run, text: str) -> Cell:
         raise ValueError(no_such("image", words[0] if words else "", run.names, FORM))
     words.remove(image)
     return _one(cells[cells["image"] == image], image, words, text)
+
+
+def _parts(text: str, names: Iterable[str]) -> list[str]:
+    """The words between slashes; names that hold slashes themselves stay whole.
+
+    >>> _parts("deltaedit/glasses/round/test-0003", ["deltaedit", "glasses/round"])
+    ['glasses/round', 'deltaedit', 'test-0003']
+    """
+    rest, whole = f"/{text}/", []
+    for name in sorted((name for name in names if "/" in name), key=len, reverse=True):
+        if f"/{name}/" in rest:
+            whole.append(name)
+            rest = rest.replace(f"/{name}/", "/", 1)
+    return [*whole, *(word.strip() for word in rest.split("/") if word.strip())]
 
 
 def _every_cell(run: Run) -> DataFrame:

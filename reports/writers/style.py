@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.letters import FAMILY, draw_letters
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -15,6 +17,7 @@ ONE_COLUMN_IN = 3.3  # width of a figure in one column of a two-column paper
 TWO_COLUMNS_IN = 6.9  # width across both
 DPI = 200
 SMALL_PT, TEXT_PT, TITLE_PT = 7.0, 7.5, 8.0  # nothing is smaller than 7 pt
+NOTE_IN = 0.2  # height of a line below a figure
 INK, FAINT = "#222222", "#888888"
 
 # Okabe and Ito's eight colours, told apart with every common colour blindness; yellow is left out, too pale for text.
@@ -34,7 +37,7 @@ KIND_MARKERS = {"default": "s", "calibrated": "o", "matched": "D", "given": "^"}
 RATE_MAP = "Blues"  # from white for nothing to dark evenly, also in grey
 
 _SETTINGS: Any = {  # matplotlib names every key in its type
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.family": FAMILY,
     "font.size": TEXT_PT,
     "axes.titlesize": TITLE_PT,
     "axes.labelsize": TEXT_PT,
@@ -82,8 +85,24 @@ def axes_at(figure: Figure, left_in: float, top_in: float, width_in: float, heig
     return figure.add_axes((left_in / width, 1 - (top_in + height_in) / height, width_in / width, height_in / height))
 
 
+def note_below(figure: Figure, text: str) -> None:
+    """Add a line below everything in a figure, which grows by it; nothing for an empty text."""
+    if not text:
+        return
+    width, height = figure.get_size_inches()
+    taller = height + NOTE_IN
+    figure.set_size_inches(width, taller)
+    for axes in figure.axes:
+        x, y, wide, high = axes.get_position(original=True).bounds
+        axes.set_position((x, (y * height + NOTE_IN) / taller, wide, high * height / taller))
+    for old in figure.texts:
+        old.set_y((old.get_position()[1] * height + NOTE_IN) / taller)
+    figure.text(0.02, 0.05 / taller, text, fontsize=SMALL_PT, color=FAINT, va="bottom")
+
+
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write ``<name>.pdf`` (vectors) and ``<name>.png`` (200 dpi) without dates or versions inside."""
+    draw_letters(figure)
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     figure.savefig(png, dpi=DPI, metadata={"Software": None})

@@ -48,7 +48,7 @@ class AvatarsDomain:
         self.prompts = load_prompts(PROMPTS_FILE)
         self._counterfactuals = lru_cache(KEPT_COUNTERFACTUALS)(self._render_counterfactuals)
         self._originals = lru_cache(2)(self._render_originals)
-        self.region = cache(self._find_region)
+        self._regions = cache(self._find_region)  # one a value of a factor
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -184,10 +184,13 @@ class AvatarsDomain:
         pictures[others] = render(people[others].changed({attribute: value}))
         return pictures
 
-    def _find_region(self, prompt: Prompt) -> np.ndarray:
-        """Pixels that change for anybody when the attribute becomes the one asked for, and a rim of 1."""
+    def region(self, prompt: Prompt) -> np.ndarray:
+        """Pixels that change for anybody when the attribute becomes what is asked, and a rim of 1: bool [64, 64]."""
+        return self._regions(prompt.attribute, prompt.value)
+
+    def _find_region(self, attribute: str, value: str) -> np.ndarray:
         people = datasets.portraits("calibration", REGION_PORTRAITS)
-        after = render(people.changed({prompt.attribute: prompt.value})).astype(int)
+        after = render(people.changed({attribute: value})).astype(int)
         changed = (np.abs(after - render(people)).max(-1) > 8).any(0)
         grown = np.pad(changed, 1)
         grown[1:-1, 1:-1] |= changed

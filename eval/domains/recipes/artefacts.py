@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from deltaedit.tools.artefacts import Artefacts
+from deltaedit.tools.artefacts import Artefacts, record_sums
 from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.files import write_whole
 from eval.domains.recipes.training import Report
@@ -51,9 +51,11 @@ def build(
         for number, prompt in enumerate(prompts, 1):
             editor.fit(prompt)
             report(name, number, len(prompts), {})
+        record_sums(folder)
         return f"{len(prompts)} mappers in {domain.artefacts.cache}"
     if artefact.built_here and halved:
         in_half_precision(artefact.path)
+    record_sums(folder)
     return f"{artefact.path}: {artefact.cost_s:.0f} s on {artefact.hardware}"
 
 

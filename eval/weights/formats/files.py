@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from deltaedit.tools.files import is_zip
 
 __all__ = [
     "CheckpointError",
+    "check_inflated",
     "check_names",
     "describe_file",
     "describe_names",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 
+MOST_INFLATED = 1 << 30  # bytes that an archive may unpack to whatever it weighs
+MOST_RATIO = 100  # above that: unpacked to packed
 ZIP, PICKLE = "a zip archive (torch.save writes such)", "a pickle"
 # (start of the file, what it is)
 _STARTS = (
@@ -107,7 +111,9 @@ def load_torch(path: Path | str) -> Any:
     try:
         with safe(harmless()) if safe else nullcontext():
             # Mapped, so that what is not used of a file (a second generator, a discriminator) takes no memory.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=kind == ZIP)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=kind == ZIP and not _is_packed(path))
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found:
@@ -120,6 +126,32 @@ def load_torch(path: Path | str) -> Any:
         whole = is_zip(path) or kind == PICKLE
         state = kind if whole else "a damaged or truncated zip archive (torch.save writes such)"
         raise CheckpointError(f"{path} is no whole torch file; it looks like {state}.") from None
+
+
+def _is_packed(path: Path) -> bool:
+    """Whether something in a zip archive is compressed, as ``torch.save`` never does: it cannot be mapped then.
+
+    Raises:
+        CheckpointError: it unpacks to far more than it weighs.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    check_inflated(path, sum(member.file_size for member in members))
+    return any(member.compress_type != zipfile.ZIP_STORED for member in members)
+
+
+def check_inflated(path: Path, inflated: int) -> None:
+    """Refuse an archive that is small and would fill the memory.
+
+    Args:
+        path: of the archive.
+        inflated: bytes that it says it unpacks to.
+
+    Raises:
+        CheckpointError: that is far more than it weighs.
+    """
+    if inflated > max(MOST_INFLATED, MOST_RATIO * path.stat().st_size):
+        raise CheckpointError(f"{path} unpacks to {inflated >> 20} MiB, far more than it weighs; it is not read.")
 
 
 def harmless() -> list[Any]:

@@ -1,10 +1,12 @@
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
-from deltaedit.tools.artefacts import Artefacts, GivenFile, hardware_name
+from deltaedit.tools.artefacts import Artefacts, GivenFile, check_shipped, hardware_name, record_sums
+from deltaedit.tools.errors import CheckpointError
 
 KEY = {"domain": "abc", "images": 3}
 
@@ -35,6 +37,7 @@ def test_computed_once_then_loaded_with_its_cost(tmp_path):
 
 def test_a_shipped_artefact_is_used_before_the_cache(tmp_path):
     Artefacts(tmp_path / "shipped").get("relevance", KEY, lambda: {"value": torch.ones(1)})
+    record_sums(tmp_path / "shipped")
     both = Artefacts(tmp_path / "cache", tmp_path / "shipped")
     found = both.get("relevance", KEY, lambda: {"value": torch.zeros(1)})
     assert found.tensors["value"].item() == 1
@@ -66,3 +69,26 @@ def test_a_given_file_answers_only_where_it_fits(tmp_path):
     computed = artefacts.get("mapper", {"steps": 8}, lambda: {"x": torch.ones(1)})
     assert given.tensors["x"] == 0 and given.path.name == "net.pth"
     assert computed.tensors["x"] == 1 and computed.built_here
+
+
+def test_a_single_changed_bit_of_a_shipped_file_is_told_by_name(tmp_path):
+    path = Artefacts(tmp_path).get("relevance", KEY, lambda: {"value": torch.ones(100)}).path
+    record_sums(tmp_path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{digest}  {path.name}\n"
+    shipped = Artefacts(tmp_path / "cache", tmp_path)
+    assert shipped.get("relevance", KEY, dict).tensors["value"].sum() == 100
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=rf"{path.name} is damaged .* install the package again"):
+        shipped.get("relevance", KEY, dict)
+
+
+@pytest.mark.parametrize("domain", ["avatars", "faces"])
+def test_what_is_shipped_is_what_was_recorded(domain):
+    folder = Path(__file__).parents[3] / "eval" / "domains" / domain / "weights" / "artefacts"
+    files = sorted(folder.glob("*.safetensors"))
+    assert len(files) >= 2
+    for path in files:
+        check_shipped(path)

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 from safetensors.torch import save_file
 
 from eval import domains
 from eval.cli import main
-from eval.edits.strip import load_font
+from eval.letters import font_file
 
 QUICK = {
     "deltaedit": "deltaedit[steps=4,batch=4,relevance_images=2,relevance_statistics=20,templates=false,threshold=0]",
@@ -47,7 +47,7 @@ def panels(path, rows, columns, side=128, names=("seed 3",)):
     """The pictures in a strip, from its known geometry: [rows][columns] of uint8 [side, side, 3]."""
     strip = np.asarray(Image.open(path))
     size, gap = 12, 4  # letters of 12 px, as for every panel of up to 142 px
-    left = max(round(load_font(size).getlength(name)) for name in names) + 2 * gap
+    left = max(round(ImageFont.truetype(font_file(""), size).getlength(name)) for name in names) + 2 * gap
     line = round(size * 1.35)
     assert strip.shape[1] == left + columns * (side + gap) + gap
     top = strip.shape[0] - gap - rows * (side + line + gap)
