@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -236,3 +238,26 @@ def _no_power_cut() -> Iterator[None]:
 def tiny_domain(tmp_path: Path) -> TinyDomain:
     """A full Domain of tiny random networks that always have the same weights."""
     return build_tiny_domain(tmp_path / "artefacts")
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Headless Chromium, driven by playwright; without one the tests are skipped."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no Chromium on the PATH ({', '.join(BROWSERS)}) or in $CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        profile = tmp_path_factory.mktemp("profile")
+        context = driver.chromium.launch_persistent_context(
+            str(profile), executable_path=path, args=list(BROWSER_FLAGS)
+        )
+        yield context
+        context.close()

@@ -17,7 +17,7 @@ from eval.statistics.cells import (
 from eval.statistics.comparison import compare_editors, compare_paired, summarise, verdict
 from eval.statistics.correction import holm
 from eval.statistics.groups import indistinguishable_groups, letters
-from eval.statistics.intervals import Interval, interval_of_difference, interval_of_mean, overlap
+from eval.statistics.intervals import Interval, interval_of_mean, overlap
 from eval.statistics.permutation import sign_flip_p
 from eval.statistics.power import clusters_needed, minimum_detectable_effect, smallest_p, too_small
 
@@ -35,7 +35,6 @@ __all__ = [
     "holm",
     "image_bootstrap",
     "indistinguishable_groups",
-    "interval_of_difference",
     "interval_of_mean",
     "letters",
     "metric_columns",

@@ -1,9 +1,10 @@
-"""The interval beside any mean of cells, and beside any mean of paired differences: the only two of the tables.
+"""The interval beside any mean of cells or of paired differences: the only one of the tables.
 
     from eval.statistics import interval_of_mean
-    interval_of_mean(values, images, prompts)              # Interval(mean=…, low=…, high=…, cells=…, images=…)
+    interval_of_mean(values, images, prompts)                # Interval(mean=…, low=…, high=…, cells=…, images=…)
+    interval_of_mean(first, images, prompts, minus=second)
 
-Both are those of ``summarise`` and ``compare_paired``, so that one number has one interval wherever it is printed. No
+They are those of ``summarise`` and ``compare_paired``, so that one number has one interval wherever it is printed. No
 interval has zero width unless every cell has the same value by its nature; shares never do.
 """
 
@@ -45,6 +46,7 @@ def interval_of_mean(
     images: Sequence[Hashable] | np.ndarray,
     prompts: Sequence[Hashable] | np.ndarray | None = None,
     *,
+    minus: Sequence[float] | np.ndarray | None = None,
     share: bool | None = None,
     population: str = THESE_PROMPTS,
     seed: int = SEED,
@@ -56,6 +58,7 @@ def interval_of_mean(
         values: float [n]; NaN is left out.
         images: the source image of each cell, [n].
         prompts: the prompt of each cell, [n]; None: one prompt.
+        minus: another editor's values of the same cells, float [n], to be subtracted where both have one.
         share: the metric lies in [0, 1] by definition; its interval stays inside and is never empty. None: where every
             value is 0 or 1.
         population: ``these-prompts``: other images, exactly these prompts; ``prompts-like-these``: both could have
@@ -74,46 +77,12 @@ def interval_of_mean(
     Interval(mean=2.0, low=None, high=None, cells=3, images=1)
     """
     check_population(population)
-    grid = _grid(values, images, prompts, population)
-    if share is None:
-        share = _is_share(grid)
-    return _interval(grid, lambda: estimate(grid.values, np.array([share]), population, seed, draws))
-
-
-def interval_of_difference(
-    first: Sequence[float] | np.ndarray,
-    second: Sequence[float] | np.ndarray,
-    images: Sequence[Hashable] | np.ndarray,
-    prompts: Sequence[Hashable] | np.ndarray | None = None,
-    *,
-    share: bool | None = None,
-    population: str = THESE_PROMPTS,
-    seed: int = SEED,
-    draws: int = DRAWS,
-) -> Interval:
-    """The mean of first - second over the cells that both have, with its 95 % interval.
-
-    Args:
-        first: float [n], one editor's values of the cells; NaN where it has none.
-        second: float [n], another's values of the same cells.
-        images: as in ``interval_of_mean``.
-        prompts: likewise.
-        share: likewise, of both editors' values.
-        population: likewise.
-        seed: likewise.
-        draws: likewise.
-
-    Raises:
-        UsageError: an unknown population.
-        ValueError: as ``interval_of_mean``.
-    """
-    check_population(population)
-    grids = [_grid(values, images, prompts, population) for values in (first, second)]
-    if share is None:
-        share = all(map(_is_share, grids))
-    _, _, difference = paired_differences(*grids)
-    shares = np.array([share])
-    return _interval(difference, lambda: estimate(difference.values, shares, population, seed, draws, paired=True))
+    grids = [_grid(each, images, prompts, population) for each in (values, minus) if each is not None]
+    shares = np.array([all(map(_is_share, grids)) if share is None else share])
+    grid, paired = grids[0], minus is not None
+    if paired:
+        _, _, grid = paired_differences(*grids)
+    return _interval(grid, lambda: estimate(grid.values, shares, population, seed, draws, paired=paired))
 
 
 def overlap(first: Interval, second: Interval) -> bool:

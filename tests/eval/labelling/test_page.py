@@ -1,30 +1,8 @@
 """The page in a real browser: headless Chromium, driven by playwright."""
 
-import os
-import shutil
-
 import pytest
 
 from eval.labelling.labels import Labels
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no Chromium on the PATH ({', '.join(NAMES)}) or in $CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        profile = tmp_path_factory.mktemp("profile")
-        context = driver.chromium.launch_persistent_context(str(profile), executable_path=path, args=list(FLAGS))
-        yield context
-        context.close()
 
 
 @pytest.fixture

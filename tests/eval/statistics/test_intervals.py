@@ -10,7 +10,6 @@ from eval.statistics import (
     Interval,
     compare_paired,
     grid_of,
-    interval_of_difference,
     interval_of_mean,
     overlap,
     summarise,
@@ -40,7 +39,7 @@ def test_one_number_has_one_interval_wherever_it_is_printed(metric, population):
 
     grids = [grid_of(rows.assign(**{metric: frame[name]}), [metric]) for name in "ab"]
     (row,) = compare_paired(*grids, [metric], population=population).itertuples()
-    found = interval_of_difference(frame["a"], frame["b"], frame["image"], frame["prompt"], population=population)
+    found = interval_of_mean(frame["a"], frame["image"], frame["prompt"], minus=frame["b"], population=population)
     assert (found.mean, found.low, found.high) == (row.difference, row.low, row.high)
     assert found.cells == row.cells == frame["a"].notna().sum()
 

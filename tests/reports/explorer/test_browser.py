@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 
@@ -13,27 +12,9 @@ from eval.runs.reader import Run
 from reports.explorer.page import write_explorer
 from reports.tables import write_tables
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 VIEWS = ("table", "grid", "edit", "compare", "pareto", "about")
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TEXT = "</script><img src=x onerror=alert(1)> “glasses”"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no Chromium on the PATH ({', '.join(NAMES)}) or in $CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        profile = tmp_path_factory.mktemp("profile")
-        context = driver.chromium.launch_persistent_context(str(profile), executable_path=path, args=list(FLAGS))
-        yield context
-        context.close()
 
 
 @pytest.fixture(scope="module")
