@@ -11,6 +11,7 @@ from eval.errors import UsageError
 from eval.progress import activity
 from eval.runs.reader import Run
 from eval.runs.store import storage_error
+from reports.glossary import write_glossary
 from reports.studies.shipped_judges import place_judges
 from reports.tables import build_tables, store_tables
 from reports.writers.attempts import attempt
@@ -67,7 +68,7 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
         run = Run(folder)
         with activity("writing tables", quiet):
             tables = tables_of(run)
-            files = [*store_tables(run, tables), *place_judges(folder, figures)]
+            files = [*store_tables(run, tables), write_glossary(run), *place_judges(folder, figures)]
         if figures:
             with activity("drawing figures and writing report.html", quiet):
                 from reports.explorer.page import write_explorer

@@ -208,7 +208,7 @@ _SET_METRICS = (
         kind=SET,
     ),
     Metric(
-        *("kid", "KID", "The same by a cubic kernel on the same features (Kernel Inception Distance)."),
+        *("kid", "KID", "Distance of the two sets by a cubic kernel on these features (Kernel Inception Distance)."),
         *("squared maximum mean discrepancy with the kernel (x·y / D + 1)³, different persons, unbiased", _SETS),
         direction=LESS,
         digits=3,
@@ -217,7 +217,7 @@ _SET_METRICS = (
         kind=SET,
     ),
     Metric(
-        *("cmmd", "CMMD", "The same by a Gaussian kernel on features of the judge CLIP."),
+        *("cmmd", "CMMD", "Distance of the two sets by a Gaussian kernel on features of the judge CLIP."),
         *("1000 times that with exp(-|x - y|² / 200) on unit features of the judge CLIP", _SETS),
         direction=LESS,
         digits=3,
@@ -235,8 +235,9 @@ def _cost(name: str, heading: str, meaning: str, formula: str, unit: str = "s") 
 
 _COSTS = (
     _cost("prepare_s", "set-up", "Time of preparing an editor for a generator.", "seconds of `prepare`"),
-    _cost("fit_s", "per prompt", "Time of preparing an editor for a prompt.", "seconds of `fit`"),
-    _cost("edit_s", "per edit", "Time of an edit, the editor alone.", "median over chunks of the seconds an image"),
+    _cost("fit_s", "per prompt", "Time of preparing an editor for a prompt, median over prompts.", "seconds of `fit`"),
+    _cost("per_edit_s", "per edit", "Time of an edit with synthesis.", "median over chunks of the seconds an image"),
+    _cost("edit_s", "of it the editor", "The editor's time for it.", "median over chunks of the seconds an image"),
     _cost("synthesis_s", "synthesis", "The generator's time for it.", "median over chunks of the seconds an image"),
     _cost("peak_memory_mib", "peak memory", "Largest memory of the process.", "largest over chunks", "MiB"),
 )
@@ -287,8 +288,7 @@ def metric_of(column: str) -> Metric:
     if not dot:
         return metrics()[column]
     record = metrics()[f"{family}.{FACTOR}"]
-    words = factor.replace("_", " ")
-    texts = {field: getattr(record, field).replace(FACTOR, words) for field in ("heading", "formula")}
+    texts = {name: getattr(record, name).replace(FACTOR, factor.replace("_", " ")) for name in ("heading", "formula")}
     return replace(record, name=column, **texts)
 
 

@@ -20,6 +20,7 @@ from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
 from reports.explorer.tables import Tables, columns, described, populations
 from reports.explorer.tables import tables as metric_tables
+from reports.glossary import glossary, meaning
 from reports.tables import build_tables
 from reports.writers.layout import Table
 from reports.writers.style import colours
@@ -84,6 +85,7 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
     means = numbers(choices)
     pairs = comparisons(choices, populations(written)) if tested else {}
     palette = colours(run.editors)
+    known = columns(run) | {name: described(*about) for name, about in set_columns(run).items()}
     return {
         "domain": run.manifest.get("domain", ""),
         "images": len(run.names),
@@ -96,7 +98,8 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
         "prompts": list(run.prompts),
         "factors": list(run.factors),
         "scopes": {scope.name: list(scope.prompts) for scope in choices.scopes},
-        "columns": columns(run) | {name: described(*about) for name, about in set_columns(run).items()},
+        "columns": {name: about | {"meaning": meaning(run, name)} for name, about in known.items()},
+        "glossary": sorted(glossary(run).items(), key=lambda entry: entry[0].casefold()),
         "cell_columns": list(SHOWN),
         "curve_columns": list(CURVE_COLUMNS),
         "tables": metric_tables(choices, means, pairs, written),

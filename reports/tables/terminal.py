@@ -91,7 +91,10 @@ def _rest(run: Run, rows: Sequence[Row]) -> str:
     shown = _shown(rows)
     names = [record.heading for record in measures() if record.name not in shown]
     distance = str(run.manifest["frechet_name"])
-    return f"Further columns in tables/main.md: {'; '.join([*names, distance])}. Costs: tables/runtime.md."
+    return (
+        f"Further columns in tables/main.md: {'; '.join([*names, distance])}. Costs: tables/runtime.md. "
+        "What each heading means: tables/glossary.md."
+    )
 
 
 def _cell(row: Row, name: str, spread: bool) -> str:

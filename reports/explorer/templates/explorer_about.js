@@ -5,20 +5,9 @@ function aboutView() {
     h("h2", {}, "This run"), h("table", { class: "cell" }, h("tbody", {}, facts().map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, text))))),
     h("h2", {}, "What is not in this page"), leftOut().map((text) => note(text)),
     h("h2", {}, "Failures"), failureList(),
-    h("h2", {}, "Words"), h("dl", {}, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, meaning)]).flat()),
+    h("h2", {}, "What the headings mean"), h("dl", {}, data.glossary.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, meaning)]).flat()),
   ];
 }
-
-const WORDS = [
-  ["eligible", "there is something to do: the judge does not see the value in the reconstruction, and it would show in the counterfactual"],
-  ["success", "the judge's first choice for the target is what the text asks for"],
-  ["target effect", "how far the judge's log-odds of the value moved, in σ over real images"],
-  ["preservation", "share of the other visible factors whose first choice did not change"],
-  ["AD", "Attribute Dependency: how far the other factors moved, in σ"],
-  ["inversion", "the image as the encoder and the generator give it back, before any edit"],
-  ["counterfactual", "the same person drawn with what the text asks for; only where the domain knows it"],
-  ["matched effect", "each editor and prompt has the strength whose mean effect on the calibration images is the goal"],
-];
 
 function facts() {
   const given = data.arguments;

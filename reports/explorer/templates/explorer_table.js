@@ -34,7 +34,7 @@ function headCell(name, sorted, field) {
   const column = columnOf(name);
   const mine = sorted.column === name;
   const next = !mine ? `${name}:best` : sorted.way === "best" ? `${name}:worst` : "";
-  return h("th", { scope: "col", "aria-sort": mine ? (sorted.descending ? "descending" : "ascending") : "none" },
+  return h("th", { scope: "col", title: column.meaning || null, "aria-sort": mine ? (sorted.descending ? "descending" : "ascending") : "none" },
     h("button", { type: "button", "data-key": `${field}-${name}`, onclick: () => update({ [field]: next }) },
       column.label, h("span", { class: "better" }, arrow(column)),
       h("span", { class: "sorting", "aria-hidden": "true" }, mine ? (sorted.way === "best" ? "▼" : "▲") : "")));
