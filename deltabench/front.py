@@ -32,6 +32,8 @@ def run(
     deterministic: bool = False,
     quiet: bool = False,
     workers: int | str = 1,
+    device: str | None = None,
+    precision: str = "float32",
 ) -> Run:
     """Edit the test images of a domain, judge the edits, write the tables.
 
@@ -53,6 +55,9 @@ def run(
         deterministic: one thread and exact algorithms; then check that edits repeat.
         quiet: show no progress.
         workers: processes that share the work; ``"auto"``: one a GPU, without one one a core.
+        device: where to compute: ``auto`` (the best there is), ``cpu``, ``cuda``, ``cuda:N``, ``mps``; None for
+            ``$DELTABENCH_DEVICE``, or ``auto``.
+        precision: of edits and of their pictures: ``float32``, ``tf32`` or ``bf16``; judges always take float32.
 
     Returns:
         The run. Chunks that failed are named in ``run.failures``; all others are there.
@@ -66,7 +71,20 @@ def run(
 
     photographs = None if images_dir is None else Path(images_dir)
     folder = None if out is None else Path(out)
-    request = RunRequest(methods, domain, prompts, images, strengths, seed, batch, photographs, folder, cell_timeout_s)
+    request = RunRequest(
+        methods,
+        domain,
+        prompts,
+        images,
+        strengths,
+        seed,
+        batch,
+        photographs,
+        folder,
+        cell_timeout_s,
+        device,
+        precision,
+    )
     planned = plan_run(request, quiet)
     failures = execute(planned, deterministic, quiet, execution=Execution(workers))
     if not planned.has_cells:

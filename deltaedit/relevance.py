@@ -38,12 +38,13 @@ def channel_statistics(sample: Callable[[int, int], Latents], count: int, seed: 
     """
     if count < 1:
         raise ValueError(f"The 'count' parameter of channel_statistics must be 1 or more. Got {count} instead.")
-    total = squares = torch.zeros(())  # of any device and width
+    total = squares = torch.zeros(())  # of any width
     for block, start in enumerate(range(0, count, SAMPLE_BLOCK)):
-        s = sample(min(SAMPLE_BLOCK, count - start), seed + block).s.double()
+        drawn = sample(min(SAMPLE_BLOCK, count - start), seed + block).s
+        s = drawn.cpu().double()  # some GPUs have no float64
         total, squares = s.sum(0) + total, s.square().sum(0) + squares
     mean = total / count
-    return mean.float(), (squares / count - mean.square()).clamp(min=0).sqrt().float()
+    return mean.to(drawn), (squares / count - mean.square()).clamp(min=0).sqrt().to(drawn)
 
 
 def relevance_matrix(

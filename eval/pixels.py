@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
+
+
+class Pictures(Protocol):
+    """Some pictures, in a tensor or elsewhere: float32 [n, 3, H, W] in [-1, 1] by rows."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, rows: slice, /) -> Tensor:
+        """Those of some rows."""
+
+
+class ReadPictures:
+    """Pictures that are made or read when they are asked for.
+
+    Args:
+        count: how many there are.
+        read: rows -> float32 [n, 3, H, W] in [-1, 1].
+    """
+
+    def __init__(self, count: int, read: Callable[[slice], Tensor]) -> None:
+        self._count, self._read = count, read
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, rows: slice, /) -> Tensor:
+        return self._read(slice(*rows.indices(self._count)))
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

@@ -94,7 +94,7 @@ class _Features(nn.Module):
 
 
 def _feature_network(size: int, seed: int, centre: Tensor) -> Callable[[Tensor], Tensor]:
-    network = _randomise(_Features(size), seed)
+    network = _randomise(_Features(size), seed).to(centre.device)
     offset = network(centre).mean(0)
     return lambda images: network(images) - offset
 
@@ -108,7 +108,8 @@ class TinyDomain:
     editing: EditingDomain
     judges: Judges
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
         self.fingerprints = {"generator": "1" * 64, "encoder": "2" * 64, "judge": "3" * 64}
         self.synthesis = FastStyleGAN2(SIDE_PX, (8, 8, 8), W_DIM)
         _randomise(self.synthesis, 1)
@@ -116,21 +117,23 @@ class TinyDomain:
             layer.affine.bias.data += 1  # styles around 1, as StyleGAN2 starts
         for layer in self.synthesis.to_rgbs:
             layer.conv.weight.data *= 8  # pictures of some contrast
-        self.mapping = torch.randn(CODE_SIZE, W_DIM, generator=_generator(2))
-        encoder = _randomise(_TinyEncoder(self.synthesis.latents), 3)
+        self.synthesis.to(self.device)
+        self.mapping = torch.randn(CODE_SIZE, W_DIM, generator=_generator(2)).to(self.device)
+        encoder = _randomise(_TinyEncoder(self.synthesis.latents), 3).to(self.device)
         centre = self._images(*self._portraits(32, 4))
         identity = _feature_network(6, 5, centre)
         perceptual = nn.Conv2d(3, 4, 3)
-        _randomise(perceptual, 6)
+        _randomise(perceptual, 6).to(self.device)
         self.editing = EditingDomain(
             name=self.name,
             synthesis=self.synthesis,
             encoder=encoder,
-            clip=Clip(_randomise(_TinyClipModel(), 7), _tokenize, SIDE_PX),
+            clip=Clip(_randomise(_TinyClipModel(), 7), _tokenize, SIDE_PX).to(self.device),
             sample=self._sample,
             training_set=self._training_set,
-            artefacts=Artefacts(cache),
+            artefacts=Artefacts(cache, device=self.device),
             fingerprint="4" * 64,
+            device=self.device,
             identity=lambda images: F.normalize(identity(images), dim=1),
             perceptual=lambda images: [perceptual(images)],
             labelled=self._labelled,
@@ -149,7 +152,7 @@ class TinyDomain:
         return Judges(
             attributes=attributes,
             sigma=sigma,
-            clip=Clip(_randomise(_TinyClipModel(), 10), _tokenize, SIDE_PX),
+            clip=Clip(_randomise(_TinyClipModel(), 10), _tokenize, SIDE_PX).to(self.device),
             identity=lambda images: F.normalize(identity(images), dim=1),
             identity_floor=0.1,
             identity_ceiling=0.9,
@@ -166,8 +169,8 @@ class TinyDomain:
 
     def _latents(self, values: Tensor, geometry: Tensor, noise: float = 0.0) -> Latents:
         blocks = [F.one_hot(values[:, i], len(v)).float() for i, v in enumerate(FACTORS.values())]
-        w = torch.cat([*blocks, geometry * 0.5], 1) @ self.mapping
-        w = w + noise * torch.randn(w.shape[1], generator=_generator(12))
+        w = torch.cat([*blocks, geometry * 0.5], 1).to(self.device) @ self.mapping
+        w = w + noise * torch.randn(w.shape[1], generator=_generator(12)).to(self.device)
         return Latents.from_w_plus(self.synthesis, w[:, None].repeat(1, self.synthesis.latents, 1))
 
     def _images(self, values: Tensor, geometry: Tensor) -> Tensor:
@@ -221,9 +224,9 @@ class TinyDomain:
         return inside
 
 
-def build_tiny_domain(cache: Path) -> TinyDomain:
+def build_tiny_domain(cache: Path, device: torch.device | str = "cpu") -> TinyDomain:
     """The domain, its artefacts in ``cache``; the same numbers in every process."""
-    return TinyDomain(cache)
+    return TinyDomain(cache, device)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+MOST_KNOWN = 64  # lists of texts whose features are remembered: each prompt has two, of 79 templates
 
 
 @cache
@@ -48,6 +49,9 @@ class Clip:
         std: likewise.
         interpolation: filter that the model was trained with: ``bicubic`` or ``bilinear``, both antialiased.
         words: all words of its training, in lower case; None where they are not known or too many to tell.
+
+    Attributes:
+        before_answer: called before texts are encoded or found among those that are remembered; None for nothing.
     """
 
     def __init__(
@@ -61,12 +65,26 @@ class Clip:
         words: Collection[str] | None = None,
     ) -> None:
         self.words = words
+        self.before_answer: Callable[[], object] | None = None
+        self._known: dict[tuple[str, ...], Tensor] = {}
         self.model: Any = model
         self.tokenizer = tokenizer
         self.resolution = resolution
         self.interpolation = interpolation
         self._mean = torch.tensor(mean)[:, None, None]
         self._std = torch.tensor(std)[:, None, None]
+
+    def to(self, device: torch.device | str) -> Clip:
+        """Itself, its networks moved to another device."""
+        self.model.to(device)
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where its networks are."""
+        found: torch.device = next(self.model.parameters()).device
+        return found
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Unit image features, with gradients to the images.
@@ -91,15 +109,24 @@ class Clip:
         if x.shape[-2:] != (self.resolution, self.resolution):
             size = (self.resolution, self.resolution)
             x = F.interpolate(x, size, mode=self.interpolation, align_corners=False, antialias=True).clamp(0, 1)
-        x = (x - self._mean.to(x.device)) / self._std.to(x.device)
+        x = (x - self._mean) / self._std
         return F.normalize(self.model.encode_image(x).float(), dim=-1)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Unit text features: float32 [N, E], one row a text."""
-        device = next(self.model.parameters()).device
-        tokens = self.tokenizer(list(texts)).to(device)
-        with torch.no_grad():
-            return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        """Unit text features: float32 [N, E], one row a text; the same texts again are remembered."""
+        if self.before_answer is not None:
+            self.before_answer()
+        key = tuple(texts)
+        if key in self._known:
+            return self._known[key]
+        with torch.inference_mode(False), torch.no_grad():  # kept for editors, whose gradients may meet it
+            tokens = self.tokenizer(list(texts)).to(self.device)
+            features = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        if not any(weights.requires_grad for weights in self.model.parameters()):  # of a model in training they change
+            self._known[key] = features
+            if len(self._known) > MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+        return features
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model never saw, in their order; none where its words are not known."""

@@ -88,7 +88,7 @@ class Generator(nn.Module):
         Args:
             mode: ``fixed`` for the maps of the checkpoint, ``random`` for new ones, ``none``.
             count: how many images get random maps.
-            generator: source of the random maps.
+            generator: source of the random maps, on the CPU.
 
         Returns:
             one map [1 or count, 1, H, W] per convolution, or None.
@@ -107,7 +107,7 @@ class Generator(nn.Module):
             return fixed
         shapes: Sequence[tuple[int, ...]] = [(count, *like.shape[1:]) for like in fixed]
         return [
-            torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+            torch.randn(shape, generator=generator).to(like)  # drawn on the CPU: the same maps on every device
             for shape, like in zip(shapes, fixed, strict=True)
         ]
 

@@ -7,6 +7,7 @@ would have had. ``fast_stylegan2`` has forms of the same layers for when no grad
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -99,10 +100,17 @@ class ModulatedConv(nn.Module):
         return norm[:, :, None, None].to(out.dtype)
 
 
+@cache
+def _kernel(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """[1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64 times ``gain``, made once a device: [4, 4]."""
+    with torch.inference_mode(False):  # gradients may go through it later
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=device, dtype=dtype)
+        return taps[:, None] * taps * (gain / 64)
+
+
 def _binomial(x: Tensor, gain: float) -> Tensor:
-    """The 4 x 4 kernel [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64 times ``gain``, once per channel: [C, 1, 4, 4]."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype)
-    return (taps[:, None] * taps * (gain / 64)).expand(x.shape[1], 1, 4, 4)
+    """The low-pass of blurs for the channels of x: [C, 1, 4, 4]."""
+    return _kernel(gain, x.device, x.dtype).expand(x.shape[1], 1, 4, 4)
 
 
 def blur(x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -111,8 +119,12 @@ def blur(x: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def upsample_2x(x: Tensor) -> Tensor:
-    """Zero-insertion and low-pass: [N, C, H, W] -> [N, C, 2H, 2W], gain 4 (a constant stays constant)."""
-    return F.conv_transpose2d(x, _binomial(x, 4.0), stride=2, padding=1, groups=x.shape[1])
+    """Zero-insertion and low-pass: [N, C, H, W] -> [N, C, 2H, 2W], gain 4 (a constant stays constant).
+
+    Always in x's own precision: pictures are summed up over the levels by it.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv_transpose2d(x, _binomial(x, 4.0), stride=2, padding=1, groups=x.shape[1])
 
 
 class StyledConv(nn.Module):

@@ -155,7 +155,7 @@ class LayerSweep:
 
 
 def style_matrices(synthesis: Synthesis) -> list[Tensor]:
-    """What a row of W+ is multiplied by to give each layer's styles: float64 [channels, D], one a layer of ``layout``.
+    """What a row of W+ is multiplied by to give each layer's styles: float64 [channels, D] on the CPU, one a layer.
 
     Styles are affine in W+, so that they are read off the styles of unit vectors.
     """
@@ -163,4 +163,4 @@ def style_matrices(synthesis: Synthesis) -> list[Tensor]:
     with torch.no_grad():
         rows = torch.eye(synthesis.w_dim, device=device)[:, None].expand(-1, synthesis.latents, -1)
         units, zero = synthesis.styles(rows)[0], synthesis.styles(torch.zeros_like(rows[:1]))[0]
-    return [(units - zero)[:, at.start : at.stop].double().T for at in synthesis.layout]
+    return [(units - zero)[:, at.start : at.stop].cpu().double().T for at in synthesis.layout]

@@ -24,12 +24,10 @@ from deltaedit.tools.files import keep
 SUMS_FILE = "SHA256SUMS"  # of a folder of shipped artefacts
 
 
-def hardware_name() -> str:
-    """What this machine computes with, for example ``AMD EPYC, 2 cores``."""
-    import torch
-
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name(0))
+def hardware_name(device: torch.device | str = "cpu") -> str:
+    """What a device is, for example ``AMD EPYC, 2 cores``."""
+    if torch.device(device).type == "cuda":
+        return str(torch.cuda.get_device_name(device))
     name = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -80,12 +78,20 @@ class Artefacts:
         cache: folder to write to.
         shipped: folder of the package to look in first; its ``SHA256SUMS`` names the sum of every file.
         given: name of an artefact -> the file that is used instead where it fits; its cost is not known.
+        device: where artefacts are computed; stored with what they cost.
     """
 
-    def __init__(self, cache: Path, shipped: Path | None = None, given: Mapping[str, GivenFile] | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        shipped: Path | None = None,
+        given: Mapping[str, GivenFile] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.cache = cache
         self.shipped = shipped
         self.given = dict(given or {})
+        self.device = torch.device(device)
 
     @staticmethod
     def address(name: str, key: Mapping[str, object]) -> str:
@@ -129,14 +135,14 @@ class Artefacts:
             return Artefact(tensors, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)
         began = time.perf_counter()
         tensors = build()
-        cost_s, hardware = time.perf_counter() - began, hardware_name()
+        cost_s, hardware = time.perf_counter() - began, hardware_name(self.device)
         path = self.cache / self.address(name, key)
         meta = {
             "cost_s": f"{cost_s:.3f}",
             "hardware": hardware,
             "key": json.dumps({"name": name, **key}, sort_keys=True),
         }
-        packed = save({k: v.contiguous() for k, v in tensors.items()}, meta)
+        packed = save({k: v.cpu().contiguous() for k, v in tensors.items()}, meta)
         keep(path, lambda file: file.write(packed))
         return Artefact(tensors, cost_s, hardware, path, True)
 

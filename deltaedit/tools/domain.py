@@ -67,6 +67,7 @@ class EditingDomain:
     perceptual: Callable[[Tensor], list[Tensor]] | None = None  # image -> feature maps, with gradients; no judge
     relevance_by_derivative: int = 0  # images behind an R_s by derivatives, where a sweep takes days; 0 for the sweep
     labelled: Callable[[], LabelledCodes] | None = None  # for supervised references; computed when called
+    precision: str = "float32"  # of edits and of the pictures of edits, see ``deltaedit.tools.precision.computing``
 
     def images(self, latents: Latents) -> Tensor:
         """Pictures of the latents: float32 [N, 3, H, W], about [-1, 1], not clipped."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eval.commands import COUNT, Finite
+from eval.commands.machine.options import device_option, say_device
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, whi
     show_default=True,
     help="Intervals for which prompts; a finished ablation is only tabulated anew.",
 )
+@device_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Folder; default deltabench-runs/ablation-…")
 def ablate(
     name: str | None,
@@ -51,6 +53,7 @@ def ablate(
     images: int | None,
     effect: float | None,
     population: str,
+    device: str | None,
     out: Path | None,
 ) -> int:
     """Change one part of DeltaEdit at a time and compare at equal effect.
@@ -67,7 +70,7 @@ def ablate(
         return 0
     ablation = _overridden(find(name), seeds, steps, prompts, images, effect)
     check(ablation, name)
-    return _execute(ablation, domain, population, out)
+    return _execute(ablation, domain, population, device, out)
 
 
 def show_list() -> None:
@@ -106,12 +109,13 @@ def _overridden(
     return ablation
 
 
-def _execute(ablation: Ablation, domain: str, population: str, out: Path | None) -> int:
+def _execute(ablation: Ablation, domain: str, population: str, device: str | None, out: Path | None) -> int:
     from eval.domains import load_domain
     from eval.runs.store import Store
     from eval.studies.ablation.run import AblationRunner, claim, record
 
-    loaded = load_domain(domain)
+    loaded = load_domain(domain, device=device)
+    say_device(loaded)
     folder = out or Path("deltabench-runs") / ablation.folder_name(loaded.name)
     store = Store(folder)
     with store.lock():

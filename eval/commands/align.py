@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eval.commands import COUNT, SEED
+from eval.commands.machine.options import device_option, say_device
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,8 +28,17 @@ PROMPT_IMAGES = 200  # edited exactly by every prompt
 @click.option(
     "--seed", default=0, show_default=True, type=SEED, help="Of captions, partners, folds, bootstrap draws and t-SNE."
 )
+@device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: deltabench-runs/align-NAME.")
-def align(features: Path | None, domain: str | None, clip: str, count: int | None, seed: int, out: Path | None) -> int:
+def align(
+    features: Path | None,
+    domain: str | None,
+    clip: str,
+    count: int | None,
+    seed: int,
+    device: str | None,
+    out: Path | None,
+) -> int:
     """Measure how well CLIP's images and texts match: raw, centred and as deltas.
 
     Example: deltabench align --features DIR
@@ -36,7 +46,7 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
     from eval.studies.alignment.projections import NO_TSNE, has_tsne
     from reports.studies.alignment_run import run_alignment
 
-    pairs, prompts, name = _measured(features, domain, clip, count, seed)
+    pairs, prompts, name = _measured(features, domain, clip, count, seed, device)
     folder = out or Path("deltabench-runs") / f"align-{name}"
     found = run_alignment(pairs, name, folder, seed, prompts)
     show(found.tables[0], f"{name}: {len(pairs)} pairs")
@@ -50,7 +60,7 @@ def align(features: Path | None, domain: str | None, clip: str, count: int | Non
 
 
 def _measured(
-    features: Path | None, domain: str | None, clip: str, count: int | None, seed: int
+    features: Path | None, domain: str | None, clip: str, count: int | None, seed: int, device: str | None
 ) -> tuple[Pairs, tuple[PromptAlignment, ...], str]:
     """The pairs that were asked for, what was measured of a domain's prompts, and what to call them."""
     from eval.studies.alignment.pairs import load_features, pairs_of_domain
@@ -64,7 +74,8 @@ def _measured(
     from eval.domains import load_domain
     from eval.studies.alignment.prompts import encoded_counterfactuals, measure_prompts
 
-    loaded = load_domain(domain)
+    loaded = load_domain(domain, device=device)
+    say_device(loaded)
     pairs = pairs_of_domain(loaded, count, seed, clip)
     network = loaded.judges.clip if clip == "judge" else loaded.editing.clip
     edits = encoded_counterfactuals(loaded, min(len(pairs), PROMPT_IMAGES), network)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eval.commands import COUNT, SEED
+from eval.commands.machine.options import device_option, precision_option, say_device
 from eval.commands.machine.workers import workers_option
 from eval.commands.output import timeout_option
 
@@ -32,6 +33,8 @@ OUT_OF_REACH = "–"
 @click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
 @timeout_option
+@device_option
+@precision_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_option
 def calibrate(images: int, limit: int | None, workers: int | str, **request: Any) -> int:
@@ -54,6 +57,7 @@ def calibrate(images: int, limit: int | None, workers: int | str, **request: Any
     arguments, folder = planned.arguments, planned.folder
     planned.check()
     executor = planned.executor(Execution(workers))
+    say_device(planned.domain)
     with Store(folder).lock():
         store = planned.claimed_store()
         failures = Runner(planned.domain, arguments, planned.specs, store, executor).calibrate()

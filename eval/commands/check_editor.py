@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from eval.commands import SEED, Finite
+from eval.commands.machine.options import device_option
 
 
 @click.command("check-editor")
@@ -14,6 +15,7 @@ from eval.commands import SEED, Finite
 @click.option("--images", type=click.IntRange(2, 16), default=3, show_default=True, help="Test images to edit.")
 @click.option("--strength", type=Finite(), default=1.0, show_default=True, help="Strength of the edits.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For editors that take one.")
+@device_option
 @click.pass_context
 def check_editor(
     context: click.Context,
@@ -23,6 +25,7 @@ def check_editor(
     images: int,
     strength: float,
     seed: int,
+    device: str | None,
 ) -> None:
     """Check that EDITOR keeps the contract: a name of `deltabench methods` or module:Class, with parameters or without.
 
@@ -39,7 +42,7 @@ def check_editor(
         raise UsageError(f"'{editor}' stands for several editors; check one of {', '.join(s.label for s in specs)}.")
     spec = specs[0]
     with activity(f"checking {spec.label} on {domain_name}"):
-        domain = load_domain(domain_name)
+        domain = load_domain(domain_name, device=device)
         prompt = choose(domain.prompts, [] if prompt_name is None else [prompt_name])[0]
         latents = domain.test_sources(images).latents
         spec.build(seed)  # parameters that the constructor refuses are the user's mistake, not a finding

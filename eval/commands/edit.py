@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eval.commands import COUNT, Finite
+from eval.commands.machine.options import device_option
 from eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--styleclip-mapper", default=None, type=FILE, help="StyleCLIP's mapper of this prompt, for --generator.")
 @click.option("--truncation", default=None, type=Finite(0, 1), help="ψ of --generator; default 0.7.")
 @click.option("--noise", default=None, type=click.Choice(["fixed", "random", "none"]), help="Of --generator.")
-@click.option("--device", default=None, type=click.Choice(["cpu", "cuda"]), help="For --generator; default cpu.")
+@device_option
 def edit(strength: str, seeds: tuple[str, ...], out: Path | None, frames: int, **options: Any) -> None:
     """Edit pictures and look at them: a strip of one row a picture and one column a strength.
 

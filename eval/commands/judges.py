@@ -8,14 +8,16 @@ from pathlib import Path
 
 import click
 
+from eval.commands.machine.options import device_option, say_device
 from eval.errors import UsageError
 
 
 @click.command()
 @click.option("--domain", "domain_name", default="avatars", show_default=True, help="Domain whose judges to check.")
 @click.option("--images", type=click.IntRange(8, 1000), default=200, show_default=True, help="Test images.")
+@device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: deltabench-runs/judges-DOMAIN.")
-def judges(domain_name: str, images: int, out: Path | None) -> int:
+def judges(domain_name: str, images: int, device: str | None, out: Path | None) -> int:
     """Check the judges of a domain on edited pictures whose truth is known.
 
     Writes what they read right on counterfactuals, as rendered and through the inversion, and which cosine of the
@@ -29,7 +31,8 @@ def judges(domain_name: str, images: int, out: Path | None) -> int:
     from reports.studies.shipped_judges import store_judges
 
     with activity(f"loading {domain_name}"):
-        domain = load_domain(domain_name)
+        domain = load_domain(domain_name, device=device)
+    say_device(domain)
     folder = out or Path("deltabench-runs") / f"judges-{domain.name}"
     _refuse_other_judges(folder, domain.judges.fingerprints)
     with activity("judging counterfactuals"):

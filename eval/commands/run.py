@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eval.commands import COUNT, SEED
+from eval.commands.machine.options import device_option, precision_option
 from eval.commands.machine.workers import workers_option
 from eval.commands.output import Output, output_options, timeout_option
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_option
+@device_option
+@precision_option
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it would take.")
 @click.option("--no-figures", is_flag=True, help="Write tables only.")
 @click.option("--deterministic", is_flag=True, help="One thread, exact algorithms; then check that edits repeat.")

@@ -13,6 +13,7 @@ from deltaedit.backbones.clip import Clip
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.guard import guarded, protect
+from eval.pixels import Pictures
 from eval.prompts import Prompt
 
 
@@ -22,13 +23,13 @@ class Sources:
 
     Attributes:
         names: one a row, unique.
-        images: float32 [N, 3, H, W] in [-1, 1], before inversion.
+        images: float32 [N, 3, H, W] in [-1, 1], before inversion, by rows.
         latents: their codes (inverted).
         factors: the exact value of every factor, int64 [N, F]; None where the domain does not know.
     """
 
     names: tuple[str, ...]
-    images: Tensor
+    images: Pictures
     latents: Latents
     factors: np.ndarray | None = None
 
@@ -59,6 +60,8 @@ class Judges:
         protocols: network, as named in ``fingerprints`` -> how its numbers come to be, for the recipe ids; empty for
             the ways of the domain ``avatars``.
         same_person: cosine of identity from which two pictures show one person; None where that was not measured.
+        attributes_of_clip: of an attribute judge that only reads the judge CLIP's features: these [N, E] -> the same
+            logits, so that the CLIP sees every edit once; None of any other.
     """
 
     attributes: Callable[[Tensor], Mapping[str, Tensor]]
@@ -73,6 +76,7 @@ class Judges:
     accuracy: Mapping[str, float] = field(default_factory=dict)
     protocols: Mapping[str, str] = field(default_factory=dict)
     same_person: float | None = None
+    attributes_of_clip: Callable[[Tensor], Mapping[str, Tensor]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("attributes", "identity", "frechet"):

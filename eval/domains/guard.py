@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from deltaedit.backbones.clip import Clip
 from eval.domains.reachable import reachable
 
 
@@ -105,6 +106,8 @@ def guarded(function: Callable[[Tensor], Any], judge: str) -> Callable[[Tensor],
 def protect(thing: object, judge: str) -> None:
     """Make the networks that something holds refuse to run while an editor is at work; copies of them do as well."""
     for network in reachable([thing]):
+        if isinstance(network, Clip):
+            network.before_answer = functools.partial(refuse, judge)
         if isinstance(network, nn.Module):
             for part in network.modules():
                 if not any(_is_refusal(hook) for hook in part._forward_pre_hooks.values()):

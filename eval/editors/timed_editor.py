@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import inspect
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +24,8 @@ from torch import Tensor
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefact, Artefacts, hardware_name
 from deltaedit.tools.domain import EditingDomain
+from deltaedit.tools.precision import computing
+from eval.device import clock
 from eval.domains.base import Judges
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
@@ -36,7 +37,7 @@ class RecordingArtefacts(Artefacts):
     """Artefacts that remember what the loaded ones cost where they were computed."""
 
     def __init__(self, artefacts: Artefacts) -> None:
-        super().__init__(artefacts.cache, artefacts.shipped, artefacts.given)
+        super().__init__(artefacts.cache, artefacts.shipped, artefacts.given, artefacts.device)
         self.loaded_cost_s = 0.0
         self.seen: dict[str, dict[str, Any]] = {}  # file name -> what is known of it
 
@@ -82,7 +83,7 @@ class TimedEditor:
             "editor": spec.label,
             "prepare_s": None,
             "prepare_here_s": None,
-            "hardware": hardware_name(),
+            "hardware": hardware_name(domain.device),
             "fit_s": {},
             "fit_here_s": {},
             "artefacts": [],
@@ -128,6 +129,12 @@ class TimedEditor:
             ValueError: the editor returned something that is not N edited codes.
         """
         given = _copy(latents)
+        with computing(self._domain.device, self._domain.precision):
+            edited, edit_s = self._edited(given, prompt, strength)
+        return checked(self.label, edited, latents), edit_s
+
+    def _edited(self, given: Latents, prompt: Prompt, strength: float) -> tuple[object, float]:
+        """What the editor returns, and the seconds as in ``edit``."""
         if strength and offers_offsets(self._editor):
             offsets, offsets_s = self._remembered_offsets(given, prompt)
         else:
@@ -138,8 +145,7 @@ class TimedEditor:
                 edited = self._editor.edit(given, prompt, strength)
         else:
             edited = given.moved(self._domain.synthesis, strength * offsets)
-        edit_s = offsets_s + clock(self._domain.device) - began
-        return checked(self.label, edited, latents), edit_s
+        return edited, offsets_s + clock(self._domain.device) - began
 
     def _remembered_offsets(self, latents: Latents, prompt: Prompt) -> tuple[Tensor, float]:
         """Offsets of these images and this prompt, and the seconds that computing them took."""
@@ -183,13 +189,6 @@ def offers_offsets(editor: object) -> bool:
 
 def _copy(latents: Latents) -> Latents:
     return Latents(latents.w_plus.clone(), latents.s.clone(), latents.s_rgb.clone())
-
-
-def clock(device: torch.device) -> float:
-    """Seconds, after everything queued on the device is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def checked(label: str, edited: object, before: Latents) -> Latents:

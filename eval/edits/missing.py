@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deltaedit.tools.artefacts import Artefact, Artefacts
 from deltaedit.tools.domain import EditingDomain
+from eval.device import clock
 from eval.errors import UsageError
 from eval.progress import duration
 
@@ -62,7 +63,7 @@ class PatientArtefacts(Artefacts):
 
     def __init__(self, domain: EditingDomain, limit_s: float, say: Callable[[str], None], from_files: bool) -> None:
         artefacts = domain.artefacts
-        super().__init__(artefacts.cache, artefacts.shipped, artefacts.given)
+        super().__init__(artefacts.cache, artefacts.shipped, artefacts.given, artefacts.device)
         self._domain, self._limit_s, self._say, self._from_files = domain, limit_s, say, from_files
 
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
@@ -104,10 +105,10 @@ class PatientArtefacts(Artefacts):
         taken = []
         for seed in (0, 1):
             latents = self._domain.sample(count, seed)
-            began = time.perf_counter()
+            began = clock(self._domain.device)
             with torch.inference_mode():
                 self._domain.image_features(latents)
-            taken.append(time.perf_counter() - began)
+            taken.append(clock(self._domain.device) - began)
         return min(taken) / count
 
     def _cost_of_like(self, name: str, key: Mapping[str, object]) -> float | None:

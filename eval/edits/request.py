@@ -8,7 +8,7 @@ from pathlib import Path
 from eval.errors import UsageError, refuse
 
 FILE_OPTIONS = ("clip", "mapper", "relevance", "encoder", "identity", "styleclip_mapper")
-PLAIN_OPTIONS = ("clip_architecture", "truncation", "noise", "device")
+PLAIN_OPTIONS = ("clip_architecture", "truncation", "noise")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.tools.domain import EditingDomain
+from eval.device import chosen_device
 from eval.editors.spec import EditorSpec
 from eval.edits.editing import PictureEditor
 from eval.edits.frames import interpolation, side_by_side, write_frames
@@ -106,7 +107,7 @@ def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt
     if request.generator is None:
         from eval.domains import load_domain
 
-        loaded = load_domain(request.domain or "avatars")
+        loaded = load_domain(request.domain or "avatars", device=request.device)
         return loaded.editing, loaded.prompts, getattr(loaded, "photograph", None)
     from eval.weights.checkpoint_files import CheckpointFiles, editing_domain
 
@@ -125,10 +126,7 @@ def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt
         styleclip_mapper=request.styleclip_mapper,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
-    device = request.device or "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda needs a GPU that torch can use, and there is none; leave it out.")
-    return editing_domain(files, request.generator.name, device), (), None
+    return editing_domain(files, request.generator.name, chosen_device(request.device)), (), None
 
 
 def _strip(

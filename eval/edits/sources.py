@@ -177,5 +177,5 @@ def _solve(synthesis: Synthesis, layers: Iterable[tuple[int, StyleLayer]], s: Te
     matrices = style_matrices(synthesis)
     for number, at in layers:
         inverse = torch.linalg.pinv(matrices[number])
-        step = inverse @ (s - base)[:, at.start : at.stop].double().T
+        step = inverse @ (s - base)[:, at.start : at.stop].cpu().double().T
         w_plus[:, at.latent] += step.T.to(w_plus)

@@ -9,7 +9,7 @@ hand. No program can prove the absence of that; reading the editor's code can.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -55,20 +55,20 @@ Weights = Mapping[tuple[int, ...], list[tuple[str, Tensor]]]  # shape -> judges 
 def judge_weights(judges: Judges) -> Weights:
     """The tensors of all judges that are large enough to be told apart, by shape."""
     found: dict[tuple[int, ...], list[tuple[str, Tensor]]] = {}
-    for name in JUDGE_NETWORKS:
-        for tensor in _tensors([getattr(judges, name)]):
+    large = [(name, tensor) for name in JUDGE_NETWORKS for tensor in _large([getattr(judges, name)])]
+    flat = (tensor.detach().flatten() for _, tensor in large)
+    varied = _told([(numbers != numbers[0]).any() for numbers in flat])
+    for (name, tensor), is_varied in zip(large, varied, strict=True):
+        if is_varied:
             found.setdefault(tuple(tensor.shape), []).append((name, tensor))
     return found
 
 
 def held_weights(things: Iterable[object], weights: Weights) -> list[str]:
     """The judges whose weights are among the tensors that some objects hold, each named once."""
-    names = []
-    for tensor in _tensors(things):
-        for name, other in weights.get(tuple(tensor.shape), []):
-            if name not in names and (tensor is other or torch.equal(_plain(tensor), _plain(other))):
-                names.append(name)
-    return names
+    pairs = [(name, mine, other) for mine in _large(things) for name, other in weights.get(tuple(mine.shape), [])]
+    same = _told([(mine.detach().to(other.device).float() == other.detach().float()).all() for _, mine, other in pairs])
+    return list(dict.fromkeys(name for (name, _, _), is_same in zip(pairs, same, strict=True) if is_same))
 
 
 def check_holds_no_judge(editor: str, instance: object, weights: Weights) -> None:
@@ -82,14 +82,14 @@ def check_holds_no_judge(editor: str, instance: object, weights: Weights) -> Non
         raise Watch(editor, [f"{name} (it holds the weights)" for name in names]).error()
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    return tensor.detach().float().cpu()
+def _told(flags: Sequence[Tensor]) -> list[bool]:
+    """Scalars of any device as bools, asked for once: every question makes a GPU wait."""
+    told: list[bool] = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist() if flags else []
+    return told
 
 
-def _tensors(things: Iterable[object]) -> Iterator[Tensor]:
-    """Tensors of at least ``FEWEST_NUMBERS`` different enough numbers; of networks the parameters, not the buffers."""
+def _large(things: Iterable[object]) -> Iterator[Tensor]:
+    """Tensors of at least ``FEWEST_NUMBERS`` numbers; of networks the parameters, not the buffers."""
     for thing in reachable(things):
         if isinstance(thing, Tensor) and thing.is_floating_point() and thing.numel() >= FEWEST_NUMBERS:
-            flat = thing.detach().flatten()
-            if bool((flat != flat[0]).any()):
-                yield thing
+            yield thing

@@ -15,13 +15,17 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
-from eval.judging.counterfactuals import Counterfactuals, blocks_of, features_of
+from eval.judging.counterfactuals import Counterfactuals
+from eval.judging.picture_file import PictureFile
+from eval.judging.scores import attributes_of, off_device, read_scores
 from eval.judging.source_checks import check_distinct, check_reading
+from eval.judging.synthesis import synthesised
+from eval.memory import in_blocks, pictures_at_once
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.book import cell_metrics
 from eval.metrics.counterfactual import psnr, ssim
 from eval.metrics.judged import ClipView, JudgedChunk
-from eval.pixels import round_to_8_bit, to_float
+from eval.pixels import Pictures, round_to_8_bit, to_float
 from eval.prompts import Prompt
 
 BATCH = 64  # images at once where a caller names no other number
@@ -31,11 +35,11 @@ Logits = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class JudgedSources:
-    """The images of a run before any edit. N images, all tensors float32 on the CPU.
+    """The images of a run before any edit. N images, all tensors float32 on the CPU, the pictures in files.
 
     Attributes:
         names: one an image.
-        originals: [N, 3, H, W] in [-1, 1], of 8-bit values.
+        originals: [N, 3, H, W] in [-1, 1], of 8-bit values, by rows.
         reconstructions: the generator's pictures of the inverted codes, likewise.
         logits: factor -> attribute logits [N, V] of the reconstructions.
         frechet: features [N, D] of the reconstructions.
@@ -48,8 +52,8 @@ class JudgedSources:
     """
 
     names: tuple[str, ...]
-    originals: Tensor
-    reconstructions: Tensor
+    originals: Pictures
+    reconstructions: Pictures
     logits: dict[str, Tensor]
     frechet: Tensor
     frechet_originals: Tensor
@@ -67,32 +71,45 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
     Args:
         domain: the judges, and the generator that makes the reconstructions.
         sources: the images and their inverted codes.
-        batch: images at once.
+        batch: images at once, fewer where they are large.
 
     Raises:
         UsageError: a picture is there twice, or the attribute judge does not see what its card promises.
     """
-    judges = domain.judges
-    originals = round_to_8_bit(sources.images).cpu()
+    side, judges = domain.editing.synthesis.resolution, domain.judges
+    originals, reconstructions = PictureFile(side), PictureFile(side)
+    block = pictures_at_once(side, domain.editing.device, batch)
+    for first in range(0, len(sources), block):
+        originals.append(sources.images[first : first + block])
     check_distinct(sources.names, originals)
-    check_reading(domain, sources, _attributes(domain, originals, batch) if judges.accuracy else {})
-    blocks = blocks_of(len(sources), batch)
-    pictures = [round_to_8_bit(domain.editing.images(sources.latents[block])).cpu() for block in blocks]
-    reconstructions = torch.cat(pictures)
-    pairs = list(zip(reconstructions.split(batch), originals.split(batch), strict=True))
-    return JudgedSources(
-        names=tuple(sources.names),
-        originals=originals,
-        reconstructions=reconstructions,
-        logits=_attributes(domain, reconstructions, batch),
-        frechet=features_of(domain, judges.frechet, reconstructions, batch),
-        frechet_originals=features_of(domain, judges.frechet, originals, batch),
-        identity=features_of(domain, judges.identity, originals, batch),
-        clip_editing=features_of(domain, domain.editing.clip.encode_images, reconstructions, batch),
-        clip_judge=features_of(domain, judges.clip.encode_images, reconstructions, batch),
-        inversion_psnr_db=torch.cat([psnr(*pair) for pair in pairs]),
-        inversion_ssim=torch.cat([ssim(*pair) for pair in pairs]),
-    )
+    check_reading(domain, sources, attributes_of(domain, originals, block) if judges.accuracy else {})
+
+    def judge(rows: slice) -> dict[str, Tensor]:
+        made = round_to_8_bit(synthesised(domain.editing, sources.latents[rows]))
+        found = _source_features(domain, originals[rows].to(made.device), made)
+        reconstructions.append(made)  # last, because a block that does not fit into memory is done again
+        return off_device(found)
+
+    parts = in_blocks(judge, len(sources), block)
+    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    logits = {factor: found.pop(f"logits.{factor}") for factor in domain.factors}
+    return JudgedSources(tuple(sources.names), originals, reconstructions, logits, **found)
+
+
+def _source_features(domain: Domain, original: Tensor, made: Tensor) -> dict[str, Tensor]:
+    """What judges make of some originals and reconstructions, by the names of ``JudgedSources``."""
+    judges = domain.judges
+    logits, clip_judge = read_scores(domain, made)
+    return {
+        **{f"logits.{factor}": logits[factor] for factor in domain.factors},
+        "frechet": judges.frechet(made).float(),
+        "frechet_originals": judges.frechet(original).float(),
+        "identity": judges.identity(original).float(),
+        "clip_editing": domain.editing.clip.encode_images(made).float(),
+        "clip_judge": clip_judge,
+        "inversion_psnr_db": psnr(made, original),
+        "inversion_ssim": ssim(made, original),
+    }
 
 
 @torch.inference_mode()
@@ -124,35 +141,27 @@ def judge_edits(
     names = sources.names[rows]
     if len(names) != len(images):
         raise ValueError(f"There must be one edit for each of the {len(names)} images. Got {len(images)} instead.")
-    edits = round_to_8_bit(images).cpu()
-    logits = _attributes(domain, edits, len(edits))
-    frechet = features_of(domain, domain.judges.frechet, edits, len(edits))
-    identity = features_of(domain, domain.judges.identity, edits, len(edits))
-    clips = {
-        "editing": features_of(domain, domain.editing.clip.encode_images, edits, len(edits)),
-        "judge": features_of(domain, domain.judges.clip.encode_images, edits, len(edits)),
-    }
-    change = _change(
-        domain,
-        {name: values[rows] for name, values in sources.logits.items()},
-        logits,
-        prompt,
-        counterfactuals.visible[rows],
-    )
+    edits = round_to_8_bit(images.to(domain.editing.device))
+    logits, clip_judge = read_scores(domain, edits)
+    identity = domain.judges.identity(edits).float()
+    clips = {"editing": domain.editing.clip.encode_images(edits).float(), "judge": clip_judge}
+    before = {name: values[rows].to(edits.device) for name, values in sources.logits.items()}
+    change = _change(domain, before, logits, prompt, counterfactuals.visible[rows])
     chunk = _judged(sources, counterfactuals, rows, (edits, change, identity, clips), domain.judges.same_person)
+    features = {
+        "frechet": domain.judges.frechet(edits).float(),
+        "identity": identity,
+        "clip": clip_judge,
+        "logits": torch.cat([*logits.values()], 1),
+    }
     columns = _columns(chunk, domain.factors)
-    lists = {name: _numbers(values) for name, values in columns.items()}
+    found = off_device({**features, **{f"column.{name}": values for name, values in columns.items()}})
+    lists = {name: _numbers(found[f"column.{name}"]) for name in columns}
     rows_out = [
         {"prompt": prompt.name, "image": name, **{column: values[i] for column, values in lists.items()}}
         for i, name in enumerate(names)
     ]
-    features = {
-        "frechet": frechet.numpy(),
-        "identity": identity.numpy(),
-        "clip": clips["judge"].numpy(),
-        "logits": torch.cat([*logits.values()], 1).numpy(),
-    }
-    return rows_out, features
+    return rows_out, {name: found[name].numpy() for name in features}
 
 
 @torch.inference_mode()
@@ -172,16 +181,15 @@ def judge_attributes(
         success bool [n]; preservation float64 [n] in [0, 1], NaN where no other factor can be seen; eligible bool [n];
         target effect float64 [n] in σ.
     """
-    before = {name: torch.as_tensor(logits).cpu() for name, logits in logits_before.items()}
-    change = _change(domain, before, _attributes(domain, round_to_8_bit(images).cpu(), BATCH), prompt, visible)
-    preservation, effect = (values.double().numpy() for values in (change.preservation, change.target_effect))
-    return change.success.numpy(), preservation, change.eligible.numpy(), effect
-
-
-def _attributes(domain: Domain, images: Tensor, batch: int) -> dict[str, Tensor]:
     device = domain.editing.device
-    parts = [domain.judges.attributes(images[block].to(device)) for block in blocks_of(len(images), batch)]
-    return {factor: torch.cat([part[factor].float().cpu() for part in parts]) for factor in domain.factors}
+    before = {name: torch.as_tensor(logits).to(device) for name, logits in logits_before.items()}
+    edits = round_to_8_bit(images.to(device))
+    parts = [domain.judges.attributes(block) for block in edits.split(BATCH)]
+    after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
+    change = _change(domain, before, after, prompt, visible)
+    names = ("success", "preservation", "eligible", "target_effect")
+    success, preservation, eligible, effect = off_device({name: getattr(change, name) for name in names}).values()
+    return success.numpy(), preservation.double().numpy(), eligible.numpy(), effect.double().numpy()
 
 
 def _change(
@@ -190,8 +198,10 @@ def _change(
     factor = list(domain.factors).index(prompt.attribute)
     value = domain.factors[prompt.attribute].index(prompt.value)
     before = {name: before[name] for name in domain.factors}
-    sigma = {name: domain.judges.sigma[name].float().cpu() for name in domain.factors}
-    return attribute_change(before, after, sigma, torch.as_tensor(np.asarray(visible, dtype=bool)), (factor, value))
+    device = domain.editing.device
+    sigma = {name: domain.judges.sigma[name].float().to(device) for name in domain.factors}
+    seen = torch.as_tensor(np.asarray(visible, dtype=bool), device=device)
+    return attribute_change(before, after, sigma, seen, (factor, value))
 
 
 def _judged(
@@ -203,24 +213,30 @@ def _judged(
 ) -> JudgedChunk:
     """All that metrics are computed from; ``seen`` are the edits and what the judges made of them."""
     edits, change, identity, clips = seen
+    device = edits.device
+    alternatives = _there(counterfactuals.alternatives, rows, device)
     return JudgedChunk(
-        originals=sources.originals[rows],
-        reconstructions=sources.reconstructions[rows],
+        originals=sources.originals[rows].to(device),
+        reconstructions=sources.reconstructions[rows].to(device),
         edits=edits,
-        counterfactuals=None if counterfactuals.images is None else counterfactuals.images[rows],
-        alternatives=None if counterfactuals.alternatives is None else to_float(counterfactuals.alternatives[rows]),
+        counterfactuals=_there(counterfactuals.images, rows, device),
+        alternatives=None if alternatives is None else to_float(alternatives),
         asked=counterfactuals.asked,
-        region=torch.from_numpy(counterfactuals.region),
+        region=torch.from_numpy(counterfactuals.region).to(device),
         attributes=change,
-        identity_originals=sources.identity[rows],
+        identity_originals=sources.identity[rows].to(device),
         identity_edits=identity,
-        identity_counterfactuals=None if counterfactuals.identity is None else counterfactuals.identity[rows],
-        editing_clip=ClipView(sources.clip_editing[rows], clips["editing"], counterfactuals.text_editing),
-        judge_clip=ClipView(sources.clip_judge[rows], clips["judge"], counterfactuals.text_judge),
-        inversion_psnr_db=sources.inversion_psnr_db[rows],
-        inversion_ssim=sources.inversion_ssim[rows],
+        identity_counterfactuals=_there(counterfactuals.identity, rows, device),
+        editing_clip=ClipView(sources.clip_editing[rows].to(device), clips["editing"], counterfactuals.text_editing),
+        judge_clip=ClipView(sources.clip_judge[rows].to(device), clips["judge"], counterfactuals.text_judge),
+        inversion_psnr_db=sources.inversion_psnr_db[rows].to(device),
+        inversion_ssim=sources.inversion_ssim[rows].to(device),
         same_person=same_person,
     )
+
+
+def _there(tensor: Tensor | None, rows: slice, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor[rows].to(device)
 
 
 def _columns(chunk: JudgedChunk, factors: Iterable[str]) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from deltaedit.text import text_feature
 from eval.domains.base import Domain, Sources
 from eval.errors import UsageError
 from eval.judging.source_checks import WORST_LOSS
+from eval.judging.synthesis import synthesised
 from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 
@@ -49,7 +50,7 @@ def measure_judges(domain: Domain, count: int, report: Callable[[str], None] = l
             f"The domain '{domain.name}' knows no exact factors and no counterfactuals, so its judges cannot be "
             "checked on them; check them on avatars: `deltabench judges`."
         )
-    originals = round_to_8_bit(sources.images).cpu()
+    originals = round_to_8_bit(sources.images[:].to(domain.editing.device))
     readers = _readers(domain)
     tally = {name: _Tally(domain) for name in readers}
     persons = _apply(domain.judges.identity, originals)
@@ -122,7 +123,7 @@ def _pictures(domain: Domain, count: int, prompt: Prompt) -> dict[str, Tensor]:
     """The counterfactuals as rendered, and through the inversion where the domain has an encoder."""
     exact = domain.counterfactuals("test", count, prompt)
     assert exact is not None
-    pictures = {"counterfactuals": round_to_8_bit(exact).cpu()}
+    pictures = {"counterfactuals": round_to_8_bit(exact.to(domain.editing.device))}
     if domain.editing.encoder is not None:
         pictures["inverted"] = torch.cat(
             [_inverted(domain, block) for block in pictures["counterfactuals"].split(BATCH)]
@@ -132,8 +133,8 @@ def _pictures(domain: Domain, count: int, prompt: Prompt) -> dict[str, Tensor]:
 
 def _inverted(domain: Domain, images: Tensor) -> Tensor:
     assert domain.editing.encoder is not None
-    w_plus = domain.editing.encoder(images.to(domain.editing.device))
-    return round_to_8_bit(domain.editing.images(Latents.from_w_plus(domain.editing.synthesis, w_plus))).cpu()
+    w_plus = domain.editing.encoder(images)
+    return round_to_8_bit(synthesised(domain.editing, Latents.from_w_plus(domain.editing.synthesis, w_plus)))
 
 
 def _truth(domain: Domain, sources: Sources, prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,10 @@ def recipes(domain: Domain) -> dict[str, str]:
     """
     records = [record for record in metrics().values() if record.kind in (CELL, SET) and record.recipe]
     names = {"frechet": domain.judges.frechet_name}
+    precision = domain.editing.precision
+    bits = "8-bit" if precision == "float32" else f"8-bit,edited-in-{precision}"
     return {
-        names.get(record.name, record.name): f"{_protocol(domain, record)},8-bit{_network_id(domain, record.judge)}"
+        names.get(record.name, record.name): f"{_protocol(domain, record)},{bits}{_network_id(domain, record.judge)}"
         for record in records
     }
 

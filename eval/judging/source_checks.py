@@ -10,24 +10,25 @@ from torch import Tensor
 
 from eval.domains.base import Domain, Sources
 from eval.errors import UsageError
+from eval.pixels import Pictures
 
 WORST_LOSS = 0.2  # of accuracy on the run's images against the judge's card; a permuted judge loses far more
 FEWEST_IMAGES = 10  # that show a factor, for a verdict on that factor alone
 
 
-def check_distinct(names: Sequence[str], images: Tensor) -> None:
+def check_distinct(names: Sequence[str], images: Pictures) -> None:
     """Refuse a set in which one picture is there twice: intervals count every image as a draw of its own.
 
     Args:
         names: one an image.
-        images: float32 [N, 3, H, W].
+        images: float32 [N, 3, H, W], read one by one.
 
     Raises:
         UsageError: it names both.
     """
     seen: dict[bytes, str] = {}
-    for name, image in zip(names, images, strict=True):
-        digest = hashlib.sha256(image.contiguous().cpu().numpy().tobytes()).digest()
+    for row, name in enumerate(names):
+        digest = hashlib.sha256(images[row : row + 1].contiguous().cpu().numpy().tobytes()).digest()
         if digest in seen:
             raise UsageError(
                 f"The images '{seen[digest]}' and '{name}' are the same picture; every image must be there once, "

@@ -35,7 +35,7 @@ class PromptFeatures:
     @classmethod
     def of(cls, clip: Clip, prompt: Prompt) -> PromptFeatures:
         """Encode a prompt's texts."""
-        return cls(clip.encode_texts([prompt.target])[0].cpu(), text_delta(clip, prompt.source, prompt.target).cpu())
+        return cls(clip.encode_texts([prompt.target])[0], text_delta(clip, prompt.source, prompt.target))
 
 
 def clip_score(images: Tensor, text: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class ClipView:
 
 @dataclass(frozen=True)
 class JudgedChunk:
-    """The n cells of one chunk. All tensors are float32 on the CPU unless it is said otherwise.
+    """The n cells of one chunk. All tensors are float32 on the domain's device unless said otherwise.
 
     Attributes:
         originals: [n, 3, H, W] in [-1, 1], of 8-bit values, like all pictures here.

@@ -30,7 +30,7 @@ def distances(images: Tensor, candidates: Tensor, largest_shift_px: int = LARGES
     rim = largest_shift_px
     height, width = images.shape[-2:]
     inner = candidates[..., rim : height - rim, rim : width - rim].flatten(2)
-    best = torch.full(candidates.shape[:2], torch.inf)
+    best = inner.new_full(candidates.shape[:2], torch.inf)
     for dy, dx in _shifts(rim):
         moved = images[..., rim + dy : height - rim + dy, rim + dx : width - rim + dx].flatten(1)
         best = torch.minimum(best, (moved[:, None] - inner).square().mean(2))

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from math import nan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def load_average() -> float | None:
@@ -12,12 +16,12 @@ def load_average() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def peak_memory_mib() -> float:
-    """Largest memory of this process so far, which never falls: of a GPU if one is used, else resident."""
+def peak_memory_mib(device: torch.device) -> float:
+    """Largest memory of this process so far, which never falls: of the GPU that computes, else resident."""
     import torch
 
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return float(torch.cuda.max_memory_allocated()) / 2**20
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device)) / 2**20
     try:
         import resource
     except ImportError:  # Windows

@@ -7,15 +7,16 @@ from torch import Tensor
 
 from eval.judging.cells import JudgedSources
 from eval.judging.counterfactuals import Counterfactuals
-from eval.pixels import to_uint8
+from eval.judging.picture_file import PictureFile
+from eval.pixels import Pictures, to_uint8
 
 
 def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
     """The arrays of ``sources.npz``."""
     return {
         "names": np.array(judged.names),
-        "images": to_uint8(judged.originals),
-        "reconstructions": to_uint8(judged.reconstructions),
+        "images": _levels(judged.originals),
+        "reconstructions": _levels(judged.reconstructions),
         "logits": np.concatenate([array(logits) for logits in judged.logits.values()], 1),
         "frechet": array(judged.frechet),
         "frechet_originals": array(judged.frechet_originals),
@@ -35,6 +36,11 @@ def counterfactual_arrays(counterfactuals: Counterfactuals) -> dict[str, np.ndar
             "clip": array(counterfactuals.clip),
         }
     return arrays
+
+
+def _levels(pictures: Pictures) -> np.ndarray:
+    """uint8 [N, H, W, 3]; of a file without a copy."""
+    return pictures.levels() if isinstance(pictures, PictureFile) else to_uint8(pictures[:])
 
 
 def array(value: Tensor | np.ndarray | None) -> np.ndarray:

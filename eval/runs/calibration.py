@@ -21,6 +21,8 @@ from deltaedit.backbones.latents import Latents
 from eval.domains.base import Domain
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import judge_attributes
+from eval.judging.synthesis import synthesised
+from eval.memory import in_blocks, pictures_at_once
 from eval.pixels import round_to_8_bit
 from eval.prompts import Prompt
 from eval.runs.matching import SweepPoint, gentler_strength, match, next_strength
@@ -28,11 +30,18 @@ from eval.runs.plan import CALIBRATION_IMAGES, DEFAULT_STRENGTH, SWEEP
 
 
 class CalibrationImages:
-    """The calibration images and what the attribute judge says of them unedited; made when first used."""
+    """The calibration images and what the attribute judge says of them unedited; made when first used.
 
-    def __init__(self, domain: Domain, count: int = CALIBRATION_IMAGES) -> None:
+    Args:
+        domain: whose.
+        count: how many.
+        batch: no more than these are edited and judged at once.
+    """
+
+    def __init__(self, domain: Domain, count: int = CALIBRATION_IMAGES, batch: int = CALIBRATION_IMAGES) -> None:
         self.domain = domain
         self.count = count
+        self._batch = batch
 
     @cached_property
     def latents(self) -> Latents:
@@ -42,8 +51,19 @@ class CalibrationImages:
     @cached_property
     def logits(self) -> Mapping[str, Tensor]:
         """The attribute judge's logits of the reconstructions, [N, V] a factor."""
+
+        def read(rows: slice) -> Mapping[str, Tensor]:
+            pictures = round_to_8_bit(synthesised(self.domain.editing, self.latents[rows]))
+            return self.domain.judges.attributes(pictures)
+
         with torch.inference_mode():
-            return self.domain.judges.attributes(round_to_8_bit(self.domain.editing.images(self.latents)))
+            parts = in_blocks(read, len(self.latents), self.block)
+            return {factor: torch.cat([part[factor] for part in parts]) for factor in parts[0]}
+
+    @property
+    def block(self) -> int:
+        """How many are edited and judged at once."""
+        return pictures_at_once(self.domain.editing.synthesis.resolution, self.domain.editing.device, self._batch)
 
     def visible(self, prompt: Prompt) -> np.ndarray:
         """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""
@@ -83,11 +103,16 @@ def judged_point(
     editor: TimedEditor, prompt: Prompt, images: CalibrationImages, strength: float, goal: float | None = None
 ) -> SweepPoint:
     """Edit the calibration images at one strength and judge their attributes; ``goal`` is the effect that asked."""
-    edited, _ = editor.edit(images.latents, prompt, strength)
-    with torch.inference_mode():
-        pictures = images.domain.editing.images(edited)
-        judged = judge_attributes(images.domain, images.logits, pictures, prompt, images.visible(prompt))
-    success, preserved, eligible, effect = (np.asarray(column) for column in judged)
+    visible = images.visible(prompt)
+
+    def judge(rows: slice) -> tuple[np.ndarray, ...]:
+        edited, _ = editor.edit(images.latents[rows], prompt, strength)
+        before = {factor: logits[rows] for factor, logits in images.logits.items()}
+        pictures = synthesised(images.domain.editing, edited)
+        return judge_attributes(images.domain, before, pictures, prompt, visible[rows])
+
+    parts = in_blocks(judge, len(images.latents), images.block)
+    success, preserved, eligible, effect = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     success_share, preservation, mean_effect = (_mean(column[eligible]) for column in (success, preserved, effect))
     return SweepPoint(strength, success_share, preservation, mean_effect, goal)
 

@@ -25,6 +25,7 @@ from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
+from eval.judging.synthesis import synthesised
 from eval.metrics.book import column_names
 from eval.pixels import to_uint8
 from eval.runs.calibration import usable
@@ -158,7 +159,7 @@ class Probe:
         rows = slice(rows.start, min(rows.stop, self.count))
         edited, _ = editor.edit(usable(self._sources.latents)[rows], self.prompt, self.strength)
         with torch.inference_mode():
-            images = self.domain.editing.images(edited)
+            images = synthesised(self.domain.editing, edited)
             cells, _ = judge_edits(self.domain, self._judged, self._counterfactuals, self.prompt, rows, images)
         numbers = {
             name: np.array([cell[name] for cell in cells], dtype=float) for name in column_names(self.domain.factors)
@@ -236,7 +237,7 @@ def _header(probe: Probe) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "tolerance": {"latents": LATENT_TOLERANCE, "images": IMAGE_TOLERANCE},
         "torch": torch.__version__,
-        "hardware": hardware_name(),
+        "hardware": hardware_name(probe.domain.editing.device),
         "editors": {},
     }
 

@@ -47,7 +47,9 @@ def manifest(
         "same_person": domain.judges.same_person,
         "packages": {"python": platform.python_version(), **_packages()},
         "commit": commit(),
-        "hardware": hardware_name(),
+        "device": domain.editing.device.type,
+        "precision": domain.editing.precision,
+        "hardware": hardware_name(domain.editing.device),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

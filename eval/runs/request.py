@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.device import device_sentence
 from eval.errors import UsageError, collected, refuse
 from eval.folders import check_place
 from eval.progress import activity
@@ -43,6 +44,8 @@ class RunRequest:
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for one named after the arguments.
         cell_timeout_s: a call into an editor (prepare, fit, the edits of one chunk) that takes longer fails.
+        device: where to compute, as ``eval.device.chosen_device`` takes it.
+        precision: of edits and of their pictures.
     """
 
     methods: str | Sequence[str | type]
@@ -55,6 +58,8 @@ class RunRequest:
     images_dir: Path | None = None
     out: Path | None = None
     cell_timeout_s: float | None = None
+    device: str | None = None
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
                 print(f"Left out: {problem}", file=sys.stderr)
             if not specs:
                 raise UsageError("No editor is left to run; see `deltabench methods`.")
-        load = partial(load_domain, request.domain, request.images_dir)
+        load = partial(load_domain, request.domain, request.images_dir, request.device, request.precision)
         with collected(faults):
             domain = load()
     with collected(faults):
@@ -228,6 +233,8 @@ def execute(
     with Store(planned.folder).lock():
         store = planned.claimed_store()
         planned.tell_of_prompts()
+        if not quiet:
+            print(device_sentence(planned.domain.editing.device, planned.domain.editing.precision), file=sys.stderr)
         with deterministic_mode() if deterministic else nullcontext():
             failures = Runner(planned.domain, planned.arguments, planned.specs, store, executor).run(quiet)
             if deterministic:

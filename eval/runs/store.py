@@ -23,7 +23,9 @@ from eval.runs.plan import Chunk
 if TYPE_CHECKING:
     import pandas as pd
 
-_IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes")  # what makes two runs the same
+# What makes two runs the same; times of two kinds of devices would be mixed in one table.
+_IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes", "device", "precision")
+_EARLIER = {"device": "cpu", "precision": "float32"}  # of folders whose manifest does not say it
 LOCK = ".lock"
 LONGEST_EARLIER = 240  # letters; longer names of chunks could not be written
 _PROMISED = ("manifest.json", "prompts.json", "factors.json")
@@ -98,7 +100,7 @@ class Store:
         """Both as JSON, so that tuples equal lists."""
         here = json.loads(json.dumps(here))
         for part in _IDENTITY:
-            difference = first_difference(part, there.get(part), here.get(part))
+            difference = first_difference(part, *(side.get(part, _EARLIER.get(part)) for side in (there, here)))
             if difference:
                 raise UsageError(f"{self.folder} holds another run: {difference}; choose another --out.")
 

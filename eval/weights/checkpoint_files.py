@@ -108,8 +108,7 @@ def editing_domain(
     place = torch.device(device)
     generator = read_generator(files.generator).to(place)
     synthesis = _synthesis(generator, files.noise)
-    clip = read_clip(files.clip, files.clip_architecture)
-    clip.model.to(place)
+    clip = read_clip(files.clip, files.clip_architecture).to(place)
     encoder = None if files.encoder is None else read_e4e(files.encoder).to(place)
     if encoder is not None:
         _check_encoder(Path(str(files.encoder)), encoder, synthesis)
@@ -122,7 +121,7 @@ def editing_domain(
         clip=clip,
         sample=sample,
         training_set=lambda: _training_set(files, synthesis, clip, sample),
-        artefacts=Artefacts(cache_folder() / "artefacts", given=given),
+        artefacts=Artefacts(cache_folder() / "artefacts", given=given, device=place),
         fingerprint=fingerprint(files),
         device=place,
         identity=None if files.identity is None else identity_of_faces(files.identity, place),
@@ -184,7 +183,7 @@ def _synthesis(generator: Generator, noise: str) -> StyleGAN2:
     Raises:
         ValueError: there is no such noise.
     """
-    maps = generator.noise(noise, generator=torch.Generator(generator.w_mean.device).manual_seed(0))
+    maps = generator.noise(noise, generator=torch.Generator().manual_seed(0))
     return generator.synthesis if maps is None else with_noise(generator.synthesis, maps)
 
 

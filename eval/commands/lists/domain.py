@@ -9,6 +9,7 @@ import click
 
 from eval.commands import COUNT, SEED, Group
 from eval.commands.lists.domain_label import label
+from eval.commands.machine.options import device_option
 from eval.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ def _print_progress(network: str, done: int, total: int, losses: dict[str, float
 
 @domain.command()
 @click.argument("name")
+@device_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Picture to write; default NAME.png.")
-def show(name: str, out: Path | None) -> None:
+def show(name: str, device: str | None, out: Path | None) -> None:
     """Draw a sheet of the domain NAME: its images, samples, counterfactuals where known, measured quality."""
     _needs_recipes(name)
     from eval.domains import load_domain
@@ -111,7 +113,7 @@ def show(name: str, out: Path | None) -> None:
     check_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(cast(Any, load_domain(name)), path)
+        draw_sheet(cast(Any, load_domain(name, device=device)), path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from None
     click.echo(f"The sheet is {path}")

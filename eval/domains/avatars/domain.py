@@ -38,13 +38,20 @@ REGION_PORTRAITS = 48  # rendered with and without the change to find its region
 
 
 class AvatarsDomain:
-    """The domain ``avatars``. See ``eval.domains.base.Domain`` for what each member is."""
+    """The domain ``avatars``. See ``eval.domains.base.Domain`` for what each member is.
+
+    Args:
+        weights: the shipped networks.
+        device: where they go.
+        precision: of edits and of the pictures of edits.
+    """
 
     name = "avatars"
     factors = VALUES
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, device: torch.device | str = "cpu", precision: str = "float32") -> None:
         self._weights = weights
+        self.device, self.precision = torch.device(device), precision
         self.prompts = load_prompts(PROMPTS_FILE)
         self._counterfactuals = lru_cache(KEPT_COUNTERFACTUALS)(self._render_counterfactuals)
         self._originals = lru_cache(2)(self._render_originals)
@@ -71,12 +78,12 @@ class AvatarsDomain:
     @cached_property
     def generator(self) -> AvatarGenerator:
         """Codes -> image."""
-        return self._weights.generator()
+        return self._weights.generator().to(self.device)
 
     @cached_property
     def encoder(self) -> AvatarEncoder:
         """Image -> W+."""
-        return self._weights.encoder()
+        return self._weights.encoder().to(self.device)
 
     @cached_property
     def editing(self) -> EditingDomain:
@@ -85,13 +92,15 @@ class AvatarsDomain:
             name=self.name,
             synthesis=self.generator.synthesis,
             encoder=self.encoder,
-            clip=self._weights.clip("editing-clip"),
+            clip=self._weights.clip("editing-clip").to(self.device),
             sample=self.sample,
             training_set=self.training_set,
-            artefacts=Artefacts(cache_folder() / "artefacts", WEIGHTS / "artefacts"),
+            artefacts=Artefacts(cache_folder() / "artefacts", WEIGHTS / "artefacts", device=self.device),
             fingerprint=_joint_fingerprint(self.fingerprints, EDITING_NETWORKS),
-            identity=self._weights.identity("editing-identity")[0],
-            perceptual=self._weights.features("perceptual").trunk.features,
+            device=self.device,
+            precision=self.precision,
+            identity=self._weights.identity("editing-identity")[0].to(self.device),
+            perceptual=self._weights.features("perceptual").to(self.device).trunk.features,
             labelled=self.labelled,
         )
 
@@ -100,12 +109,12 @@ class AvatarsDomain:
         """What scores."""
         attributes, sigma = self._weights.attribute_judge()
         identity, floor, ceiling = self._weights.identity("identity")
-        features = self._weights.features("frechet-features")
+        features = self._weights.features("frechet-features").to(self.device)
         return Judges(
-            attributes=attributes,
+            attributes=attributes.to(self.device),
             sigma=sigma,
-            clip=self._weights.clip("judge-clip"),
-            identity=identity,
+            clip=self._weights.clip("judge-clip").to(self.device),
+            identity=identity.to(self.device),
             identity_floor=floor,
             identity_ceiling=ceiling,
             frechet=features.features,
@@ -136,9 +145,8 @@ class AvatarsDomain:
     def invert(self, images: Tensor) -> Latents:
         """Codes of images float32 [N, 3, 64, 64] in [-1, 1], by the encoder."""
         with torch.inference_mode():
-            parts = [
-                Latents.from_w_plus(self.generator.synthesis, self.encoder(block)) for block in images.split(BATCH)
-            ]
+            blocks = (block.to(self.device) for block in images.split(BATCH))
+            parts = [Latents.from_w_plus(self.generator.synthesis, self.encoder(block)) for block in blocks]
         return Latents.cat(parts)
 
     def sample(self, count: int, seed: int) -> Latents:
@@ -148,7 +156,7 @@ class AvatarsDomain:
     def encode_exactly(self, people: Portraits) -> Latents:
         """The generator's own codes of portraits: what a perfect encoder would find."""
         with torch.inference_mode():
-            w_plus = self.generator.w_plus(torch.from_numpy(people.codes()))
+            w_plus = self.generator.w_plus(torch.from_numpy(people.codes()).to(self.device))
             return Latents.from_w_plus(self.generator.synthesis, w_plus)
 
     def training_set(self) -> TrainingSet:
@@ -210,10 +218,10 @@ def _joint_fingerprint(fingerprints: dict[str, str], names: tuple[str, ...]) -> 
     return hashlib.sha256("".join(fingerprints[name] for name in names).encode()).hexdigest()
 
 
-def load(weights: Path = WEIGHTS) -> Domain:
+def load(weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> Domain:
     """The domain from a folder of weight files.
 
     Raises:
         UsageError: a file is missing or damaged.
     """
-    return AvatarsDomain(Weights(weights))
+    return AvatarsDomain(Weights(weights), device, precision)

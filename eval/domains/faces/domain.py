@@ -38,6 +38,7 @@ from eval.domains.faces.photograph import CodeEncoder, Photograph, take
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 from eval.folders import cache_folder
+from eval.pixels import ReadPictures
 from eval.prompts import Prompt, load_prompts
 from eval.weights.catalogue import sha256
 from eval.weights.packages import require
@@ -75,6 +76,8 @@ class FacesDomain:
 
     Args:
         weights: folder of the shipped networks.
+        device: where they go; dlib's network of identity works on the CPU.
+        precision: of edits and of the pictures of edits.
 
     Raises:
         UsageError: later, where a file of the packages is missing.
@@ -83,7 +86,8 @@ class FacesDomain:
     name = "faces"
     factors = FACTORS
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> None:
+        self.device, self.precision = torch.device(device), precision
         self._weights = ShippedWeights(self.name, weights, JUDGE_NETWORKS)
         self.prompts = load_prompts(Path(__file__).with_name("prompts.toml"))
 
@@ -117,7 +121,7 @@ class FacesDomain:
     @NORMAL_TENSORS
     def generator(self) -> FaceGenerator:
         """Seeds to codes to pictures."""
-        return FaceGenerator()
+        return FaceGenerator(self.device)
 
     @NORMAL_TENSORS
     def _clip(self, network: str) -> Clip:
@@ -128,7 +132,7 @@ class FacesDomain:
             mine = model.visual.trunk.state_dict()  # type: ignore[union-attr, operator]
             tensors |= {f"visual.trunk.{name}": trunk[name] for name in mine}
         self._weights.fill(network, model, tensors)
-        return self.around(network, model)
+        return self.around(network, model).to(self.device)
 
     @staticmethod
     def around(network: str, model: nn.Module) -> Clip:
@@ -150,8 +154,10 @@ class FacesDomain:
             clip=self._clip("editing-clip"),
             sample=self.sample,
             training_set=self.training_set,
-            artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts"),
+            artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts", device=self.device),
             fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
+            device=self.device,
+            precision=self.precision,
             relevance_by_derivative=RELEVANCE_IMAGES,
             labelled=self.labelled,
         )
@@ -170,7 +176,7 @@ class FacesDomain:
         encoder = CodeEncoder(trunk, tensors["weight"].shape[1], self.generator.synthesis.latents)
         encoder.head.load_state_dict(tensors)
         self._weights.freeze("encoder", encoder)
-        return take(path, self.generator, encoder, identity)
+        return take(path, self.generator, encoder.to(self.device), identity)
 
     @cached_property
     @NORMAL_TENSORS
@@ -183,6 +189,7 @@ class FacesDomain:
         self._weights.freeze("attribute-judge", judge)
         identity = DlibIdentity(*(files[name] for name in IDENTITY_FILES))
         self._weights.freeze("attribute-judge", features)
+        judge.to(self.device)
         return Judges(
             attributes=judge,
             sigma=split_sigma(tensors["sigma"]),
@@ -236,7 +243,8 @@ class FacesDomain:
         w, pictures = self.generator.samples(TRAINING_SEED, TRAINING_SAMPLES)
         latents = self.generator.latents(w)
         with torch.inference_mode():
-            features = [self.editing.clip.encode_images(to_float(block)) for block in pictures.split(100)]
+            blocks = (to_float(block.to(self.device)) for block in pictures.split(100))
+            features = [self.editing.clip.encode_images(block) for block in blocks]
         origin = ("sampled",) * len(w)
         return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
 
@@ -254,7 +262,8 @@ class FacesDomain:
         seeds = self._sources[which][:count]
         w = self.generator.w(seeds)
         pictures = self._pictures(which, seeds, w)
-        return Sources(tuple(f"{which}-{seed}" for seed in seeds), to_float(pictures), self.generator.latents(w))
+        images = ReadPictures(len(seeds), lambda rows: to_float(pictures[rows]))
+        return Sources(tuple(f"{which}-{seed}" for seed in seeds), images, self.generator.latents(w))
 
     def _pictures(self, which: str, seeds: list[int], w: Tensor) -> Tensor:
         """Pictures of the first seeds of a set, kept in the cache folder."""
@@ -273,10 +282,10 @@ def split_sigma(sigma: Tensor) -> dict[str, Tensor]:
     return dict(zip(FACTORS, parts, strict=True))
 
 
-def load(weights: Path = WEIGHTS) -> Domain:
+def load(weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> Domain:
     """The domain from a folder of weight files.
 
     Raises:
         UsageError: a file is missing or damaged.
     """
-    return FacesDomain(weights)
+    return FacesDomain(weights, device, precision)

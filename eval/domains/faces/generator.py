@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +27,28 @@ NETWORKS = ("MappingNetwork.xml", "SynthesisNetwork.xml")
 class FaceGenerator:
     """The generator of the domain `faces`.
 
+    Args:
+        device: where it goes; what is measured of it is measured on the CPU before.
+
     Raises:
         UsageError: its files are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
         files = require(NETWORKS)
         _keep_large_blocks()
         self.mapping = read_mapping(files[NETWORKS[0]])
         self.synthesis = read_synthesis(files[NETWORKS[1]])
+        self.device, self.w_mean = torch.device("cpu"), self._measured_mean()
         z = torch.randn(SPREAD_SAMPLES, 512, generator=torch.Generator().manual_seed(MEAN_SEED))
         w = self.truncated(z)
         self.w_spread = w.std(0)  # of truncated codes: float32 [512]
         self.synthesis.stay_near(self.latents(w).s.std(0) + LEAST_SPREAD)
+        self.device = torch.device(device)
+        self.mapping, self.synthesis = self.mapping.to(self.device), self.synthesis.to(self.device)
+        self.w_mean, self.w_spread = self.w_mean.to(self.device), self.w_spread.to(self.device)
 
-    @cached_property
-    def w_mean(self) -> Tensor:
+    def _measured_mean(self) -> Tensor:
         """Centre of truncation: float32 [512]."""
         z = torch.randn(MEAN_SAMPLES, 512, generator=torch.Generator().manual_seed(MEAN_SEED))
         with torch.no_grad():
@@ -58,7 +63,7 @@ class FaceGenerator:
     def truncated(self, z: Tensor) -> Tensor:
         """Codes of z [N, 512], drawn towards the mean: float32 [N, 512]."""
         with torch.no_grad():
-            w: Tensor = self.w_mean + TRUNCATION * (self.mapping(z) - self.w_mean)
+            w: Tensor = self.w_mean + TRUNCATION * (self.mapping(z.to(self.device)) - self.w_mean)
         return w
 
     def latents(self, w: Tensor) -> Latents:
@@ -67,9 +72,10 @@ class FaceGenerator:
             return Latents.from_w_plus(self.synthesis, w[:, None].expand(-1, self.synthesis.latents, -1))
 
     def pictures(self, w: Tensor) -> Tensor:
-        """Pictures of codes w [N, 512], as a user would save them: uint8 [N, 3, 256, 256]."""
+        """Pictures of codes w [N, 512], as a user would save them: uint8 [N, 3, 256, 256] on the CPU."""
         with torch.inference_mode():
-            return torch.cat([_to_bytes(self.synthesis(row.expand(1, self.synthesis.latents, -1))) for row in w])
+            drawn = [_to_bytes(self.synthesis(row.expand(1, self.synthesis.latents, -1))) for row in w]
+            return torch.cat(drawn).cpu()
 
     def samples(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Codes and pictures of seeds ``first`` to ``first + count - 1``, kept in the cache folder in shards.
@@ -79,7 +85,7 @@ class FaceGenerator:
             count: a multiple of 100.
 
         Returns:
-            w float32 [count, 512] and pictures uint8 [count, 3, 256, 256].
+            w float32 [count, 512] and, on the CPU, pictures uint8 [count, 3, 256, 256].
         """
         codes, pictures = [], []
         for start in range(first, first + count, SHARD):
@@ -87,7 +93,7 @@ class FaceGenerator:
             w, drawn = self._kept_shard(path) if path.exists() else self._new_shard(path, start)
             codes.append(w)
             pictures.append(drawn)
-        return torch.cat(codes), torch.cat(pictures)
+        return torch.cat(codes).to(self.device), torch.cat(pictures)
 
     def _kept_shard(self, path: Path) -> tuple[Tensor, Tensor]:
         with np.load(path) as shard:
@@ -95,7 +101,7 @@ class FaceGenerator:
 
     def _new_shard(self, path: Path, start: int) -> tuple[Tensor, Tensor]:
         w = self.w(range(start, start + SHARD))
-        drawn = self.pictures(w)
+        drawn, w = self.pictures(w), w.cpu()
         keep(path, lambda file: np.savez(file, w=w.numpy(), x=drawn.numpy()))
         return w, drawn
 

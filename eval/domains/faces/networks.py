@@ -222,8 +222,8 @@ class DlibIdentity(nn.Module):
         return np.array(self._network.compute_face_descriptor(image, shape, 0), dtype=np.float32)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [N, 3, 256, 256] in [-1, 1] -> float32 [N, 128], unit norm."""
-        return F.normalize(self.descriptors(images), dim=1)
+        """Images float [N, 3, 256, 256] in [-1, 1] -> float32 [N, 128], unit norm; the network works on the CPU."""
+        return F.normalize(self.descriptors(images), dim=1).to(images.device)
 
 
 def _to_bytes(images: Tensor) -> Sequence[np.ndarray]:

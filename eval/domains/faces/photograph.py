@@ -136,10 +136,10 @@ class Inversion:
     """
 
     def __init__(self, target: Tensor, generator: FaceGenerator, encoder: CodeEncoder) -> None:
-        self._target, self._generator, self._encoder = target, generator, encoder
+        self._target, self._generator, self._encoder = target.to(generator.device), generator, encoder
         self._mean, self._spread = generator.w_mean, generator.w_spread
         with torch.no_grad():
-            self._features = [F.normalize(maps) for maps in encoder.maps(target)]
+            self._features = [F.normalize(maps) for maps in encoder.maps(self._target)]
 
     def code(self, steps: int) -> Tensor:
         """The code whose picture is nearest after so many steps of Adam: float32 [1, 512]."""

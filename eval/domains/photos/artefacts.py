@@ -18,7 +18,7 @@ def published_only(artefacts: Artefacts) -> Artefacts:
     ``net_face.pth`` is one trained mapper: ``deltaedit[cosine_weight=0]`` must not get it, and is trained instead.
     """
     given = {name: replace(file, fits=partial(is_published, name)) for name, file in artefacts.given.items()}
-    return Artefacts(artefacts.cache, artefacts.shipped, given)
+    return Artefacts(artefacts.cache, artefacts.shipped, given, artefacts.device)
 
 
 def is_published(name: str, key: Mapping[str, object]) -> bool:

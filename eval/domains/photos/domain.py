@@ -50,17 +50,24 @@ class PhotosDomain:
         images: a folder of photographs or a file of W+ codes; None for ``$DELTABENCH_IMAGES/<name>``, and for seeds of
             the generator where that does not exist.
         device: where the networks go.
+        precision: of edits and of the pictures of edits.
 
     Raises:
         UsageError: there are no such images; later, where a file that is needed is missing or damaged.
     """
 
-    def __init__(self, description: Description, images: Path | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        description: Description,
+        images: Path | None = None,
+        device: torch.device | str = "cpu",
+        precision: str = "float32",
+    ) -> None:
         self.description = description
         self.name = description.name
         self.factors = {factor: tuple(values) for factor, values in description.factors.items()}
         self.prompts = description.prompts
-        self._device = device
+        self._device, self._precision = torch.device(device), precision
         self._images_at = place(self.name, images)
 
     @cached_property
@@ -111,7 +118,7 @@ class PhotosDomain:
             self.name,
             self._device,
         )
-        return replace(read, artefacts=published_only(read.artefacts))
+        return replace(read, artefacts=published_only(read.artefacts), precision=self._precision)
 
     @cached_property
     def images(self) -> ImageSet:
@@ -138,6 +145,7 @@ class PhotosDomain:
             frechet=self._inception,
             frechet_name="fid",
             fingerprints=self._judge_fingerprints,
+            attributes_of_clip=attributes.of_features,
             protocols={
                 "attribute-judge": f"{ATTRIBUTES_PROTOCOL},{self.description.judge_clip}",
                 "frechet-features": FRECHET_PROTOCOL,
@@ -150,9 +158,7 @@ class PhotosDomain:
     def _judge_clip(self) -> Clip:
         from eval.weights.clip_files import read_clip
 
-        clip = read_clip(self._files[1]["clip"], self.description.judge_clip)
-        clip.model.to(self._device)
-        return clip
+        return read_clip(self._files[1]["clip"], self.description.judge_clip).to(self._device)
 
     @cached_property
     @NORMAL_TENSORS
@@ -248,10 +254,12 @@ class PhotosDomain:
         return region
 
 
-def load(path: Path, images: Path | None = None) -> Domain:
+def load(
+    path: Path, images: Path | None = None, device: torch.device | str = "cpu", precision: str = "float32"
+) -> Domain:
     """The domain that a TOML file describes.
 
     Raises:
         UsageError: a mistake in the file, or a weight file or image that is missing or damaged.
     """
-    return PhotosDomain(read_description(path), images)
+    return PhotosDomain(read_description(path), images, device, precision)

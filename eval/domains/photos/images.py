@@ -21,6 +21,7 @@ from eval.domains.base import Sources
 from eval.domains.photos.contents import contents_digest
 from eval.errors import UsageError
 from eval.pictures import check_pictures, pictures_in, read_picture
+from eval.pixels import ReadPictures
 
 FOLDER_VARIABLE = "DELTABENCH_IMAGES"
 CODES = (".npy", ".pt", ".safetensors")
@@ -120,7 +121,7 @@ class Seeds:
         """The first ``count`` seeds of a half."""
         seeds = _seeds(split, count)
         latents = self._latents(seeds)
-        return Sources(tuple(f"seed-{seed}" for seed in seeds), torch.cat([*pictures(self._editing, latents)]), latents)
+        return Sources(tuple(f"seed-{seed}" for seed in seeds), drawn_when_asked(self._editing, latents), latents)
 
     def check(self, test: int, calibration: int) -> list[str]:
         """Nothing can be wrong with a seed."""
@@ -169,7 +170,7 @@ class Codes:
         rows = self._rows(split, count)
         latents = self._latents(rows)
         names = tuple(f"{self._path.stem}-{row:05d}" for row in rows)
-        return Sources(names, torch.cat([*pictures(self._editing, latents)]), latents)
+        return Sources(names, drawn_when_asked(self._editing, latents), latents)
 
     def check(self, test: int, calibration: int) -> list[str]:
         """All codes were checked when they were read."""
@@ -215,16 +216,21 @@ class Photographs:
 
     def batches(self, split: str, count: int) -> Iterator[Tensor]:
         """The first ``count`` photographs of a half."""
-        files, side = self._files[_half(split)][:count], self._editing.synthesis.resolution
+        files = self._files[_half(split)][:count]
         for at in range(0, len(files), BATCH):
-            yield torch.stack([read_picture(path, side, self._fit).pixels for path in files[at : at + BATCH]])
+            yield self._read(files[at : at + BATCH])
+
+    def _read(self, files: Sequence[Path]) -> Tensor:
+        side = self._editing.synthesis.resolution
+        return torch.stack([read_picture(path, side, self._fit).pixels for path in files])
 
     def sources(self, split: str, count: int) -> Sources:
         """The first ``count`` photographs of a half, inverted."""
-        files, images = self._files[_half(split)][:count], torch.cat([*self.batches(split, count)])
+        files = self._files[_half(split)][:count]
         with torch.inference_mode():
-            parts = [self._encoder(block.to(self._editing.device)) for block in images.split(BATCH)]
+            parts = [self._encoder(block.to(self._editing.device)) for block in self.batches(split, count)]
             latents = Latents.from_w_plus(self._editing.synthesis, torch.cat(parts))
+        images = ReadPictures(len(files), lambda rows: self._read(files[rows]))
         return Sources(tuple(path.name for path in files), images, latents)
 
     def check(self, test: int, calibration: int) -> list[str]:
@@ -232,6 +238,11 @@ class Photographs:
         used = [*self._files[_half("test")][:test], *self._files[_half("calibration")][:calibration]]
         notes = check_pictures(sorted(used), self._editing.synthesis.resolution, self._fit)
         return [*([self._left_out] if self._left_out else []), *notes]
+
+
+def drawn_when_asked(editing: EditingDomain, latents: Latents) -> ReadPictures:
+    """The pictures of codes, which need no memory until they are asked for."""
+    return ReadPictures(len(latents), lambda rows: torch.cat([*pictures(editing, latents[rows])]))
 
 
 def pictures(editing: EditingDomain, latents: Latents) -> Iterator[Tensor]:

@@ -42,7 +42,11 @@ class ZeroShotAttributes(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, H, W] in [-1, 1] -> float32 [N, V] of each factor, 100 x cosine."""
-        logits = LOGIT_SCALE * self._clip.encode_images(images) @ self.get_buffer("texts").T
+        return self.of_features(self._clip.encode_images(images))
+
+    def of_features(self, features: Tensor) -> dict[str, Tensor]:
+        """The same of the CLIP's image features, float32 [N, E]."""
+        logits = LOGIT_SCALE * features @ self.get_buffer("texts").T
         parts = logits.split([len(values) for values in self._factors.values()], 1)
         return dict(zip(self._factors, parts, strict=True))
 

@@ -40,7 +40,7 @@ def build(
     from deltaedit.editor import DeltaEdit, trained_mapper
     from deltaedit.relevance import domain_relevance
 
-    domain = replace(domain, artefacts=Artefacts(folder))
+    domain = replace(domain, artefacts=Artefacts(folder, device=domain.device))
     if name == "relevance":
         artefact = domain_relevance(domain, report=lambda done, rows: report(name, done, rows, {}))
     elif name == "delta-mapper":

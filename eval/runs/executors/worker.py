@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from deltaedit.backbones.latents import Latents
+from eval.device import clock
 from eval.domains.base import Domain, Sources
 from eval.editors.spec import EditorSpec
-from eval.editors.timed_editor import TimedEditor, clock
+from eval.editors.timed_editor import TimedEditor
 from eval.judging.apart import check_apart
-from eval.judging.cells import JudgedSources, judge_edits, judge_sources
+from eval.judging.cells import JudgedSources, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.metrics.runtime import load_average, peak_memory_mib
-from eval.pixels import to_uint8
 from eval.prompts import Prompt
-from eval.runs.arrays import array, counterfactual_arrays, source_arrays
+from eval.runs.arrays import counterfactual_arrays, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, usable
+from eval.runs.executors.parts import Edit, judged_chunk
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
 from eval.runs.matching import stored_value
 from eval.runs.plan import KEPT_IMAGES, ORACLE, Arguments, Chunk
@@ -45,7 +45,7 @@ class Worker:
         self.store = store
         check_apart(domain)
         self._prompts = {prompt.name: prompt for prompt in arguments.prompts}
-        self._calibration = CalibrationImages(domain, arguments.calibration_images)
+        self._calibration = CalibrationImages(domain, arguments.calibration_images, arguments.batch)
         known = {spec.label: store.read_json(store.costs_file(spec.label)) for spec in specs}
         self._editors = {
             spec.label: TimedEditor(spec, domain.editing, arguments.seed, known[spec.label], domain.judges)
@@ -95,8 +95,8 @@ class Worker:
         if twin is not None:
             self.store.copy_chunk(twin, chunk)
             return
-        edited, edit_s = editor.edit(self._latents[chunk.rows], prompt, chunk.strength)
-        self._judge_and_store(prompt, chunk, edited, edit_s)
+        latents = self._latents[chunk.rows]
+        self._judge_and_store(prompt, chunk, lambda rows: editor.edit(latents[rows], prompt, chunk.strength))
 
     def _twin(self, chunk: Chunk) -> Chunk | None:
         """A finished chunk of the same strength under another kind."""
@@ -116,39 +116,23 @@ class Worker:
         encoder, images = self.domain.editing.encoder, self._counterfactuals(prompt).images
         if encoder is None or images is None:
             return
-        self._invert(encoder, images[chunk.rows], prompt, chunk)
+        wanted, device = images[chunk.rows], self.domain.editing.device
 
-    def _invert(self, encoder: Callable[[Tensor], Tensor], images: Tensor, prompt: Prompt, chunk: Chunk) -> None:
-        device = self.domain.editing.device
-        began = clock(device)
-        with torch.inference_mode():
-            edited = Latents.from_w_plus(self.domain.editing.synthesis, encoder(images.to(device)))
-        self._judge_and_store(prompt, chunk, edited, clock(device) - began)
-
-    def _judge_and_store(self, prompt: Prompt, chunk: Chunk, edited: Latents, edit_s: float) -> None:
-        """Synthesise, judge and store the edits of one chunk."""
-        device, counterfactuals, sources = self.domain.editing.device, self._counterfactuals(prompt), self._judged
-        with torch.inference_mode():
+        def invert(rows: slice) -> tuple[Latents, float]:
             began = clock(device)
-            images = self.domain.editing.images(edited)
-            synthesised = clock(device)
-            rows, features = judge_edits(self.domain, sources, counterfactuals, prompt, chunk.rows, images)
-            judged = clock(device)
+            with torch.inference_mode():
+                edited = Latents.from_w_plus(self.domain.editing.synthesis, encoder(wanted[rows].to(device)))
+            return edited, clock(device) - began
+
+        self._judge_and_store(prompt, chunk, invert)
+
+    def _judge_and_store(self, prompt: Prompt, chunk: Chunk, edit: Edit) -> None:
+        """Edit, synthesise, judge and store one chunk."""
         kept = max(0, min(KEPT_IMAGES - chunk.first, chunk.count))
-        arrays = {
-            "images": to_uint8(images[:kept]),
-            "kept": np.arange(chunk.first, chunk.first + kept),
-            "latents_s": array(edited.s[:kept]),
-            **{name: array(value) for name, value in features.items()},
-        }
-        costs = {
-            "edit_s": edit_s,
-            "synthesis_s": synthesised - began,
-            "load": load_average(),
-            "judge_s": judged - synthesised,
-            "peak_memory_mib": peak_memory_mib(),
-        }
-        self.store.write_chunk(chunk, rows, arrays, costs)
+        made = judged_chunk(self.domain, self._judged, self._counterfactuals(prompt), prompt, chunk, edit, kept)
+        arrays = {**made.arrays, "kept": np.arange(chunk.first, chunk.first + kept)}
+        memory = {"load": load_average(), "peak_memory_mib": peak_memory_mib(self.domain.editing.device)}
+        self.store.write_chunk(chunk, made.cells, arrays, {**made.costs, **memory})
 
     @cached_property
     def _latents(self) -> Latents:

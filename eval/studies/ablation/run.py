@@ -26,6 +26,7 @@ from eval.judging.apart import check_apart
 from eval.judging.cells import BATCH, JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.judging.recipes import recipes
+from eval.judging.synthesis import synthesised
 from eval.progress import Progress
 from eval.prompts import Prompt
 from eval.runs.calibration import CalibrationImages, calibrate, usable
@@ -209,7 +210,7 @@ class AblationRunner:
         for start in range(0, self.ablation.images, BATCH):
             block = slice(start, min(start + BATCH, self.ablation.images))
             with torch.inference_mode():
-                pictures = self.domain.editing.images(edited[block])
+                pictures = synthesised(self.domain.editing, edited[block])
                 rows += judge_edits(
                     self.domain, self._judged, self._counterfactuals_of(prompt), prompt, block, pictures
                 )[0]

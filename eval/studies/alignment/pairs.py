@@ -82,7 +82,8 @@ def pairs_of_domain(domain: Domain, count: int | None = None, seed: int = 0, cli
     network = domain.judges.clip if clip == "judge" else domain.editing.clip
     starts = range(0, len(people), BATCH)
     with torch.inference_mode():
-        images = [network.encode_images(to_float(render(people[start : start + BATCH]))) for start in starts]
+        pictures = (to_float(render(people[start : start + BATCH])) for start in starts)
+        images = [network.encode_images(block.to(network.device)) for block in pictures]
         texts = [network.encode_texts(captions[start : start + BATCH]) for start in starts]
     return Pairs(torch.cat(images).cpu().numpy(), torch.cat(texts).cpu().numpy())
 

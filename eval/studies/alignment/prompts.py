@@ -95,7 +95,7 @@ def encoded_counterfactuals(domain: Domain, count: int, clip: Clip) -> EncodedCo
     with torch.inference_mode():
         texts = {text: text_feature(clip, text).cpu().numpy() for prompt in domain.prompts for text in _texts(prompt)}
     return EncodedCounterfactuals(
-        _encode(clip, sources.images),
+        _encode(clip, sources.images[:]),
         np.stack(counterfactuals, axis=1),
         np.stack(eligible, axis=1),
         np.stack([texts[prompt.source] for prompt in domain.prompts]),
@@ -143,7 +143,9 @@ def _encode(clip: Clip, images: Tensor) -> np.ndarray:
     import torch
 
     with torch.inference_mode():
-        features: np.ndarray = torch.cat([clip.encode_images(part) for part in images.split(BATCH)]).cpu().numpy()
+        features: np.ndarray = (
+            torch.cat([clip.encode_images(part.to(clip.device)) for part in images.split(BATCH)]).cpu().numpy()
+        )
     return features
 
 

@@ -33,10 +33,10 @@ def avatars_rows(domain: AvatarsDomain) -> Rows:
         inverted = domain.editing.images(sources.latents)
         sampled = domain.editing.images(domain.sample(2 * COLUMNS, 0))
         first, last = domain.sample(1, 7), domain.sample(1, 8)
-        steps = torch.linspace(0, 1, COLUMNS)[:, None, None]
+        steps = torch.linspace(0, 1, COLUMNS)[:, None, None].to(first.w_plus)
         between = domain.editing.synthesis(first.w_plus + steps * (last.w_plus - first.w_plus))
     rows = [
-        ("test portraits, rendered", to_uint8(sources.images)),
+        ("test portraits, rendered", to_uint8(sources.images[:])),
         ("the same, inverted", to_uint8(inverted)),
         ("samples of the generator", to_uint8(sampled[:COLUMNS])),
         ("", to_uint8(sampled[COLUMNS:])),
@@ -57,11 +57,11 @@ def faces_rows(domain: FacesDomain) -> Rows:
     sources, labels = domain.test_sources(2 * COLUMNS), read("held_out")
     with torch.inference_mode():
         first, last = domain.sample(1, 7), domain.sample(1, 8)
-        steps = torch.linspace(0, 1, COLUMNS)[:, None, None]
+        steps = torch.linspace(0, 1, COLUMNS)[:, None, None].to(first.w_plus)
         between = domain.editing.synthesis(first.w_plus + steps * (last.w_plus - first.w_plus))
     rows = [
         ("test faces", to_uint8(sources.images[:COLUMNS])),
-        ("", to_uint8(sources.images[COLUMNS:])),
+        ("", to_uint8(sources.images[COLUMNS : len(sources)])),
         ("from one sample to another", to_uint8(between)),
     ]
     for factor in list(READ)[:8]:

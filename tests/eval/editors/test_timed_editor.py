@@ -33,7 +33,7 @@ TIME = Stopped()
 
 @pytest.fixture(autouse=True)
 def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.editors.timed_editor.time", TIME)
+    monkeypatch.setattr("eval.device.time", TIME)
     monkeypatch.setattr("deltaedit.tools.artefacts.time", TIME)
 
 
@@ -72,7 +72,7 @@ def test_the_three_verbs_are_timed_apart(tiny_domain: Any) -> None:
 
 
 def test_the_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.editors.timed_editor.time", time)
+    monkeypatch.setattr("eval.device.time", time)
     began = clock(torch.device("cpu"))
     time.sleep(0.02)
     assert clock(torch.device("cpu")) - began >= 0.02

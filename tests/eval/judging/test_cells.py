@@ -68,6 +68,8 @@ class Domain:
         self.editing = SimpleNamespace(
             clip=Clip(_ClipModel(1), _tokenize, 16),
             device=torch.device("cpu"),
+            precision="float32",
+            synthesis=synthesis,
             images=lambda latents: synthesis.synthesize(latents.s, latents.s_rgb),
         )
         w_plus = torch.randn(COUNT, synthesis.latents, 4)
@@ -147,8 +149,8 @@ def test_8_bit_values():
 def test_sources_are_judged_as_saved(domain, sources):
     latents, originals = domain.latents, saved_and_loaded(domain.test_sources(COUNT).images)
     pictures = saved_and_loaded(domain.editing.images(latents))
-    assert sources.originals.numpy() == pytest.approx(originals, abs=1e-6)
-    assert sources.reconstructions.numpy() == pytest.approx(pictures, abs=1e-6)
+    assert sources.originals[:].numpy() == pytest.approx(originals, abs=1e-6)
+    assert sources.reconstructions[:].numpy() == pytest.approx(pictures, abs=1e-6)
     as_tensor = [torch.from_numpy(x).float() for x in (originals, pictures)]
     assert sources.frechet_originals.numpy() == pytest.approx(domain.judges.frechet(as_tensor[0]).numpy(), abs=1e-4)
     assert sources.frechet.numpy() == pytest.approx(domain.judges.frechet(as_tensor[1]).numpy(), abs=1e-4)
@@ -200,7 +202,9 @@ def test_scores_equal_numpy(domain, sources, judged, edits):
     rows, _ = judged
     column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     after, before = saved_and_loaded(edits), sources.reconstructions[2:6].double().numpy()
-    original, exact = (sources.originals.double().numpy()[..., order] for order in (slice(None), slice(None, None, -1)))
+    original, exact = (
+        sources.originals[:].double().numpy()[..., order] for order in (slice(None), slice(None, None, -1))
+    )
     original, exact = original[2:6], exact[2:6]
 
     identity = torch.eye(3 * 256).view(-1, 3, 16, 16)
@@ -265,7 +269,7 @@ def test_the_cheap_path_agrees(domain, sources, counterfactuals, judged, edits):
 
 
 def test_an_editor_that_does_nothing(domain, sources, counterfactuals):
-    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(0, COUNT), sources.reconstructions)
+    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(0, COUNT), sources.reconstructions[:])
     for row in rows:
         assert not (row["eligible"] and row["success"])
         # Not exactly 0: the sources were judged in batches of another size, and float32 sums differ by that.

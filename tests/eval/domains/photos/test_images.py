@@ -117,7 +117,7 @@ def test_codes_of_a_file_are_edited_without_photographs(tmp_path, editing):
     sources = images.sources("calibration", 2)
     assert images.kind == "codes" and sources.names == ("w_plus-00001", "w_plus-00003")
     assert np.array_equal(sources.latents.w_plus.numpy(), codes[[1, 3]])
-    assert torch.equal(sources.images, editing.images(sources.latents).clamp(-1, 1))
+    assert torch.equal(sources.images[:], editing.images(sources.latents).clamp(-1, 1))
 
 
 def test_vectors_of_w_are_codes_and_as_many_as_rows_are_told(tmp_path, editing):
