@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "methods": ("eval.commands.lists.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
     "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
+    "doctor": ("eval.commands.machine.doctor:doctor", "Say what this machine has, and what would be slow on it."),
     "domains": ("eval.commands.lists.domains:domains", "List the domains."),
     "models": ("eval.commands.lists.models:models", "List the weight files: there, missing, where they come from."),
     "prompts": ("eval.commands.lists.prompts:prompts", "List the prompts of a domain."),

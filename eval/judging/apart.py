@@ -56,8 +56,7 @@ def judge_weights(judges: Judges) -> Weights:
     """The tensors of all judges that are large enough to be told apart, by shape."""
     found: dict[tuple[int, ...], list[tuple[str, Tensor]]] = {}
     large = [(name, tensor) for name in JUDGE_NETWORKS for tensor in _large([getattr(judges, name)])]
-    flat = (tensor.detach().flatten() for _, tensor in large)
-    varied = _told([(numbers != numbers[0]).any() for numbers in flat])
+    varied = _told([_varied(tensor.detach()) for _, tensor in large])
     for (name, tensor), is_varied in zip(large, varied, strict=True):
         if is_varied:
             found.setdefault(tuple(tensor.shape), []).append((name, tensor))
@@ -67,7 +66,7 @@ def judge_weights(judges: Judges) -> Weights:
 def held_weights(things: Iterable[object], weights: Weights) -> list[str]:
     """The judges whose weights are among the tensors that some objects hold, each named once."""
     pairs = [(name, mine, other) for mine in _large(things) for name, other in weights.get(tuple(mine.shape), [])]
-    same = _told([(mine.detach().to(other.device).float() == other.detach().float()).all() for _, mine, other in pairs])
+    same = _told([_equal(mine.detach().to(other.device).float(), other.detach().float()) for _, mine, other in pairs])
     return list(dict.fromkeys(name for (name, _, _), is_same in zip(pairs, same, strict=True) if is_same))
 
 
@@ -80,6 +79,15 @@ def check_holds_no_judge(editor: str, instance: object, weights: Weights) -> Non
     names = held_weights([vars(instance)] if hasattr(instance, "__dict__") else [], weights)
     if names:
         raise Watch(editor, [f"{name} (it holds the weights)" for name in names]).error()
+
+
+def _varied(tensor: Tensor) -> Tensor:
+    """Whether not all numbers are the same, as they are in many networks by convention: scalar."""
+    return (tensor != tensor.flatten()[0]).any()
+
+
+def _equal(first: Tensor, second: Tensor) -> Tensor:
+    return (first == second).all() & _varied(first)
 
 
 def _told(flags: Sequence[Tensor]) -> list[bool]:
