@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ablate": ("eval.commands.ablate:ablate", "Change one part of DeltaEdit at a time and compare at equal effect."),
     "methods": ("eval.commands.lists.methods:methods", "List the editors; `methods show NAME` describes one."),
     "check-editor": ("eval.commands.check_editor:check_editor", "Check that an editor keeps the contract."),
+    "label": ("eval.commands.lists.label:label", "Look at edits of a run blind, and say which are right."),
     "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
     "doctor": ("eval.commands.machine.doctor:doctor", "Say what this machine has, and what would be slow on it."),
     "domains": ("eval.commands.lists.domains:domains", "List the domains."),

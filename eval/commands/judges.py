@@ -17,13 +17,29 @@ from eval.errors import UsageError
 @click.option("--images", type=click.IntRange(8, 1000), default=200, show_default=True, help="Test images.")
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: deltabench-runs/judges-DOMAIN.")
-def judges(domain_name: str, images: int, device: str | None, out: Path | None) -> int:
-    """Check the judges of a domain on edited pictures whose truth is known.
+@click.option("--edits", metavar="RUN", type=click.Path(path_type=Path), help="Instead: the judges on a run's edits.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --edits: what `deltabench label --export` wrote; default: RUN/labels and the shipped ones.",
+)
+def judges(
+    domain_name: str, images: int, device: str | None, out: Path | None, edits: Path | None, labels: tuple[Path, ...]
+) -> int:
+    """Check the judges of a domain on counterfactuals, whose truth is known, or with --edits on what editors made.
 
     Writes what they read right on counterfactuals, as rendered and through the inversion, and which cosine of the
     identity network means the same person: tables as csv, md and tex, and a figure. With a run folder as --out they
     stand beside the run's own. The exit code is 1 if a judge cannot be used.
+
+    --edits RUN compares the judges, on the edits of a run, with the nearest counterfactual and with what people said
+    (`deltabench label RUN`): agreement, Cohen's kappa, by editor, with intervals.
     """
+    if edits is not None:
+        return _on_edits(edits, labels)
+    if labels:
+        raise UsageError("--labels goes with --edits RUN: labels are about the edits of a run.")
     from eval.domains import load_domain
     from eval.judging.quality import broken_promises, measure_judges
     from eval.progress import activity
@@ -53,6 +69,39 @@ def judges(domain_name: str, images: int, device: str | None, out: Path | None) 
     for sentence in broken:
         click.echo(sentence, err=True)
     return 1 if broken else 0
+
+
+def _on_edits(folder: Path, exports: tuple[Path, ...]) -> int:
+    """Print and write the table ``agreement`` of a run."""
+    from rich.console import Console
+
+    from eval.labelling.edits import labels_of, read_export
+    from eval.labelling.shipped import shipped_labels
+    from eval.runs.reader import Run
+    from eval.runs.store import storage_error
+    from reports.studies.agreement import agreement_table
+
+    try:
+        run = Run(folder)
+        known = [one for path in exports for one in read_export(path)] or [*labels_of(run), *shipped_labels(run)]
+        table = agreement_table(run, known)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not table.data:
+        raise UsageError(
+            f"{folder} has neither labels of its edits nor verdicts by counterfactual; make labels with "
+            f"`deltabench label {folder}`, or give the same `deltabench run` again into another folder."
+        )
+    try:
+        (folder / "tables").mkdir(exist_ok=True)
+        written = table.write(folder / "tables")
+    except OSError as error:
+        raise storage_error(Path(error.filename or folder), error) from error
+    console = Console(width=max(Console().width, 120))
+    console.print(table.markdown(), markup=False, highlight=False)
+    for path in written:
+        click.echo(f"  {path}")
+    return 0
 
 
 def _refuse_other_judges(folder: Path, fingerprints: Mapping[str, str]) -> None:

@@ -62,6 +62,10 @@ class Judges:
         same_person: cosine of identity from which two pictures show one person; None where that was not measured.
         attributes_of_clip: of an attribute judge that only reads the judge CLIP's features: these [N, E] -> the same
             logits, so that the CLIP sees every edit once; None of any other.
+        second: a second attribute judge, of another architecture and trained on other pictures: images -> logits
+            float32 [N, V] of every factor, or [N, V + 1] with one more for *no valid value*. None where there is none.
+        realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as 99 of 100 unseen
+            real pictures are. None where there is no such judge.
     """
 
     attributes: Callable[[Tensor], Mapping[str, Tensor]]
@@ -77,10 +81,13 @@ class Judges:
     protocols: Mapping[str, str] = field(default_factory=dict)
     same_person: float | None = None
     attributes_of_clip: Callable[[Tensor], Mapping[str, Tensor]] | None = None
+    second: Callable[[Tensor], Mapping[str, Tensor]] | None = None
+    realism: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("attributes", "identity", "frechet"):
-            object.__setattr__(self, name, guarded(getattr(self, name), name))
+        for name in ("attributes", "identity", "frechet", "second", "realism"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, guarded(getattr(self, name), name))
         protect(self.clip, "clip")
 
 

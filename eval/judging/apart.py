@@ -21,7 +21,7 @@ from eval.errors import UsageError
 
 FEWEST_NUMBERS = 64  # a smaller tensor may equal another by chance or convention (means, biases, temperatures)
 EDITING_NETWORKS = ("synthesis", "encoder", "clip", "identity", "perceptual")  # fields of EditingDomain
-JUDGE_NETWORKS = ("attributes", "clip", "identity", "frechet")  # fields of Judges
+JUDGE_NETWORKS = ("attributes", "clip", "identity", "frechet", "second", "realism")  # fields of Judges
 
 
 def check_apart(domain: Domain) -> None:

@@ -7,7 +7,7 @@ the reconstruction, which is the edit of strength 0, so that the inversion's own
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from eval.memory import in_blocks, pictures_at_once
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.book import cell_metrics
 from eval.metrics.counterfactual import psnr, ssim
-from eval.metrics.judged import ClipView, JudgedChunk
+from eval.metrics.judged import REAL, ClipView, JudgedChunk
 from eval.pixels import Pictures, round_to_8_bit, to_float
 from eval.prompts import Prompt
 
@@ -148,6 +148,7 @@ def judge_edits(
     before = {name: values[rows].to(edits.device) for name, values in sources.logits.items()}
     change = _change(domain, before, logits, prompt, counterfactuals.visible[rows])
     chunk = _judged(sources, counterfactuals, rows, (edits, change, identity, clips), domain.judges.same_person)
+    chunk = replace(chunk, second=_second(domain, edits, prompt), realism=_realism(domain, edits))
     features = {
         "frechet": domain.judges.frechet(edits).float(),
         "identity": identity,
@@ -168,7 +169,7 @@ def judge_edits(
 def judge_attributes(
     domain: Domain, logits_before: Logits, images: Tensor, prompt: Prompt, visible: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The attribute judge alone, for calibration.
+    """What calibration looks at: the attribute judge, and success by all judges.
 
     Args:
         domain: the judges.
@@ -187,8 +188,14 @@ def judge_attributes(
     parts = [domain.judges.attributes(block) for block in edits.split(BATCH)]
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
-    names = ("success", "preservation", "eligible", "target_effect")
-    success, preservation, eligible, effect = off_device({name: getattr(change, name) for name in names}).values()
+    shared = change.success.clone()
+    for judge in (_second, _real):  # asked only about what the judges before them take for a success
+        verdict = judge(domain, edits[shared], prompt) if shared.any() else None
+        if verdict is not None:
+            shared[shared.clone()] = verdict
+    names = ("preservation", "eligible", "target_effect")
+    found = off_device({"success": shared, **{name: getattr(change, name) for name in names}})
+    success, preservation, eligible, effect = found.values()
     return success.numpy(), preservation.double().numpy(), eligible.numpy(), effect.double().numpy()
 
 
@@ -202,6 +209,26 @@ def _change(
     sigma = {name: domain.judges.sigma[name].float().to(device) for name in domain.factors}
     seen = torch.as_tensor(np.asarray(visible, dtype=bool), device=device)
     return attribute_change(before, after, sigma, seen, (factor, value))
+
+
+def _second(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
+    """Whether the second attribute judge reads the value asked for: bool [n]; None where there is none."""
+    judge, value = domain.judges.second, domain.factors[prompt.attribute].index(prompt.value)
+    if judge is None:
+        return None
+    return torch.cat([judge(block)[prompt.attribute].argmax(1) == value for block in edits.split(BATCH)])
+
+
+def _realism(domain: Domain, edits: Tensor) -> Tensor | None:
+    """Distance from real pictures, float32 [n]; None where there is no such judge."""
+    judge = domain.judges.realism
+    return None if judge is None else torch.cat([judge(block).float() for block in edits.split(BATCH)])
+
+
+def _real(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
+    """Whether pictures are real, whatever they show: bool [n]; None where there is no such judge."""
+    distance = _realism(domain, edits)
+    return None if distance is None else distance <= REAL
 
 
 def _judged(

@@ -9,6 +9,8 @@ from eval.metrics.book import CELL, SET, Metric, metrics
 
 FEATURES = "frechet-features"
 CLEAN = "clean_success"  # whose recipe also names the cosine of one person
+SHARED = ("success", CLEAN)  # rest on all judges of values and pictures that the domain has
+SHARING = ("second-judge", "realism")  # these, besides the attribute judge
 
 
 def recipes(domain: Domain) -> dict[str, str]:
@@ -17,13 +19,21 @@ def recipes(domain: Domain) -> dict[str, str]:
     Values of different recipes must not share a column.
     """
     records = [record for record in metrics().values() if record.kind in (CELL, SET) and record.recipe]
+    absent = [name for name in SHARING if name not in domain.judges.fingerprints]
+    records = [record for record in records if record.judge not in absent]
     names = {"frechet": domain.judges.frechet_name}
     precision = domain.editing.precision
     bits = "8-bit" if precision == "float32" else f"8-bit,edited-in-{precision}"
     return {
-        names.get(record.name, record.name): f"{_protocol(domain, record)},{bits}{_network_id(domain, record.judge)}"
+        names.get(record.name, record.name): f"{_protocol(domain, record)},{bits}{_network_ids(domain, record)}"
         for record in records
     }
+
+
+def _network_ids(domain: Domain, record: Metric) -> str:
+    """The network of a record, and for success by all judges the others that the domain has."""
+    others = [name for name in SHARING if record.name in SHARED and name in domain.judges.fingerprints]
+    return "".join(_network_id(domain, name) for name in (record.judge, *others))
 
 
 def _protocol(domain: Domain, record: Metric) -> str:

@@ -25,10 +25,10 @@ DOCUMENT = "docs/metrics.md"
 MORE, LESS, MATCHED, NEITHER = "more", "less", "matched", "neither"  # directions
 ELIGIBLE, ALL = "eligible cells", "all cells"  # populations
 CELL, DERIVED, SET, COST = "cell", "derived", "set", "cost"  # kinds
-EFFECT_GROUP, LIKENESS_GROUP, COUNTERFACTUAL_GROUP = (
-    *("Effect and preservation", "Likeness and text", "Against the counterfactual"),
+EFFECT_GROUP, VERDICT_GROUP, LIKENESS_GROUP, COUNTERFACTUAL_GROUP = (
+    *("Effect and preservation", "Verdicts", "Likeness and text", "Against the counterfactual"),
 )
-GROUPS = (EFFECT_GROUP, LIKENESS_GROUP, COUNTERFACTUAL_GROUP)  # blocks of the main table
+GROUPS = (EFFECT_GROUP, VERDICT_GROUP, LIKENESS_GROUP, COUNTERFACTUAL_GROUP)  # blocks of the main table
 FIRST_FILES = ("attributes", "likeness", "counterfactual", "locality")  # then others by name: the order of a chunk
 FACTOR = "<factor>"  # in the name of a metric that has one column a factor
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from eval.metrics.clip_score import PromptFeatures
 
 
+REAL = 1.0  # the largest distance of a real picture, in the unit of ``Judges.realism``
+
+
 @dataclass(frozen=True)
 class ClipView:
     """The pictures of a chunk and its prompt as one CLIP sees them.
@@ -48,6 +51,8 @@ class JudgedChunk:
         inversion_psnr_db: [n], reconstruction against original.
         inversion_ssim: [n], likewise.
         same_person: cosine of identity from which two pictures show one person; None where the domain states none.
+        second: bool [n], the second attribute judge reads the value asked for; None where there is no such judge.
+        realism: [n], distance from real pictures, at most 1 for a real one; None where the domain has no such judge.
     """
 
     originals: Tensor
@@ -66,3 +71,12 @@ class JudgedChunk:
     inversion_psnr_db: Tensor
     inversion_ssim: Tensor
     same_person: float | None = None
+    second: Tensor | None = None
+    realism: Tensor | None = None
+
+    @property
+    def success(self) -> Tensor:
+        """Bool [n]: every judge that there is reads the value asked for, in a picture that is real."""
+        shared = self.attributes.success
+        shared = shared if self.second is None else shared & self.second
+        return shared if self.realism is None else shared & (self.realism <= REAL)

@@ -6,19 +6,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.metrics.book import ALL, ELIGIBLE, GROUPS, Metric, grouped, metric_of
+from eval.metrics.book import ALL, ELIGIBLE, GROUPS, VERDICT_GROUP, Metric, grouped, metric_of
 from eval.metrics.cells.clean import PRESERVED
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.means import eligible_mean, interval_of, mean_of
-from reports.tables.columns import EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
+from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
 from reports.tables.frechet import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
+from reports.verdicts import VERDICTS, disagreement, orders
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
 
 QUESTION = "Which editor changes what the text asks, and only that?"
 FIRST = ("clean_success", "success", "preservation")  # of the first block: the headline, then its parts
+DISAGREE = "judges_disagree"
+DISAGREE_FORMULA = "share of eligible cells that some verdicts call right and others wrong"
+VERDICTS_SOURCE = metric_of(VERDICTS[0]).source
 REFERENCE = "mean cosine of {} (manifest)"
 
 
@@ -50,6 +54,7 @@ def columns() -> dict[str, Column]:
         "prompts_mastered": count(f"number of prompts with {MASTERED}", ELIGIBLE, ("success", "preservation")),
         "prompts": count("number of prompts of the run"),
         **{record.name: mean(record.name, record.population) for record in measures()},
+        DISAGREE: Column(MEAN, DISAGREE_FORMULA, VERDICTS_SOURCE, over=ELIGIBLE, recipes=VERDICTS, interval=BY_IMAGE),
         "identity_floor": _of_identity("two different persons"),
         "identity_ceiling": _of_identity("two pictures of one person"),
     }
@@ -79,14 +84,15 @@ def main_table(run: Run, pool: Pool) -> Table:
     """
     lines = [_editor_line(run, setting, pool.distance(setting)) for setting in run.settings]
     references = [_inversion_line(run, pool.unedited()), *_exact_lines(run, pool)]
-    return Table(
-        "main",
-        QUESTION,
-        _columns(run),
-        tuple(_data(run, line, pool) for line in [*lines, *references]),
-        tuple(_block(run, group, lines, references, pool) for group in GROUPS),
-        _notes(pool),
-    )
+    data = tuple(_data(run, line, pool) for line in [*lines, *references])
+    groups = [group for group in GROUPS if group != VERDICT_GROUP or _judged(lines)]
+    blocks = tuple(_block(run, group, lines, references, pool) for group in groups)
+    return Table("main", QUESTION, _columns(run), data, blocks, (*_notes(pool), *orders(data)))
+
+
+def _judged(lines: list[Line]) -> bool:
+    """Whether there is any verdict besides success: not in runs made before there were several."""
+    return any(line.values[record.name].mean is not None for line in lines for record in grouped(VERDICT_GROUP))
 
 
 def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
@@ -94,6 +100,7 @@ def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
     values = {
         record.name: (eligible_mean if record.eligible_only else mean_of)(cells, record.name) for record in measures()
     }
+    values[DISAGREE] = disagreement(cells)
     mastered = sum(bool(result.mastered) for result in prompt_results(run, setting))
     eligible = int(cells["eligible"].sum())
     return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), eligible, mastered)
@@ -155,6 +162,7 @@ def _block(run: Run, group: str, lines: list[Line], references: list[Line], pool
     records = block_measures(group)
     last = {
         GROUPS[0]: (f"prompts mastered ↑ (of {len(run.prompts)})", _mastered),
+        VERDICT_GROUP: ("judges disagree", _disagree),
         GROUPS[-1]: (f"{run.manifest['frechet_name']} ↓ (N {len(pool.cells)})", _distance),
     }.get(group)
     header = ["editor", "strength", *(_heading(run, record) for record in records), *(last[:1] if last else ())]
@@ -176,6 +184,10 @@ def _heading(run: Run, record: Metric) -> str:
 
 def _mastered(line: Line) -> str:
     return "" if line.prompts_mastered is None else str(line.prompts_mastered)
+
+
+def _disagree(line: Line) -> str:
+    return interval_text(line.values[DISAGREE], 2) if DISAGREE in line.values else ""
 
 
 def _distance(line: Line) -> str:
@@ -209,6 +221,8 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         "its interval overlaps no other's. The target effect is to be matched, not maximised: the table matched "
         "compares editors at equal effect.",
         CLEAN,
+        "Success: every attribute judge reads the value asked for, in a picture that looks real. By counterfactual: of "
+        "the right pictures for all values, that of the value asked for is nearest; no network; no part of success.",
         "Clean success, success, preservation, target effect and AD are over eligible cells (the reconstruction lacks "
         "the value and the counterfactual shows it), the rest over all cells.",
         f"A prompt is mastered with success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}.",

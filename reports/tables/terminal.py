@@ -11,6 +11,7 @@ from reports.conclusions import conclusions
 from reports.power import too_small_run
 from reports.tables.determinism import MARK, unsteady
 from reports.tables.main import measures
+from reports.verdicts import orders
 from reports.writers.layout import Table, Value, number
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
         " ".join(conclusions(run)),
         *(f"{MARK} {label}: {verdict} (table determinism)" for label, verdict in unsteady(run).items()),
         *_mastered(run, rows["prompts"]),
+        *orders(rows["main"]),
         *([small] if (small := too_small_run(run)) else []),
     ]
     matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []

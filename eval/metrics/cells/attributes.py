@@ -31,14 +31,14 @@ def eligible(chunk: JudgedChunk) -> Tensor:
 
 @metric(
     heading="success",
-    formula="1 if the judge reads the value asked for on the edit, else 0",
+    formula="1 if every judge there is reads the value asked for and the edit is real, else 0",
     direction=MORE,
     bounds=(0, 1),
     **_SHOWN,
 )
 def success(chunk: JudgedChunk) -> Tensor:
-    """The edit shows the value asked for: it is the judge's first choice for the target attribute."""
-    return chunk.attributes.success
+    """The edit shows the value asked for: every attribute judge reads it, in a picture that looks real."""
+    return chunk.success
 
 
 @metric(

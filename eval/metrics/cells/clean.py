@@ -35,5 +35,5 @@ def clean_success(chunk: JudgedChunk) -> Tensor:
     preservation = change.preservation
     if chunk.same_person is None:
         return preservation.new_full(preservation.shape, float("nan"))
-    clean = change.success & (preservation >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
+    clean = chunk.success & (preservation >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
     return clean.to(preservation.dtype).masked_fill(preservation.isnan(), float("nan"))

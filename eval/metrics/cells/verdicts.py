@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
-from eval.metrics.book import EFFECT_GROUP, ELIGIBLE, MORE, metric
+from eval.metrics.book import ELIGIBLE, MORE, VERDICT_GROUP, metric
+from eval.metrics.judged import REAL, JudgedChunk
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from eval.metrics.judged import JudgedChunk
 
 _VERDICT: dict[str, Any] = {
     "section": "Verdicts",
     "direction": MORE,
     "bounds": (0, 1),
     "population": ELIGIBLE,
-    "group": EFFECT_GROUP,
+    "group": VERDICT_GROUP,
 }
+
+
+@metric(
+    heading="success by attribute judge",
+    short="by judge",
+    formula="1 if the attribute judge reads the value asked for on the edit, else 0",
+    judge="attribute-judge",
+    recipe="one-vs-rest-log-odds",
+    **_VERDICT,
+)
+def success_by_attributes(chunk: JudgedChunk) -> Tensor:
+    """The attribute judge reads the value asked for: it is its first choice for the target attribute."""
+    return chunk.attributes.success
+
+
+@metric(
+    heading="success by second judge",
+    short="by second",
+    formula="1 if the second attribute judge reads the value asked for on the edit, else 0",
+    judge="second-judge",
+    recipe="largest-logit,no-valid-value",
+    **_VERDICT,
+)
+def success_by_second(chunk: JudgedChunk) -> Tensor:
+    """The second attribute judge, which may also read no valid value, reads the value asked for."""
+    return _unknown(chunk) if chunk.second is None else chunk.second
+
+
+@metric(
+    heading="real",
+    formula="1 if the distance from real pictures is at most 1, that of 99 in 100 unseen real pictures, else 0",
+    judge="realism",
+    recipe="threshold-1",
+    **_VERDICT,
+)
+def real(chunk: JudgedChunk) -> Tensor:
+    """The edit looks like a picture of this domain, whatever it shows."""
+    return _unknown(chunk) if chunk.realism is None else chunk.realism <= REAL
 
 
 @metric(
@@ -34,3 +72,7 @@ def success_by_counterfactual(chunk: JudgedChunk) -> Tensor:
 
     assert chunk.alternatives is not None
     return shows_value(chunk.edits, chunk.alternatives, chunk.asked)
+
+
+def _unknown(chunk: JudgedChunk) -> Tensor:
+    return chunk.edits.new_full((len(chunk.edits),), nan)

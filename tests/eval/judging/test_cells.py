@@ -181,7 +181,7 @@ def test_columns_are_those_of_the_store(domain, judged):
         *("identity", "clip_score_editing", "clip_score_judge", "directional_editing", "directional_judge"),
         *("counterfactual_psnr_db", "counterfactual_ssim", "counterfactual_identity"),
         *("inversion_psnr_db", "inversion_ssim", "outside_psnr_db", "outside_l1", "edit_l1", "clean_success"),
-        "success_by_counterfactual",
+        *("success_by_attributes", "success_by_second", "real", "success_by_counterfactual"),
     ]
     assert tuple(rows[0])[2:] == column_names(domain.factors)
     assert {type(value) for value in rows[0].values()} == {str, bool, float}
@@ -300,7 +300,42 @@ def test_a_domain_that_does_not_know_the_answers(domain, sources, edits):
         "success_by_counterfactual",
         *(f"counterfactual_{name}" for name in ("psnr_db", "ssim", "identity")),
     }
-    assert unknown == {*counterfactual, "preservation.glasses", "clean_success"}
+    assert unknown == {*counterfactual, "preservation.glasses", "clean_success", "success_by_second", "real"}
+
+
+def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
+    """The second judge says no valid value of the second edit, the third edit is not real, nor is the fourth."""
+    domain = Domain()
+    names = {tuple(image.flatten().tolist()): i for i, image in enumerate(round_to_8_bit(edits))}
+
+    def number(images):
+        return torch.tensor([names[tuple(image.flatten().tolist())] for image in images])
+
+    def second(images):
+        value = torch.where(number(images) == 1, 2, 1)
+        return {"glasses": F.one_hot(value, 3).float()}
+
+    yes = {"glasses": torch.tensor([[0.0, 1.0]]), "hair": torch.zeros(1, 3), "mouth": torch.zeros(1, 2)}
+    domain.judges = replace(
+        domain.judges,
+        attributes=lambda images: {factor: row.expand(len(images), -1) for factor, row in yes.items()},
+        second=second,
+        realism=lambda images: torch.tensor([1.0, 0.5, 1.01, 7.0])[number(images)],
+    )
+    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
+    assert [row["success_by_attributes"] for row in rows] == [True] * 4
+    assert [row["success_by_second"] for row in rows] == [True, False, True, True]
+    assert [row["real"] for row in rows] == [True, True, False, False]
+    assert [row["success"] for row in rows] == [True, False, False, False]
+    before = {name: logits[2:6] for name, logits in sources.logits.items()}
+    success, *_ = judge_attributes(domain, before, edits, PROMPT, counterfactuals.visible[2:6])
+    assert success.tolist() == [True, False, False, False]
+    known = {**domain.judges.fingerprints, "second-judge": "2" * 64, "realism": "9" * 64}
+    domain.judges = replace(domain.judges, fingerprints=known)
+    assert recipes(domain)["success"] == (
+        "one-vs-rest-log-odds,8-bit@attribute-judge:aaaaaaaaaaaa@second-judge:222222222222@realism:999999999999"
+    )
+    assert recipes(domain)["real"] == "threshold-1,8-bit@realism:999999999999"
 
 
 def test_a_missing_edit_is_refused(domain, sources, counterfactuals, edits):
@@ -320,7 +355,8 @@ def test_recipes_name_network_and_weights(domain):
     assert ids["cmmd"].startswith("bicubic-antialias,float64,gaussian-kernel-10,times-1000,unbiased,different-persons")
     assert ids["cmmd"].endswith(",8-bit@judge-clip:cccccccccccc")
     assert set(column_names(domain.factors)) - set(ids) == {
-        f"{kind}.{name}" for kind in ("preservation", "effect") for name in FACTORS
+        *(f"{kind}.{name}" for kind in ("preservation", "effect") for name in FACTORS),
+        *("success_by_second", "real"),  # this domain has no such judges
     }
     assert "fd_linear" in ids
     assert ids["clip_score_judge"].endswith("@judge-clip:cccccccccccc")

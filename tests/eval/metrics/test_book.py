@@ -55,18 +55,21 @@ def test_the_columns_of_a_chunk_keep_their_order():
         *("effect.hair", "effect.mouth", "identity", "clip_score_editing", "clip_score_judge"),
         *("directional_editing", "directional_judge", "counterfactual_psnr_db", "counterfactual_ssim"),
         *("counterfactual_identity", "inversion_psnr_db", "inversion_ssim"),
-        *("outside_psnr_db", "outside_l1", "edit_l1", "clean_success", "success_by_counterfactual"),
+        *("outside_psnr_db", "outside_l1", "edit_l1", "clean_success", "success_by_attributes"),
+        *("success_by_second", "real", "success_by_counterfactual"),
     )
 
 
 def test_what_attributes_became_is_over_eligible_cells():
     for name, record in metrics().items():
         if record.kind == CELL and name != "eligible":
-            seen = record.judge == "attribute-judge" or name.startswith("success_by_")
+            seen = record.judge == "attribute-judge" or name.startswith("success_by_") or name == "real"
             assert record.population == (ELIGIBLE if seen else ALL), name
     assert [record.name for record in grouped(GROUPS[0])] == [
-        *("success", "target_effect", "ad_mean", "ad_max", "preservation", "clean_success"),
-        "success_by_counterfactual",
+        *("success", "target_effect", "ad_mean", "ad_max", "preservation", "clean_success")
+    ]
+    assert [record.name for record in grouped(GROUPS[1])] == [
+        *("success_by_attributes", "success_by_second", "real", "success_by_counterfactual")
     ]
 
 

@@ -17,7 +17,8 @@ def chunk(success, preservation, cosines, same_person):
     """Cells whose originals lie on the first axis and whose edits have these cosines to them."""
     edits = torch.tensor([[cosine, math.sqrt(1 - cosine**2)] for cosine in cosines])
     return SimpleNamespace(
-        attributes=SimpleNamespace(success=torch.tensor(success), preservation=torch.tensor(preservation)),
+        success=torch.tensor(success),
+        attributes=SimpleNamespace(preservation=torch.tensor(preservation)),
         identity_originals=torch.tensor([[1.0, 0.0]]).repeat(len(cosines), 1),
         identity_edits=edits,
         counterfactuals=None,
