@@ -24,19 +24,9 @@ from eval.weights.formats.files import (
     load_torch,
 )
 
-NAMES = (
-    "w_plus",
-    "w",
-    "latents",
-    "latent",
-    "codes",
-    "projected_w",
-    "latent_codes",
-    "wplus",
-    "s",
-)  # of the one that counts
+# of the one that counts
+NAMES = ("w_plus", "w", "latents", "latent", "codes", "projected_w", "latent_codes", "wplus", "s")
 MOST_ROWS_TOLD = 5
-AS = ("w", "w+")
 
 
 @dataclass(frozen=True)
@@ -81,30 +71,6 @@ def read_codes(
     if first.dim() == 3 and first.shape[1] == 1 and w_plus[0] != 1:
         first = first.expand(-1, w_plus[0], -1).contiguous()  # W: the same vector for every row
     return Codes(first, len(found), tuple(notes))
-
-
-def read_latents(path: Path | str, size: Sequence[int]) -> Tensor:
-    """Codes of exactly this size.
-
-    Args:
-        path: the file; one of ``torch.save`` holds a tensor, or a dict with a single one.
-        size: of one code: (C,) for styles, (L, D) for W+.
-
-    Returns:
-        float32 [N, *size]; a single code gets N = 1.
-
-    Raises:
-        CheckpointError: the file is missing or damaged, the codes are of another size, or a row is not finite.
-    """
-    path = existing(path)
-    array, wanted = _payload(path), tuple(size)
-    array = array[None] if tuple(array.shape) == wanted else array
-    if tuple(array.shape[1:]) != wanted:
-        shape = ", ".join(["N", *map(str, wanted)])
-        raise CheckpointError(f"{path} holds no such latents: its tensor is {tuple(array.shape)}, expected [{shape}].")
-    codes = torch.from_numpy(np.array(array, dtype=np.float32))
-    check_rows(path, codes)
-    return codes
 
 
 def check_rows(path: Path, codes: Tensor) -> None:

@@ -14,7 +14,7 @@ from eval.statistics import holm
 from eval.statistics.cells import LIKE_THESE, SHARES
 from eval.statistics.crossed import EVERYTHING, THESE_PROMPTS, crossed_estimate
 from eval.studies.ablation.plan import Ablation
-from eval.studies.ablation.run import COLUMNS, RECORD, jobs
+from eval.studies.ablation.run import COLUMNS, jobs
 from reports.studies.ablation_table import COMPARED, MEASURES, ArmResult, Curve, Difference, Mean
 
 SWEEP_NUMBERS = ("strength", "success", "preservation", "effect")
@@ -118,24 +118,3 @@ def _with_holm(found: list[ArmResult]) -> list[ArmResult]:
     for (row, name), p_holm in zip(keys, adjusted, strict=True):
         changed[row][name] = replace(changed[row][name], p_holm=float(p_holm))
     return [replace(arm, differences=differences) for arm, differences in zip(found, changed, strict=True)]
-
-
-def read_ablation(store: Store) -> tuple[Ablation, str]:
-    """The ablation of a folder and the domain that it ran on.
-
-    Raises:
-        UsageError: the folder holds none, or one of a later version.
-    """
-    from eval.errors import UsageError
-    from eval.studies.ablation.plan import Arm
-    from eval.studies.ablation.run import SCHEMA
-
-    stored = store.read_json(RECORD)
-    if stored is None:
-        raise UsageError(f"{store.folder} holds no ablation; make one with `deltabench ablate NAME`.")
-    if stored["schema"] > SCHEMA:
-        raise UsageError(f"{store.folder} has schema {stored['schema']}; this deltabench reads up to {SCHEMA}.")
-    data = dict(stored["ablation"])
-    data |= {"arms": tuple(Arm(**arm) for arm in data["arms"])}
-    data |= {name: tuple(data[name]) for name in ("seeds", "prompts")}
-    return Ablation(**data), str(stored["domain"])

@@ -134,15 +134,16 @@ def test_the_example_codes_are_those_of_a_1024_px_generator(tmp_path, monkeypatc
     import torch
 
     from deltaedit.backbones.stylegan2 import StyleGAN2, config_f
-    from eval.weights.codes import read_latents
+    from eval.weights.codes import read_codes
 
     monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path))
     with torch.device("meta"):
         synthesis = StyleGAN2(1024, config_f(1024), 512)
     assert synthesis.s_size == 6048
-    styles = read_latents(EXAMPLES / "sspace_img_feat.npy", (synthesis.s_size,))
-    w_plus = read_latents(EXAMPLES / "wplus_img_feat.npy", (synthesis.latents, 512))
-    features = read_latents(EXAMPLES / "cspace_img_feat.npy", (512,))
+    names = ("sspace_img_feat.npy", "wplus_img_feat.npy", "cspace_img_feat.npy")
+    size = (synthesis.latents, 512)
+    styles, w_plus, features = (read_codes(EXAMPLES / name, size, synthesis.s_size).codes for name in names)
+    features = features[:, 0]  # as long as a vector of W
     assert styles.shape == (20, 6048) and w_plus.shape == (20, 18, 512) and features.shape == (20, 512)
     assert 9 < features.norm(dim=1).mean() < 12  # raw CLIP features, about 10 long
     file = weight_files.known("wplus_img_feat.npy", "ffhq")

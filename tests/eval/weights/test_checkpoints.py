@@ -12,7 +12,7 @@ from eval.weights.checkpoints import (
     read_relevance,
     read_styleclip_mapper,
 )
-from eval.weights.codes import read_latents
+from eval.weights.codes import read_codes
 
 
 def sentence(function, *arguments):
@@ -119,12 +119,12 @@ def test_latents_of_every_kind_of_file(tmp_path):
     torch.save({"w_plus": codes}, tmp_path / "b.pt")
     save_file({"w_plus": codes}, tmp_path / "a.safetensors")
     for name in ("a.npy", "a.pt", "b.pt", "a.safetensors"):
-        assert torch.equal(read_latents(tmp_path / name, (3, 4)), codes)
+        assert torch.equal(read_codes(tmp_path / name, (3, 4)).codes, codes)
     torch.save(codes[0], tmp_path / "one.pt")
-    assert read_latents(tmp_path / "one.pt", (3, 4)).shape == (1, 3, 4)
-    assert "(2, 3, 4), expected [N, 5]" in sentence(read_latents, tmp_path / "a.npy", (5,))
+    assert read_codes(tmp_path / "one.pt", (3, 4)).codes.shape == (1, 3, 4)
+    assert "(2, 3, 4), expected [N, 3, 5] (W+)" in sentence(read_codes, tmp_path / "a.npy", (3, 5))
     torch.save({"a": codes, "b": codes}, tmp_path / "two.pt")
-    assert "no latents" in sentence(read_latents, tmp_path / "two.pt", (3, 4))
+    assert "no latents" in sentence(read_codes, tmp_path / "two.pt", (3, 4))
 
 
 def mapper_state(*mappers, size=4):

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.errors import UsageError
 from eval.prompts import Prompt
 from eval.runs.store import Store
 from eval.studies.ablation.plan import Ablation, Arm
 from eval.studies.ablation.run import COLUMNS, RECORD, Job
-from reports.studies.ablation import read_ablation, read_results
+from reports.studies.ablation import read_results
 
 PROMPTS = tuple(Prompt(name, "face", f"face with {name}", "x", name) for name in ("one", "two"))
 ARMS = (Arm("base"), Arm("worse"), Arm("alike"))
@@ -95,9 +94,3 @@ def test_an_unfinished_ablation_shows_what_is_there(folder, tmp_path):
     for path in (store.folder / "cells").glob("base--*"):
         path.unlink()
     assert read_results(store, TOY, PROMPTS)[0].differences == {}
-
-
-def test_the_folder_tells_which_ablation_it_holds(folder, tmp_path):
-    assert read_ablation(folder[0]) == (TOY, "toy")
-    with pytest.raises(UsageError, match="holds no ablation"):
-        read_ablation(Store(tmp_path / "none"))
