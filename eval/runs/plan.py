@@ -15,8 +15,10 @@ from eval.runs.names import file_name
 
 CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
 CALIBRATION_IMAGES = 50
+COARSE_IMAGES = 20  # of these, on which strengths are first tried that may turn out to be no good
 FEWEST_CALIBRATION_IMAGES = 10  # of runs with few test images, where calibrating on 50 would take longer than the run
-SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration tries
+SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration may try; all of them to match effects
+SEARCHED = 3.3  # so many times its images a search for clean success edits, on average [measured]; for estimates only
 GOALS = (0.5, 1.0, 1.5, 2.0)  # target effects in σ at which editors are compared
 TRIES_A_GOAL = 1.2  # strengths judged besides the sweep to meet a goal, on average [measured]; for estimates only
 KINDS = ("default", "calibrated", "matched")
@@ -202,6 +204,8 @@ def calibration_count(arguments: Arguments) -> int:
     """How many edits it takes, about, to calibrate one editor for one prompt."""
     if all(strength.value is not None for strength in arguments.strengths):
         return 0
+    if not arguments.goals:
+        return round(SEARCHED * arguments.calibration_images)
     return round((len(SWEEP) + TRIES_A_GOAL * len(arguments.goals)) * arguments.calibration_images)
 
 

@@ -13,7 +13,9 @@ _BOTH = ("success", "preservation")
 COLUMNS = {
     "editor": EDITOR,
     "prompt": label("name of the prompt"),
-    "strength": label("a strength of the sweep"),
+    "strength": label("a strength that was tried"),
+    "images": label("calibration images that were edited at it"),
+    "clean_success": mean("clean_success", _IMAGES, ""),
     "success": mean("success", _IMAGES, ""),
     "preservation": mean("preservation", _IMAGES, ""),
     "effect": mean("target_effect", _IMAGES, ""),
@@ -25,7 +27,10 @@ COLUMNS = {
         recipes=_BOTH,
     ),
     "chosen": verdict(
-        "largest harmonic mean of success and preservation, the smaller strength of equals", "strengths", _IMAGES, _BOTH
+        "most clean success; the default where nothing is better by more than the noise",
+        "strengths",
+        _IMAGES,
+        ("clean_success", *_BOTH),
     ),
 }
 
@@ -36,8 +41,8 @@ def strengths_table(run: Run) -> Table:
     editors = dict.fromkeys(sweep["editor"] for sweep in run.sweeps)
     blocks = tuple(_block(editor, [sweep for sweep in run.sweeps if sweep["editor"] == editor]) for editor in editors)
     note = (
-        "Each cell: success / preservation on the calibration images at that strength. Chosen is the strength with the "
-        "largest harmonic mean of the two, the smaller of equals."
+        "Each cell: clean success, then success / preservation, on the calibration images at that strength. Chosen is "
+        "the strength with most clean success, the default where nothing is better by more than the noise."
     )
     return Table("strengths", "Which strength was chosen for each prompt?", names(COLUMNS), data, blocks, (note,))
 
@@ -47,6 +52,8 @@ def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:
         {
             "editor": sweep["editor"],
             "prompt": sweep["prompt"],
+            "images": point.get("images"),
+            "clean_success": point.get("clean"),
             **{name: point[name] for name in ("strength", "success", "preservation", "effect")},
             "harmonic_mean": harmonic_mean(point["success"], point["preservation"]),
             "chosen": point["strength"] == sweep["chosen"],
@@ -56,7 +63,7 @@ def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:
 
 
 def harmonic_mean(success: float | None, preservation: float | None) -> float | None:
-    """What calibration maximises.
+    """What calibration maximised before there was clean success.
 
     >>> harmonic_mean(0.5, 1.0), harmonic_mean(0.0, 0.0)
     (0.6666666666666666, 0.0)
@@ -79,5 +86,6 @@ def _block(editor: str, sweeps: list[dict[str, Any]]) -> Block:
 def _pair(point: dict[str, Any] | None, chosen: bool) -> str:
     if point is None:
         return ""
-    text = f"{number(point['success'], 2)} / {number(point['preservation'], 2)}"
+    clean = "" if point.get("clean") is None else f"{number(point['clean'], 2)}, "
+    text = f"{clean}{number(point['success'], 2)} / {number(point['preservation'], 2)}"
     return f"**{text}**" if chosen else text

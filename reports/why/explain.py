@@ -174,7 +174,7 @@ def editor(manifest: dict[str, Any], label: str) -> dict[str, Any]:
 HOW = {
     "default": "the published strength, 1.0 for every editor",
     "given": "given with --strengths",
-    "calibrated": "largest harmonic mean of success and preservation on the calibration images",
+    "calibrated": "most clean success on the calibration images; the default where nothing is better beyond the noise",
     "matched": "mean effect on the calibration images nearest to the goal",
     ORACLE: "none: the counterfactual through the inversion",
 }

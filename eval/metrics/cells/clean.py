@@ -15,6 +15,22 @@ PRESERVED = 0.9  # share of the other visible attributes that must stay
 ROUNDING = 1e-6  # 9 of 10 in float32 may come out a digit below 0.9
 
 
+def is_clean(success: Tensor, preservation: Tensor, identity: Tensor, same_person: float | None) -> Tensor:
+    """The verdict on edits, wherever one is given: in the tables and in calibration.
+
+    Args:
+        success: bool [n], the value asked for is shown.
+        preservation: float [n], share of the other visible attributes that stayed; NaN where none can be seen.
+        identity: float [n], cosine of the identity embeddings of original and edit.
+        same_person: cosine from which both show one person; None: not known, then any person will do.
+
+    Returns:
+        bool [n]; False where the preservation is NaN.
+    """
+    clean = success & (preservation >= PRESERVED - ROUNDING)
+    return clean if same_person is None else clean & (identity >= same_person)
+
+
 @metric(
     heading="clean success",
     short="clean",
@@ -35,5 +51,5 @@ def clean_success(chunk: JudgedChunk) -> Tensor:
     preservation = change.preservation
     if chunk.same_person is None:
         return preservation.new_full(preservation.shape, float("nan"))
-    clean = chunk.success & (preservation >= PRESERVED - ROUNDING) & (identity >= chunk.same_person)
+    clean = is_clean(chunk.success, preservation, identity, chunk.same_person)
     return clean.to(preservation.dtype).masked_fill(preservation.isnan(), float("nan"))

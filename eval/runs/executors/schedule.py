@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from eval.runs.executors.unit import CALIBRATION, CHUNK, FIT, Outcome, Unit
-from eval.runs.matching import stored_value
 from eval.runs.plan import DEFAULT_STRENGTH, ORACLE, Arguments, Chunk, Strength, calibration_count, chunks
 from eval.runs.store import Store
+from eval.runs.strengths.matching import stored_value
 
 MOST_LOSSES = 2  # workers that a unit may kill before it counts as failed
 UNKNOWN_STRENGTH = float("nan")  # of chunks whose calibration is missing

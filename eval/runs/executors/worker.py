@@ -24,9 +24,9 @@ from eval.runs.arrays import counterfactual_arrays, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.executors.parts import Edit, judged_chunk
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
-from eval.runs.matching import stored_value
 from eval.runs.plan import KEPT_IMAGES, ORACLE, Arguments, Chunk
 from eval.runs.store import StorageError, Store
+from eval.runs.strengths.matching import stored_value
 
 
 class Worker:

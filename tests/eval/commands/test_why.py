@@ -120,7 +120,7 @@ def test_everything_is_told(tiny_run: Path, capsys: pytest.CaptureFixture[str]) 
     assert artefact["hardware"] == found["code"]["hardware"]
     chosen = mine.groupby("prompt")["strength"].first().to_dict()
     assert found["strengths"]["by_prompt"] == chosen
-    assert "harmonic mean" in found["strengths"]["how"]["calibrated"]
+    assert "most clean success" in found["strengths"]["how"]["calibrated"]
     assert found["seeds"] == {"editors": 0, "bootstrap": 0, "draws": 2000}
     assert len(found["files"]) == 4
     assert all((tiny_run / name).is_file() for name in found["files"])

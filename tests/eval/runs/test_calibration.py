@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +12,9 @@ from deltaedit.backbones.latents import Latents
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.prompts import Prompt
-from eval.runs.calibration import CalibrationImages, best_balance, calibrate, record, sweep
-from eval.runs.matching import SweepPoint, stored_value
+from eval.runs.calibration import CalibrationImages, calibrate, look
 from eval.runs.plan import SWEEP
+from eval.runs.strengths.matching import stored_value
 
 NAN = float("nan")
 
@@ -40,62 +41,56 @@ class Step(Push):
         return latents.with_s(latents.s + 0.3 * strength * torch.sin(torch.arange(latents.s.shape[1])))
 
 
-@pytest.mark.parametrize(
-    ("points", "chosen"),
-    [
-        ([(0.5, 0.5, 1.0), (1, 0.8, 0.8), (2, 1.0, 0.4)], 1),  # harmonic means 2/3, .8, 4/7
-        ([(0.5, 0.6, 0.6), (1, 0.6, 0.6)], 0.5),  # a tie: the smaller
-        ([(1, 0.6, 0.6), (0.5, 0.6, 0.6)], 0.5),
-        ([(0.5, 0.0, 1.0), (1, 0.0, 0.9)], 0.5),  # never a success
-        ([(0.5, 0.0, 0.0), (1, 0.1, 0.1)], 1),
-        ([(0.5, NAN, NAN), (2, NAN, NAN)], 1),  # no eligible image: the default
-    ],
-)
-def test_the_best_balance(points: list[tuple[float, float, float]], chosen: float) -> None:
-    assert best_balance([SweepPoint(*point, effect=0.0) for point in points]) == chosen
-
-
 def test_the_sweep_is_the_mean_over_eligible_images(tiny_domain: Any, tmp_path: Path) -> None:
     """Against the same numbers computed here from the judge's logits, image by image."""
-    prompt = tiny_domain.prompts[1]  # red hair
-    editor = TimedEditor(EditorSpec("push", Push, {}, "push"), tiny_domain.editing, 0, None)
+    prompt = tiny_domain.prompts[0]  # glasses
+    editor = TimedEditor(EditorSpec("step", Step, {}, "step"), tiny_domain.editing, 0, None)
     editor.fit(prompt)
-    (point,) = sweep(editor, prompt, CalibrationImages(tiny_domain, 30), strengths=(0.4,))
+    tiny_domain.judges = replace(tiny_domain.judges, same_person=0.6)
+    point = look(editor, prompt, CalibrationImages(tiny_domain, 30, batch=7), 2.0).point(2.0)
 
     latents = tiny_domain.calibration_sources(30).latents
-    edited = latents.with_s(latents.s * 1.4)
+    edited = latents.with_s(latents.s + 0.6 * torch.sin(torch.arange(latents.s.shape[1])))
     before, after = (
         tiny_domain.judges.attributes(((tiny_domain.editing.images(x).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1)
         for x in (latents, edited)
     )
     seen = tiny_domain.visible("calibration", 30, prompt)
-    success, kept, effect = [], [], []
+    originals = ((tiny_domain.calibration_sources(30).images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    pictures = ((tiny_domain.editing.images(edited).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    persons = [tiny_domain.judges.identity(x) for x in (originals, pictures)]
+    success, kept, effect, clean = [], [], [], []
     for i in range(30):
-        if before["hair"][i].argmax() == 2 or not seen[i, 1]:
+        if before["glasses"][i].argmax() == 1 or not seen[i, 0]:
             continue
-        success.append(float(after["hair"][i].argmax() == 2))
+        success.append(float(after["glasses"][i].argmax() == 1))
         same = [
-            float(before[f][i].argmax() == after[f][i].argmax())
-            for j, f in ((0, "glasses"), (2, "mouth"))
-            if seen[i, j]
+            float(before[f][i].argmax() == after[f][i].argmax()) for j, f in ((1, "hair"), (2, "mouth")) if seen[i, j]
         ]
         kept.append(np.mean(same))
-        odds = [float(x["hair"][i, 2] - torch.logsumexp(x["hair"][i, :2], 0)) for x in (before, after)]
-        effect.append((odds[1] - odds[0]) / float(tiny_domain.judges.sigma["hair"][2]))
+        clean.append(success[-1] == 1 and kept[-1] >= 0.9 and float(persons[0][i] @ persons[1][i]) >= 0.6)
+        odds = [float(x["glasses"][i, 1] - x["glasses"][i, 0]) for x in (before, after)]
+        effect.append((odds[1] - odds[0]) / float(tiny_domain.judges.sigma["glasses"][1]))
     assert 0 < len(success) < 30
-    assert (point.strength, point.success, point.preservation) == (0.4, np.mean(success), pytest.approx(np.mean(kept)))
+    assert (point.strength, point.success, point.preservation) == (2.0, np.mean(success), pytest.approx(np.mean(kept)))
     assert point.effect == pytest.approx(np.mean(effect), rel=1e-4)
+    assert point.clean == np.mean(clean)
+    assert 0 < sum(clean) < sum(success)
 
 
-def test_every_strength_is_tried_and_kept_as_data(tiny_domain: Any) -> None:
+@pytest.mark.parametrize(("goals", "strengths"), [((), {0.5, 1.0, 2.0}), ((0.3,), set(SWEEP))])
+def test_what_is_tried_is_kept_as_data(tiny_domain: Any, goals: tuple[float, ...], strengths: set[float]) -> None:
+    """All strengths on all images where effects are matched; otherwise few, some on the first images only."""
     editor = TimedEditor(EditorSpec("push", Push, {}, "push"), tiny_domain.editing, 0, None)
     editor.fit(tiny_domain.prompts[0])
-    advanced: list[int] = []
-    points = sweep(editor, tiny_domain.prompts[0], CalibrationImages(tiny_domain, 10), advance=advanced.append)
-    kept = record("push", "glasses", points)
-    assert [point["strength"] for point in kept["sweep"]] == list(SWEEP)  # type: ignore[attr-defined]
-    assert kept["chosen"] in SWEEP
-    assert advanced == [10] * len(SWEEP)
+    saved: list[dict[str, Any]] = []
+    calibrate(
+        editor, tiny_domain.prompts[0], CalibrationImages(tiny_domain, 30), goals, None, lambda r: saved.append(dict(r))
+    )
+    assert strengths <= {point["strength"] for point in saved[0]["sweep"]}
+    assert {point["images"] for point in saved[0]["sweep"]} <= ({30} if goals else {20, 30})
+    assert saved[0]["chosen"] in SWEEP
+    assert {"gain", "noise"} <= saved[0].keys()
 
 
 def test_a_calibration_goes_on_where_it_was_killed(tiny_domain: Any) -> None:
@@ -142,7 +137,7 @@ def test_an_editor_that_is_too_strong_is_calibrated_below_the_sweep(tiny_domain:
 
 
 def test_stored_values() -> None:
-    stored = {"chosen": 0.5, "matched": [{"goal": 1.0, "strength": 0.7}]}
+    stored: dict[str, Any] = {"chosen": 0.5, "matched": [{"goal": 1.0, "strength": 0.7}]}
     assert stored_value(None, None) is stored_value(None, 1.0) is stored_value(stored, 2.0) is None
     assert (stored_value(stored, None), stored_value(stored, 1.0)) == (0.5, 0.7)
     assert stored_value({"chosen": 0.5}, 1.0) is None  # of a run that matched no effects

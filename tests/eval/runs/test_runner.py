@@ -207,11 +207,11 @@ def test_a_finished_run_does_nothing_again(tiny_domain: Any, tmp_path: Path) -> 
 
 
 def test_a_missing_chunk_alone_is_made_again(tiny_domain: Any, tmp_path: Path) -> None:
-    run(tiny_domain, tmp_path, [NUDGE])
+    run(tiny_domain, tmp_path, [NUDGE], "default,2")
     before = files(tmp_path)
     (tmp_path / "chunks/nudge--smile--default-1--00008.json").unlink()
     Nudge.log.clear()
-    run(tiny_domain, tmp_path, [NUDGE])
+    run(tiny_domain, tmp_path, [NUDGE], "default,2")
     assert [entry for entry in Nudge.log if entry[0] == "edit"] == [("edit", "smile", "1", "8")]
     assert files(tmp_path) == before
 

@@ -278,7 +278,8 @@ def _strengths(asked: Question) -> Second:
         )
     if asked.stem == "chosen":
         return Second(found[0]["chosen"] == float(row["strength"]), "read from strengths/")
-    return Second(points[0].get(asked.stem), "read from strengths/; the calibration's cells are not kept")
+    name = {"clean_success": "clean"}.get(asked.stem, asked.stem)
+    return Second(points[0].get(name), "read from strengths/; the calibration's cells are not kept")
 
 
 def _harmonic(a: float | None, b: float | None) -> float | None:

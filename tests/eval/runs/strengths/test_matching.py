@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.runs.matching import (
+from eval.runs.plan import GOALS, SWEEP
+from eval.runs.strengths.matching import (
     MOST_HALVINGS,
     MOST_TRIES,
     TOLERANCE,
@@ -16,7 +17,6 @@ from eval.runs.matching import (
     match,
     next_strength,
 )
-from eval.runs.plan import GOALS, SWEEP
 
 NAN = float("nan")
 

@@ -31,6 +31,8 @@ class SweepPoint:
         preservation: mean share of the other visible factors that stay as they were.
         effect: mean movement of the value's one-vs-rest log-odds, in σ.
         goal: the target effect that asked for it; None for a point of the sweep.
+        clean: share of clean success (``eval.metrics.cells.clean``); NaN in folders that were made before it.
+        images: so many were edited; None likewise.
     """
 
     strength: float
@@ -38,19 +40,21 @@ class SweepPoint:
     preservation: float
     effect: float
     goal: float | None = None
+    clean: float = math.nan
+    images: int | None = None
 
     @classmethod
-    def from_json(cls, stored: dict[str, float | None]) -> SweepPoint:
-        """As ``as_json`` gave it; null is NaN."""
-        numbers = {name: math.nan if stored[name] is None else stored[name] for name in _NUMBERS}
-        return cls(**numbers, goal=stored.get("goal"))  # type: ignore[arg-type]
+    def from_json(cls, stored: Mapping[str, Any]) -> SweepPoint:
+        """As ``as_json`` gave it; null is NaN, and so is a number that earlier versions did not store."""
+        numbers = {name: math.nan if stored.get(name) is None else stored[name] for name in _NUMBERS}
+        return cls(**numbers, goal=stored.get("goal"), images=stored.get("images"))
 
     def as_json(self) -> dict[str, float | None]:
-        """All numbers by name; the goal only where there is one."""
+        """All numbers by name; goal and images only where there are some."""
         return {name: value for name, value in asdict(self).items() if name in _NUMBERS or value is not None}
 
 
-_NUMBERS = ("strength", "success", "preservation", "effect")
+_NUMBERS = ("strength", "success", "preservation", "effect", "clean")
 
 
 @dataclass(frozen=True)
