@@ -99,6 +99,10 @@ class Progress:
         self._editor = editor or self._editor
         self._view.described(text, self.done, self._pace.left_s())
 
+    def say(self, text: str) -> None:
+        """Print lines on standard error, above a bar that goes on."""
+        self._view.say(text)
+
 
 class View(Protocol):
     """Where progress is seen."""
@@ -115,12 +119,16 @@ class View(Protocol):
     def described(self, text: str, done: int, left_s: float | None) -> None:
         """Something else is worked on."""
 
+    def say(self, text: str) -> None:
+        """Print lines that stay."""
+
 
 class _Nothing:
     def open(self) -> None: ...
     def close(self) -> None: ...
     def advanced(self, done: int, left_s: float | None) -> None: ...
     def described(self, text: str, done: int, left_s: float | None) -> None: ...
+    def say(self, text: str) -> None: ...
 
 
 class _Lines(_Nothing):
@@ -131,6 +139,9 @@ class _Lines(_Nothing):
 
     def described(self, text: str, done: int, left_s: float | None) -> None:
         print(f"{done}/{self.total} edits{_left(left_s)}: {text}", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
 
 class _Bar:
@@ -159,6 +170,9 @@ class _Bar:
     def described(self, text: str, done: int, left_s: float | None) -> None:
         self.bar.update(self._task, description=self._escape(text))
 
+    def say(self, text: str) -> None:
+        self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
 
 class _Notebook:
     """One line below the cell, written over."""
@@ -186,6 +200,9 @@ class _Notebook:
     def described(self, text: str, done: int, left_s: float | None) -> None:
         self._text = text
         self.advanced(done, left_s)
+
+    def say(self, text: str) -> None:
+        print(text)
 
 
 def _view(total: int) -> View:

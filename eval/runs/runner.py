@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -17,6 +18,8 @@ from eval.runs.executors.worker import Worker
 from eval.runs.failures import Failure
 from eval.runs.plan import ORACLE, Arguments, usual_s
 from eval.runs.store import StorageError, Store
+
+EARLY_S = 30.0  # after which a first look is shown, while the rest goes on
 
 
 class Runner:
@@ -45,11 +48,12 @@ class Runner:
         self._has_oracle = bool(arguments.goals) and domain.editing.encoder is not None
         self._executor = executor or Serial(Worker(domain, arguments, specs, store))
 
-    def run(self, quiet: bool = False) -> list[Failure]:
+    def run(self, quiet: bool = False, early: Callable[[], str] | None = None) -> list[Failure]:
         """Finish the run.
 
         Args:
             quiet: show no progress.
+            early: gives a first look at the cells of a run that takes longer than half a minute; '' if it is too early.
 
         Returns:
             The chunks that failed; the others are stored.
@@ -58,7 +62,8 @@ class Runner:
             StorageError: the folder cannot be written.
         """
         labels = [*self._labels, *([ORACLE] if self._has_oracle else [])]
-        return self._work(Schedule(self.arguments, labels, self.store, self.arguments.strengths), labels, quiet)
+        schedule = Schedule(self.arguments, labels, self.store, self.arguments.strengths)
+        return self._work(schedule, labels, quiet, early)
 
     def calibrate(self, quiet: bool = False) -> list[Failure]:
         """Find the strengths only; ``run`` uses them.
@@ -73,8 +78,11 @@ class Runner:
         schedule = Schedule(self.arguments, self._labels, self.store, found, edits=False)
         return self._work(schedule, self._labels, quiet)
 
-    def _work(self, schedule: Schedule, labels: Sequence[str], quiet: bool) -> list[Failure]:
+    def _work(
+        self, schedule: Schedule, labels: Sequence[str], quiet: bool, early: Callable[[], str] | None = None
+    ) -> list[Failure]:
         """Do what the schedule holds."""
+        due = time.monotonic() + EARLY_S
         prompts = [prompt.name for prompt in self.arguments.prompts]
         missing = {(prompt, label): schedule.missing(label, prompt) for prompt in prompts for label in labels}
         edits = {label: sum(missing[prompt, label] for prompt in prompts) for label in labels}
@@ -98,6 +106,11 @@ class Runner:
                     missing[unit.pair] -= made
                     if made:
                         progress.advance(made, unit.editor)
+                    if early is not None and not quiet and time.monotonic() > due:
+                        due = time.monotonic() + EARLY_S
+                        if text := early():
+                            progress.say(text)
+                            early = None
         return self.failures
 
     def _take(self, outcome: Outcome, schedule: Schedule) -> None:
