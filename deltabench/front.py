@@ -32,6 +32,9 @@ def run(
     deterministic: bool = False,
     quiet: bool = False,
     workers: int | str = 1,
+    executor: str = "processes",
+    address: str | None = None,
+    gpus_per_worker: float = 0.0,
     device: str | None = None,
     precision: str = "float32",
 ) -> Run:
@@ -55,6 +58,9 @@ def run(
         deterministic: one thread and exact algorithms; then check that edits repeat.
         quiet: show no progress.
         workers: processes that share the work; ``"auto"``: one a GPU, without one one a core.
+        executor: ``processes`` of this machine, or ``ray`` (docs/scaling.md).
+        address: of a Ray cluster; None: one of this machine.
+        gpus_per_worker: share of a GPU that each worker of a Ray cluster takes.
         device: where to compute: ``auto`` (the best there is), ``cpu``, ``cuda``, ``cuda:N``, ``mps``; None for
             ``$DELTABENCH_DEVICE``, or ``auto``.
         precision: of edits and of their pictures: ``float32``, ``tf32`` or ``bf16``; judges always take float32.
@@ -86,7 +92,7 @@ def run(
         precision,
     )
     planned = plan_run(request, quiet)
-    failures = execute(planned, deterministic, quiet, execution=Execution(workers))
+    failures = execute(planned, deterministic, quiet, execution=Execution(workers, executor, address, gpus_per_worker))
     if not planned.has_cells:
         raise RuntimeError(f"Every chunk failed: {failures[0].sentence}")
     written = write_report(planned.folder, figures, quiet)

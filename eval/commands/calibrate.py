@@ -9,7 +9,7 @@ import click
 
 from eval.commands import COUNT, SEED
 from eval.commands.machine.options import device_option, precision_option, say_device
-from eval.commands.machine.workers import workers_option
+from eval.commands.machine.workers import execution_of, workers_options
 from eval.commands.output import timeout_option
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ OUT_OF_REACH = "–"
 @device_option
 @precision_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
-@workers_option
-def calibrate(images: int, limit: int | None, workers: int | str, **request: Any) -> int:
+@workers_options
+def calibrate(images: int, limit: int | None, **request: Any) -> int:
     """Find, on the calibration images, each editor's strength for every prompt and target effect.
 
     `deltabench run --protocol matched` with the same options goes on from here; the same command again judges nothing
@@ -45,18 +45,18 @@ def calibrate(images: int, limit: int | None, workers: int | str, **request: Any
     """
     from rich.console import Console
 
-    from eval.runs.executors.choice import Execution
     from eval.runs.failures import failure_lines
     from eval.runs.plan import PROTOCOLS
     from eval.runs.request import RunRequest, plan_run
     from eval.runs.runner import Runner
     from eval.runs.store import Store
 
+    execution = execution_of(request)
     wanted = RunRequest(images=min(images, limit or images), strengths=PROTOCOLS["matched"], **request)
     planned = plan_run(wanted)
     arguments, folder = planned.arguments, planned.folder
     planned.check()
-    executor = planned.executor(Execution(workers))
+    executor = planned.executor(execution)
     say_device(planned.domain)
     with Store(folder).lock():
         store = planned.claimed_store()

@@ -10,7 +10,7 @@ import click
 
 from eval.commands import COUNT, SEED
 from eval.commands.machine.options import device_option, precision_option
-from eval.commands.machine.workers import workers_option
+from eval.commands.machine.workers import execution_of, workers_options
 from eval.commands.output import Output, output_options, timeout_option
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
-@workers_option
+@workers_options
 @device_option
 @precision_option
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it would take.")
@@ -59,7 +59,6 @@ def run(
     dry_run: bool,
     no_figures: bool,
     deterministic: bool,
-    workers: int | str,
     verbose: bool,
     quiet: bool,
     as_json: bool,
@@ -69,11 +68,11 @@ def run(
 
     The same command again finishes what is missing and does nothing twice.
     """
-    from eval.runs.executors.choice import Execution
     from eval.runs.plan import PROTOCOLS
     from eval.runs.request import RunRequest, execute, plan_run
 
     output = Output(verbose, quiet, as_json)
+    execution = execution_of(request)
     chosen = PROTOCOLS[protocol] if strengths is None else strengths
     wanted = RunRequest(images=min(images, limit or images), strengths=chosen, **request)
     planned = plan_run(wanted, output.silent)
@@ -81,7 +80,7 @@ def run(
         _describe(planned)
         return 0
     say = partial(click.echo, err=output.silent)
-    failures = execute(planned, deterministic, output.silent, say, Execution(workers))
+    failures = execute(planned, deterministic, output.silent, say, execution, partial(_first_look, planned))
     report = None
     if planned.has_cells:
         from reports.report import write_report
@@ -89,6 +88,13 @@ def run(
         report = write_report(planned.folder, not no_figures, output.silent)
     output.finished(report, planned.folder, failures)
     return 1 if failures or (report is not None and report.problems) else 0
+
+
+def _first_look(planned: PlannedRun) -> str:
+    """What is said of a run while it goes on."""
+    from reports.preliminary import preliminary
+
+    return preliminary(planned.folder)
 
 
 def _describe(planned: PlannedRun) -> None:

@@ -109,7 +109,7 @@ class PlannedRun:
             UsageError: an editor that other processes cannot import.
         """
         setup = Setup(self.load, self.arguments, self.specs, self.folder.absolute(), deterministic=deterministic)
-        return execution.executor(setup)
+        return execution.chosen(setup)
 
     def tell_of_prompts(self) -> None:
         """Say on standard error which prompts can do nothing, and which texts a CLIP reads only in part."""
@@ -209,6 +209,7 @@ def execute(
     quiet: bool = False,
     say: Callable[[str], object] = print,
     execution: Execution = ALONE,
+    early: Callable[[], str] | None = None,
 ) -> list[Failure]:
     """Make the chunks of a run that are missing.
 
@@ -218,6 +219,7 @@ def execute(
         quiet: show no progress.
         say: gets what is found of each editor by ``deterministic``.
         execution: how the work is shared out.
+        early: as ``Runner.run`` takes it.
 
     Returns:
         The chunks that failed.
@@ -236,7 +238,7 @@ def execute(
         if not quiet:
             print(device_sentence(planned.domain.editing.device, planned.domain.editing.precision), file=sys.stderr)
         with deterministic_mode() if deterministic else nullcontext():
-            failures = Runner(planned.domain, planned.arguments, planned.specs, store, executor).run(quiet)
+            failures = Runner(planned.domain, planned.arguments, planned.specs, store, executor).run(quiet, early)
             if deterministic:
                 check_editors(planned.domain, planned.arguments, planned.specs, store, say)
     return failures

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from eval.runs.executors.choice import EXECUTORS, Execution
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -24,7 +26,31 @@ class _Count(click.ParamType):
         self.fail(f"must be a whole number from 1 up, or auto; got '{value}'.", param, ctx)
 
 
-def workers_option(command: Command) -> Command:
-    """Add ``--workers``."""
-    text = "Processes that share the work; auto: one a GPU, without one one a core."
-    return click.option("--workers", default=1, show_default=True, type=_Count(), help=text)(command)
+def workers_options(command: Command) -> Command:
+    """Add ``--workers``, ``--executor``, ``--address`` and ``--gpus-per-worker``: what ``Execution`` takes."""
+    share = click.FloatRange(0, min_open=True)
+    for name, settings in (
+        ("gpus-per-worker", {"type": share, "default": None, "help": "Of a Ray cluster, e.g. 0.5."}),
+        ("address", {"default": None, "help": "Of a Ray cluster; default one of this machine."}),
+        (
+            "executor",
+            {"type": click.Choice(EXECUTORS), "default": EXECUTORS[0], "help": "Who does the work (docs/scaling.md)."},
+        ),
+        (
+            "workers",
+            {
+                "type": _Count(),
+                "default": 1,
+                "help": "Processes that share the work; auto: one a GPU, without one one a core.",
+            },
+        ),
+    ):
+        command = click.option(f"--{name}", show_default=True, **settings)(command)  # type: ignore[arg-type]
+    return command
+
+
+def execution_of(options: dict[str, Any]) -> Execution:
+    """Take the options of ``workers_options`` out of a command's."""
+    names = ("workers", "executor", "address", "gpus_per_worker")
+    given = {name: options.pop(name) for name in names}
+    return Execution(**{name: value for name, value in given.items() if value is not None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from eval.errors import UsageError
+from eval.errors import UsageError, unknown
 from eval.runs.executors.setup import Setup, check_importable, cores
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eval.runs.executors.unit import Outcome, Unit
 
 AUTO = "auto"
+PROCESSES, RAY = EXECUTORS = ("processes", "ray")
 MOST_BY_ITSELF = 8  # workers that ``auto`` starts where there is no GPU: each holds about a gigabyte
 
 
@@ -35,12 +36,22 @@ class Execution:
     """How the work of a run is shared out.
 
     Attributes:
-        workers: how many; ``auto``: one a GPU, without one one a core.
+        workers: how many; ``auto``: one a GPU, without one one a core; with Ray as many as the cluster has room for.
+        executor: ``processes`` of this machine, or ``ray``.
+        address: of the Ray cluster; None: one of this machine, for this run.
+        gpus_per_worker: share of a GPU that each worker takes in a Ray cluster.
     """
 
     workers: int | str = 1
+    executor: str = PROCESSES
+    address: str | None = None
+    gpus_per_worker: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise unknown("executor", self.executor, EXECUTORS)
+        if self.executor != RAY and (self.address is not None or self.gpus_per_worker):
+            raise UsageError("--address and --gpus-per-worker belong to a Ray cluster; add --executor ray.")
         if self.workers != AUTO and not (isinstance(self.workers, int) and self.workers >= 1):
             raise UsageError(f"--workers must be a whole number from 1 up, or {AUTO}; got {self.workers!r}.")
 
@@ -53,7 +64,7 @@ class Execution:
 
         return torch.cuda.device_count() or min(cores(), MOST_BY_ITSELF)
 
-    def executor(self, setup: Setup) -> Executor | None:
+    def chosen(self, setup: Setup) -> Executor | None:
         """The executor; None: the process that asks does the work itself.
 
         Args:
@@ -66,6 +77,11 @@ class Execution:
 
         from eval.runs.executors.processes import Processes
 
+        if self.executor == RAY:
+            from eval.runs.executors.ray import Ray
+
+            check_importable(setup.specs)
+            return Ray(setup, self.workers, self.address, self.gpus_per_worker)
         if self.count == 1:
             return None
         check_importable(setup.specs)
