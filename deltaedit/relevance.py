@@ -106,7 +106,7 @@ def domain_relevance(
             directions = (F.normalize(each, dim=1) for each in feature_derivatives(generator, clip, latents, report))
             matrix = F.normalize(sum(directions, torch.zeros(())), dim=1)
         else:
-            matrix = relevance_matrix(generator, clip, latents, mean, std, sigmas, report=report)
+            matrix = (domain.relevance or relevance_matrix)(generator, clip, latents, mean, std, sigmas, report=report)
         return {"relevance": matrix, "mean": mean, "std": std}
 
     how = {"derivative": derivative} if derivative else {"images": images, "sigmas": float(sigmas)}

@@ -20,6 +20,7 @@ from deltaedit.backbones.synthesis import StyleLayer
 from deltaedit.mapper import DeltaMapper
 from deltaedit.pairs import Pairs, draw_pairs
 from deltaedit.settings import Settings
+from deltaedit.tools.distributed import own_share, shared
 from deltaedit.tools.domain import TrainingSet
 from deltaedit.tools.precision import autocast
 from deltaedit.tools.state_file import StateFile
@@ -87,7 +88,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):  # the layers draw their weights from the global generator
             torch.manual_seed(settings.training_seed)
             self.mapper = DeltaMapper(layout, images.features.shape[1], settings.levels).to(device)
-        betas = (settings.beta1, settings.beta2)
+        self.network, betas = shared(self.mapper, device), (settings.beta1, settings.beta2)
         self.optimizer = torch.optim.Adam(self.mapper.parameters(), settings.learning_rate, betas, fused=True)
         self.step = self.best_step = 0
         self.curve: list[tuple[int, float, float]] = []
@@ -100,9 +101,10 @@ class Training:
 
     def loss(self, pairs: Pairs) -> Tensor:
         """Weighted sum of the two losses: scalar."""
+        s, condition, delta_s = own_share((pairs.s, pairs.condition, pairs.delta_s))  # all, where one process trains
         with autocast(self.device, self.settings.bfloat16):
-            predicted = self.mapper(pairs.s.to(self.device), pairs.condition.to(self.device))
-        wanted = pairs.delta_s.to(self.device)
+            predicted = self.network(s.to(self.device), condition.to(self.device))
+        wanted = delta_s.to(self.device)
         mse, cosine = mapper_losses(predicted.to(wanted.dtype), wanted)
         return self.settings.mse_weight * mse + self.settings.cosine_weight * cosine
 

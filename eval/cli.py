@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "label": ("eval.commands.lists.label:label", "Look at edits of a run blind, and say which are right."),
     "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
     "doctor": ("eval.commands.machine.doctor:doctor", "Say what this machine has, and what would be slow on it."),
+    "prepare": (
+        "eval.commands.machine.prepare:prepare",
+        "Compute what editors need of a generator; in shards.",
+    ),
     "domains": ("eval.commands.lists.domains:domains", "List the domains."),
     "models": ("eval.commands.lists.models:models", "List the weight files: there, missing, where they come from."),
     "prompts": ("eval.commands.lists.prompts:prompts", "List the prompts of a domain."),

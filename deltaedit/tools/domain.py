@@ -67,6 +67,7 @@ class EditingDomain:
     perceptual: Callable[[Tensor], list[Tensor]] | None = None  # image -> feature maps, with gradients; no judge
     relevance_by_derivative: int = 0  # images behind an R_s by derivatives, where a sweep takes days; 0 for the sweep
     labelled: Callable[[], LabelledCodes] | None = None  # for supervised references; computed when called
+    relevance: Callable[..., Tensor] | None = None  # stands in for ``relevance_matrix``: has parts of it at hand
     precision: str = "float32"  # of edits and of the pictures of edits, see ``deltaedit.tools.precision.computing``
 
     def images(self, latents: Latents) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deltaedit.tools.distributed import is_first, wait_for_all
 from deltaedit.tools.files import keep
 
 STATE_FORMAT = 3  # counted up whenever the content of the file changes
@@ -28,6 +29,8 @@ class StateFile:
 
     def save_best(self, weights: dict[str, Tensor]) -> None:
         """Store the best weights so far; in memory where the disk cannot take them."""
+        if self.path is not None and not is_first():
+            return
         if self.path is not None and not keep(best_file(self.path), lambda file: torch.save(weights, file)):
             self.path = None
         if self.path is None:
@@ -35,13 +38,15 @@ class StateFile:
 
     def load_best(self) -> dict[str, Tensor]:
         """The weights of the last ``save_best``, on the CPU."""
+        wait_for_all()  # the first process of several writes them
         if self.path is not None:
             self._best = torch.load(best_file(self.path), map_location="cpu", weights_only=True)
+        wait_for_all()  # and may remove them
         return self._best
 
     def save(self, **state: Any) -> None:
         """Store the state, whole or not at all."""
-        if self.path is not None:
+        if self.path is not None and is_first():
             whole = {"format": STATE_FORMAT, "settings": self.settings, **state}
             keep(self.path, lambda file: torch.save(whole, file))
 
