@@ -1,7 +1,7 @@
-"""Editors at equal target effect: who reaches it, on which prompts all can be compared, and their cells there.
+"""Editors at equal target effect: who reaches it, on which prompts, and their cells there.
 
-At a goal everything is over the same cells for all editors: eligible ones of the prompts that all compared editors
-meet.
+An editor's numbers at a goal are over the eligible cells of the prompts that it meets itself, so that no other editor
+changes them; two editors are compared on the prompts that both meet (``reports.equal_effect.pairs``).
 """
 
 from __future__ import annotations
@@ -52,10 +52,9 @@ class Level:
         goal: target effect in σ.
         reach: of every editor with cells at this goal.
         compared: editors that meet at least ``COMPARED_SHARE`` of the prompts, controls apart.
-        prompts: those that all compared editors meet; empty if none is compared.
+        prompts: those that some compared editor meets, in the order of the run; empty if none is compared.
         eligible: editor -> its eligible cells of all prompts.
-        cells: editor -> those of the compared prompts.
-        oracle: the oracle's eligible cells of these prompts.
+        oracle: the oracle's eligible cells of all prompts.
     """
 
     goal: float
@@ -63,8 +62,18 @@ class Level:
     compared: tuple[str, ...]
     prompts: tuple[str, ...]
     eligible: dict[str, DataFrame]
-    cells: dict[str, DataFrame]
     oracle: DataFrame
+
+    def own_prompts(self, editor: str) -> tuple[str, ...]:
+        """Those that its numbers are over: that a compared editor meets, otherwise all with cells."""
+        if editor in self.compared:
+            return self.reach[editor].met
+        return tuple(dict.fromkeys(self.eligible[editor]["prompt"]))
+
+    @cached_property
+    def cells(self) -> dict[str, DataFrame]:
+        """Editor -> its eligible cells of ``own_prompts``."""
+        return {e: own[own["prompt"].isin(self.own_prompts(e))] for e, own in self.eligible.items()}
 
     def role(self, editor: str) -> str:
         """What an editor is here.
@@ -99,11 +108,9 @@ class Matched:
         reach = {editor: self._reach(editor, goal, own) for editor, own in cells.items()}
         fewest = COMPARED_SHARE * len(self.run.prompts)
         compared = tuple(e for e in cells if not is_control(e) and len(reach[e].met) >= max(fewest, 1))
-        names = [prompt["name"] for prompt in self.run.prompts] if compared else []
-        prompts = tuple(name for name in names if all(name in reach[editor].met for editor in compared))
-        chosen = {editor: own[own["prompt"].isin(prompts)] for editor, own in cells.items()}
-        oracle = self.oracle[self.oracle["prompt"].isin(prompts)] if len(self.oracle) else self.oracle
-        return Level(goal, reach, compared, prompts, cells, chosen, oracle)
+        met = {name for editor in compared for name in reach[editor].met}
+        prompts = tuple(prompt["name"] for prompt in self.run.prompts if prompt["name"] in met)
+        return Level(goal, reach, compared, prompts, cells, self.oracle)
 
     @cached_property
     def oracle(self) -> DataFrame:

@@ -18,7 +18,7 @@ from reports.explorer.numbers import numbers
 from reports.explorer.pairs import comparisons
 from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
-from reports.explorer.tables import Tables, columns, described, populations
+from reports.explorer.tables import Tables, columns, described
 from reports.explorer.tables import tables as metric_tables
 from reports.glossary import glossary, meaning
 from reports.tables import build_tables
@@ -83,7 +83,7 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
     """
     run = choices.run
     means = numbers(choices)
-    pairs = comparisons(choices, populations(written)) if tested else {}
+    pairs = comparisons(choices) if tested else {}
     palette = colours(run.editors)
     known = columns(run) | {name: described(*about) for name, about in set_columns(run).items()}
     return {

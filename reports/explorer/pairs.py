@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from eval import statistics
 from eval.metrics.book import metric_of
 from eval.statistics import THESE_PROMPTS as THESE
-from reports.equal_effect.prompts import Level, is_control, known_columns
+from reports.equal_effect.pairs import compare_pairs, pairs_of
+from reports.equal_effect.prompts import is_control, known_columns
 from reports.explorer.numbers import rounded
 from reports.explorer.stops import Choices, Stop
 from reports.power import TESTED
@@ -19,19 +19,16 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def comparisons(choices: Choices, populations: dict[str, str]) -> dict[str, dict[str, Any]]:
+def comparisons(choices: Choices) -> dict[str, dict[str, Any]]:
     """What the paired tests find at every stop.
 
-    Args:
-        choices: of the run.
-        populations: matched stop -> what its table's verdicts hold for.
-
     Returns:
-        Stop -> ``population``, ``prompts`` (names), ``rows`` (editor, editor, column, difference, low, high,
+        Stop -> ``population`` (empty where it differs by pair), ``prompts`` (names), ``both_meet`` (of a matched stop:
+        the two editors -> the prompts that both meet), ``rows`` (editor, editor, column, difference, low, high,
         corrected p) and ``letters`` (column -> editor -> letters; only where they are not in the matched table).
     """
     plain = {s.name: _plain(choices, s) for s in choices.stops if s.kind != "matched"}
-    return {name: found for name, found in (plain | _matched(choices, populations)).items() if found}
+    return {name: found for name, found in (plain | _matched(choices)).items() if found}
 
 
 def _plain(choices: Choices, stop: Stop) -> dict[str, Any] | None:
@@ -62,27 +59,25 @@ def _letters(cells: DataFrame, table: DataFrame, editors: list[str], column: str
     return statistics.letters(order, list(zip(found["editor_a"], found["editor_b"], strict=True)))
 
 
-def _matched(choices: Choices, populations: dict[str, str]) -> dict[str, dict[str, Any] | None]:
-    """As the matched table compares them: Holm over all effects, pairs and columns together."""
-    import pandas
-
-    metrics = known_columns(choices.matched.levels, MATCHED_MEASURES)
-    tables: dict[str, DataFrame] = {}
-    levels: dict[str, Level] = {f"matched-{level.goal:g}": level for level in choices.matched.levels}
-    for name, level in levels.items():
-        if level.prompts and name in populations and len(list(combinations(level.compared, 2))):
-            cells = pandas.concat([level.cells[editor] for editor in level.compared], ignore_index=True)
-            table = statistics.compare_editors(cells, metrics, population=populations[name])
-            if len(table):
-                tables[name] = table
-    if not tables:
+def _matched(choices: Choices) -> dict[str, dict[str, Any] | None]:
+    """As the matched table compares them: each pair on the prompts that both meet, Holm over all of it."""
+    levels = choices.matched.levels
+    tests = compare_pairs(levels, known_columns(levels, MATCHED_MEASURES))
+    if tests is None:
         return {}
-    joined = pandas.concat(tables.values(), keys=tables.keys())
-    joined = joined.assign(p_holm=statistics.holm(joined["p"].to_numpy()))
-    return {
-        name: {"population": populations[name], "prompts": levels[name].prompts, "rows": _rows(joined.loc[name])}
-        for name in tables
-    }
+    found: dict[str, dict[str, Any] | None] = {}
+    for level in levels:
+        rows = tests[tests["goal"] == level.goal]
+        if len(rows):
+            pairs = {f"{pair.first} {pair.second}": pair.prompts for pair in pairs_of(level)}
+            populations = set(rows["population"])
+            found[f"matched-{level.goal:g}"] = {
+                "population": populations.pop() if len(populations) == 1 else "",
+                "prompts": level.prompts,
+                "both_meet": pairs,
+                "rows": _rows(rows),
+            }
+    return found
 
 
 def _rows(table: DataFrame) -> list[list[Any]]:

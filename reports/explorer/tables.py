@@ -65,12 +65,6 @@ def tables(
     return found
 
 
-def populations(written: Tables) -> dict[str, str]:
-    """Matched stop -> for which prompts the verdicts of its table hold."""
-    rows = written["matched"].data if "matched" in written else ()
-    return {_matched_name(row): str(row["population"]) for row in rows if row["population"]}
-
-
 def _matched_name(row: Mapping[str, Value]) -> str:
     """The stop of a row of the table ``matched``."""
     return f"matched-{float(row['goal'] or 0):g}"

@@ -229,16 +229,10 @@ def matched_part(run: Run, matched: Table) -> TablePart:
         goal: sorted({str(r["editor"]) for r in matched.data if r.get("goal") == goal and r.get("role") == "compared"})
         for goal in goals
     }
-    counts = {
-        goal: max(int(float(r.get("prompts_compared") or 0)) for r in matched.data if r.get("goal") == goal)
-        for goal in goals
-    }
-    said = "; ".join(
-        f"{goal:g} σ: {counted(len(compared[goal]), 'editor')} on {counted(counts[goal], 'prompt')}" for goal in goals
-    )
+    said = "; ".join(f"{goal:g} σ: {counted(len(compared[goal]), 'editor')}" for goal in goals)
     caption = (
-        "Equal target effect: every editor at the strength whose mean effect is the goal, compared on the "
-        "prompts that all "
-        f"compared editors meet, out of {len(run.prompts)} ({said}). Editors that share a letter cannot be told apart."
+        "Equal target effect: every editor at the strength whose mean effect is the goal, over the prompts that it "
+        f"meets, out of {len(run.prompts)} ({said}); pairs of editors on the prompts that both meet, which are named. "
+        "Editors that share a letter cannot be told apart."
     )
     return TablePart(matched, caption)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from eval.metrics.book import Metric, metric_of
 from eval.runs.reader import ORACLE, Run
-from eval.statistics import LIKE_THESE, Interval, compare_editors, holm, letters, summarise, too_small
-from eval.statistics import THESE_PROMPTS as THESE
+from eval.statistics import Interval, letters, summarise, too_small
+from reports.equal_effect.pairs import FEWEST_PROMPTS, compare_pairs, pairs_of, population_of
 from reports.equal_effect.prompts import ATTAINED_SHARE, COMPARED_SHARE, Level, Matched, at_ceiling, known_columns
 from reports.tables.columns import (
     BY_IMAGE,
@@ -38,7 +38,7 @@ SHOWN = ("compared", "floor", ORACLE)  # roles whose numbers are over the compar
 
 EFFECT = "target_effect"
 MEASURES = ("identity", "ad_mean", "preservation", "counterfactual_psnr_db", "counterfactual_identity")
-COMPARED = "eligible cells of the prompts that all compared editors meet"
+COMPARED = "eligible cells of the prompts that the editor meets"
 COLUMNS = {
     "goal": label("target effect in σ"),
     "editor": EDITOR,
@@ -58,8 +58,8 @@ COLUMNS = {
         recipes=(EFFECT,),
         interval=BY_IMAGE,
     ),
-    "prompts_compared": count("number of prompts that all compared editors meet", "", (EFFECT,)),
-    "cells": count("number of eligible cells of the compared prompts", COMPARED, ("eligible",)),
+    "prompts_compared": count("number of prompts that the row's numbers are over", "", (EFFECT,)),
+    "cells": count("number of eligible cells of these prompts", COMPARED, ("eligible",)),
     "population": label("what the row's intervals and groups hold for: docs/statistics.md"),
     **{name: mean(name, COMPARED, BY_POPULATION) for name in (EFFECT, *MEASURES)},
     **{
@@ -79,13 +79,13 @@ COLUMNS = {
 class Groups(NamedTuple):
     """Which editors cannot be told apart: (goal, metric) -> editor -> letters.
 
-    With it, by goal, for which population of prompts; (goal, editor, metric) -> interval for the same population; and a
-    sentence for every goal at which so few images and prompts cannot show any difference.
+    With it (goal, editor, metric) -> interval; the tests that the letters rest on, of ``compare_pairs``; and a sentence
+    for every pair whose images and prompts are too few to show any difference.
     """
 
     letters: dict[tuple[float, str], dict[str, str]]
-    population: dict[float, str]
     intervals: dict[tuple[float, str, str], Interval]
+    tests: DataFrame | None
     too_small: tuple[str, ...] = ()
 
     def interval(self, matched: Matched, level: Level, editor: str, metric: str) -> Interval:
@@ -95,7 +95,7 @@ class Groups(NamedTuple):
 
 
 def matched_table(run: Run) -> Table:
-    """One block a goal: reach, and collateral on the prompts that all compared editors meet.
+    """Two blocks a goal: reach and collateral on the prompts that each editor meets; pairs on those that both meet.
 
     Args:
         run: with matched chunks.
@@ -103,79 +103,56 @@ def matched_table(run: Run) -> Table:
     matched = Matched(run)
     groups = find_groups(matched)
     data = [row for level in matched.levels for row in _rows(matched, level, groups)]
-    blocks = tuple(_block(matched, level, groups) for level in matched.levels)
-    return Table("matched", QUESTION, names(COLUMNS), tuple(data), blocks, _notes(run, groups))
+    blocks = [block for level in matched.levels for block in (_block(matched, level, groups), _pairs(level, groups))]
+    shown = tuple(block for block in blocks if block is not None)
+    return Table("matched", QUESTION, names(COLUMNS), tuple(data), shown, _notes(groups))
 
 
 def find_groups(matched: Matched) -> Groups:
-    """Compare all editors at every goal in pairs; Holm over all goals, pairs and metrics of the table."""
-    import pandas
-
+    """Compare the editors at every goal in pairs; Holm over all goals, pairs and metrics of the table."""
     metrics = known_columns(matched.levels, MEASURES)
-    levels = [level for level in matched.levels if level.prompts]
-    tests = sum(len(metrics) * len(list(combinations(level.compared, 2))) for level in levels)
-    tables, population = [], {}
     intervals: dict[tuple[float, str, str], Interval] = {}
-    for level in levels:
-        population[level.goal] = _population(len(level.prompts), tests)
-        intervals |= _intervals(level, [EFFECT, *metrics], population[level.goal])
-        cells = pandas.concat([level.cells[editor] for editor in level.compared], ignore_index=True)
-        table = compare_editors(cells, metrics, population=population[level.goal])
-        if len(table):
-            tables.append(table.assign(goal=level.goal))
-    if not tables:
-        return Groups({}, population, intervals)
-    joined = pandas.concat(tables, ignore_index=True)
-    joined = joined.assign(p_holm=holm(joined["p"].to_numpy()))
+    for level in matched.levels:
+        intervals |= _intervals(level, [EFFECT, *metrics])
+    tests = compare_pairs(matched.levels, metrics)
+    if tests is None:
+        return Groups({}, intervals, None)
     found = {
-        (level.goal, name): letters(_best_first(matched, level, metric_of(name)), _different(joined, level.goal, name))
-        for level in levels
+        (level.goal, name): letters(_best_first(matched, level, metric_of(name)), _different(tests, level.goal, name))
+        for level in matched.levels
         for name in metrics
         if len(level.compared) > 1
     }
-    return Groups(found, population, intervals, _too_small(levels, int(joined["p"].notna().sum()), population))
+    return Groups(found, intervals, tests, _too_small(matched.levels, int(tests["p"].notna().sum())))
 
 
-def _too_small(levels: Sequence[Level], tests: int, population: dict[float, str]) -> tuple[str, ...]:
-    compared = [level for level in levels if len(level.compared) > 1]
-    images = {
-        level.goal: max(level.cells[editor]["image"].nunique() for editor in level.compared) for level in compared
-    }
-    found = (too_small(images[x.goal], len(x.prompts), tests, population[x.goal]) for x in compared)
+def _too_small(levels: Sequence[Level], tests: int) -> tuple[str, ...]:
+    found = []
+    for level in levels:
+        for pair in pairs_of(level):
+            cells = level.cells[pair.first]
+            images = cells[cells["prompt"].isin(pair.prompts)]["image"].nunique()
+            found.append(too_small(images, len(pair.prompts), tests, population_of(len(pair.prompts))))
     return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
-def _intervals(level: Level, metrics: Sequence[str], population: str) -> dict[tuple[float, str, str], Interval]:
-    import pandas
-
-    tables = [*level.cells.values(), *([level.oracle] if len(level.oracle) else [])]
-    cells = pandas.concat(tables, ignore_index=True)
-    found = summarise(cells, metrics, population=population, by=("editor",))
-    bounded = found["low"].notna() & found["high"].notna()
-    return {
-        (level.goal, row.editor, row.metric): Interval(
-            _rounded(row.mean),
-            _rounded(row.low) if known else None,
-            _rounded(row.high) if known else None,
-            int(row.cells),
-            int(row.images),
-        )
-        for row, known in zip(found.itertuples(), bounded, strict=True)
-        if row.cells
-    }
+def _intervals(level: Level, metrics: Sequence[str]) -> dict[tuple[float, str, str], Interval]:
+    """Every editor's own, for the population that its prompts can speak of."""
+    found: dict[tuple[float, str, str], Interval] = {}
+    for editor, cells in [*level.cells.items(), (ORACLE, level.oracle)]:
+        if not len(cells):
+            continue
+        rows = summarise(cells, metrics, population=population_of(cells["prompt"].nunique()), by=("editor",))
+        for row in rows[rows["cells"] > 0].itertuples():
+            known = isfinite(row.low) and isfinite(row.high)
+            ends = (_rounded(row.low), _rounded(row.high)) if known else (None, None)
+            found[level.goal, editor, row.metric] = Interval(_rounded(row.mean), *ends, int(row.cells), int(row.images))
+    return found
 
 
 def _rounded(value: float) -> float:
     """Ten digits: the last ones of a BLAS product depend on the number of threads."""
     return float(f"{value:.10g}")
-
-
-def _population(prompts: int, tests: int) -> str:
-    """Prompts like these, unless so few prompts could never show a difference.
-
-    Flipping P prompts has 2^(P-1) outcomes, so that the smallest p is 2^(1-P); Holm multiplies it by the tests.
-    """
-    return LIKE_THESE if prompts > 1 and 2.0 ** (1 - prompts) * tests < SIGNIFICANT else THESE
 
 
 def _best_first(matched: Matched, level: Level, record: Metric) -> list[str]:
@@ -193,15 +170,15 @@ def _rows(matched: Matched, level: Level, groups: Groups) -> list[dict[str, Valu
     for editor, cells in [*level.cells.items(), *([(ORACLE, level.oracle)] if len(level.oracle) else [])]:
         role = ORACLE if editor == ORACLE else level.role(editor)
         row: dict[str, Value] = {"goal": level.goal, "editor": editor, "role": role}
-        row |= {"prompts": len(matched.run.prompts), "prompts_compared": len(level.prompts)}
-        row["population"] = groups.population.get(level.goal)
+        row["prompts"] = len(matched.run.prompts)
         if role != ORACLE:
             reach = level.reach[editor]
             row |= {"prompts_reached": len(reach.prompts), "prompts_met": len(reach.met)}
             row["reach_prompts"] = len(reach.prompts) / len(matched.run.prompts)
             row |= interval_columns("reach_edits", reach.edits)
         if role in SHOWN and len(cells):
-            row["cells"] = len(cells)
+            over = cells["prompt"].nunique() if role != "compared" else len(level.own_prompts(editor))
+            row |= {"prompts_compared": over, "population": population_of(over), "cells": len(cells)}
             for name in (EFFECT, *MEASURES):
                 row |= interval_columns(name, groups.interval(matched, level, editor, name))
             for name in MEASURES:
@@ -221,11 +198,30 @@ def _block(matched: Matched, level: Level, groups: Groups) -> Block:
 
 
 def _title(level: Level) -> str:
-    if not level.prompts:
-        return f"Effect {level.goal:g} σ: no prompt that all compared editors meet"
-    noun = "prompt" if len(level.prompts) == 1 else "prompts"
-    who = "the only editor that gets there meets" if len(level.compared) == 1 else "all compared editors meet"
-    return f"Effect {level.goal:g} σ, over the {len(level.prompts)} {noun} that {who}: {', '.join(level.prompts)}"
+    if not level.compared:
+        return f"Effect {level.goal:g} σ: no editor meets it for a quarter of the prompts"
+    return f"Effect {level.goal:g} σ, each editor over the prompts that it meets"
+
+
+def _pairs(level: Level, groups: Groups) -> Block | None:
+    """Differences of every pair on the prompts that both meet, which are named; bold: found by the corrected test."""
+    pairs = pairs_of(level)
+    if groups.tests is None or not pairs:
+        return None
+    records = [metric_of(name) for name in known_columns([level], MEASURES)]
+    here = groups.tests[groups.tests["goal"] == level.goal].set_index(["editor_a", "editor_b", "metric"])
+    rows = []
+    for pair in pairs:
+        texts = []
+        for record in records:
+            test = here.loc[(pair.first, pair.second, record.name)]
+            ends = (test["low"], test["high"]) if isfinite(test["low"]) else (None, None)
+            value = Interval(float(test["difference"]), *ends, int(test["cells"]), int(test["images"]))
+            text = interval_text(value, record.digits) if isfinite(test["difference"]) else ""
+            texts.append(f"**{text}**" if test["p_holm"] < SIGNIFICANT else text)
+        rows.append((f"{pair.first} - {pair.second}", f"{len(pair.prompts)}: {', '.join(pair.prompts)}", *texts))
+    header = ("difference", "prompts that both meet", *(record.title for record in records))
+    return Block(f"Effect {level.goal:g} σ, pairs on the prompts that both meet", header, tuple(rows), texts=2)
 
 
 def _printed(
@@ -248,11 +244,12 @@ def _printed(
     return (editor + mark, role if role != "compared" else "", *reach, *texts)
 
 
-def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
+def _notes(groups: Groups) -> tuple[str, ...]:
     notes = [
         "Strengths: one for each editor, prompt and effect, found on the calibration images; out of reach, the one "
-        "with the largest effect. All columns but the reach are over the eligible cells of the prompts named, the same "
-        "for all editors. ±: half of the 95 % interval.",
+        "with the largest effect. All columns but the reach are over the eligible cells of the prompts that the editor "
+        "itself meets, so that no other editor changes them: the rows may be over different prompts, and only the "
+        "pairs below compare. Floors and the oracle are over all prompts. ±: half of the 95 % interval.",
         "Prompts reached: some strength up to 3 has this mean effect on the calibration images. Edits that attain it: "
         f"share of eligible test edits, over all prompts, with at least {ATTAINED_SHARE:g} times the effect (a "
         "strength whose mean is the effect leaves about half of the edits below it).",
@@ -261,12 +258,11 @@ def _notes(run: Run, groups: Groups) -> tuple[str, ...]:
         "Floors are controls, at their strongest where they do not get there. Oracle: the counterfactual through the "
         f"inversion, whatever its effect, the ceiling; {CEILING_MARK} marks an editor that is not below it.",
     ]
-    if groups.letters:
-        words = {LIKE_THESE: "prompts like these", THESE: "exactly these prompts, as they are too few for more"}
-        said = "; ".join(f"{goal:g} σ: {words[name]}" for goal, name in groups.population.items())
+    if groups.tests is not None:
         notes.append(
             "Letters: editors that share a letter in a column cannot be told apart, and their order means nothing; a "
-            "holds the best. Paired differences, sign flips by image and prompt, Holm over all columns, effects and "
-            f"pairs. Verdicts and intervals hold for images like these and, at {said}."
+            "holds the best. They rest on the pairs: differences on the prompts that both meet, sign flips, Holm over "
+            "all columns, effects and pairs; bold: found. Verdicts and intervals hold for images like these and, from "
+            f"{FEWEST_PROMPTS} prompts on, for prompts like these, otherwise for exactly these prompts."
         )
     return (*notes, *groups.too_small)

@@ -73,8 +73,10 @@ def counted_cells(run: Run, table: str, row: Row, column: Column, cells: DataFra
         return cells[cells["prompt"].isin(_curve(run)[1])]
     if table == "matched" and column.over != ALL_PROMPTS:
         levels = Matched(run).levels
-        prompts = next((level.prompts for level in levels if level.goal == float(row["goal"])), ())
-        return cells[cells["prompt"].isin(prompts)]
+        level = next((level for level in levels if level.goal == float(row["goal"])), None)
+        if level is None or row["editor"] not in level.compared:
+            return cells
+        return cells[cells["prompt"].isin(level.own_prompts(row["editor"]))]
     return cells
 
 

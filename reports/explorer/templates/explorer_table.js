@@ -141,7 +141,7 @@ function tableNotes(table, sorted) {
   const notes = [goal === null
     ? "±: half of the 95 % interval over source images. Success, preservation, target effect and AD are over eligible cells, the rest over all cells."
     : "±: half of the 95 % interval. Numbers are over the eligible cells, at the strength whose mean effect on the calibration images is nearest to the goal."];
-  if (table.met) notes.push(table.met.length ? `All columns but the reach are over the ${table.met.length} prompts that every compared editor meets: ${table.met.join(", ")}.` : "No prompt is met by all compared editors: only the reach can be compared.");
+  if (table.met) notes.push(table.met.length ? "All columns but the reach are over the prompts that the editor itself meets; letters rest on pairs of editors, each on the prompts that both meet." : "No editor meets this effect for a quarter of the prompts: only the reach can be compared.");
   if (table.tested) notes.push(`Letters: editors that share a letter in a column cannot be told apart by paired tests (corrected by Holm); they are joined by a bar, and inside a group the order of the run stays. ${populationText()}`);
   else if (sorted.column) notes.push(sortedNote(sorted));
   if (table.rows.some((row) => row.at_ceiling)) notes.push("‡: as close to the counterfactual as the oracle, which knowing the text alone does not explain.");

@@ -9,7 +9,9 @@ from scipy.integrate import trapezoid
 
 from eval.runs.reader import Run
 from reports.equal_effect.curves import pareto, trapezoid_weights
+from reports.equal_effect.pairs import compare_pairs, pairs_of
 from reports.equal_effect.prompts import Matched, at_ceiling
+from reports.tables.matched import matched_table
 
 DELTAEDIT, GLOBAL, VARIANT, IDENTITY = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]", "identity"
 
@@ -49,23 +51,49 @@ def test_a_folder_from_before_effects_were_matched_is_read(finished_run):
     assert Matched(run).levels == () and pareto(Matched(run)) is None
 
 
-def test_prompts_are_those_that_all_compared_editors_meet(matched):
+def test_every_editor_has_the_prompts_that_it_meets_and_every_pair_those_of_both(matched):
     levels = {level.goal: level for level in matched.levels}
-    assert levels[0.5].prompts == ("glasses", "smile", "blond-hair")
-    assert levels[1.0].prompts == ("glasses", "smile")  # the variant overshoots the third
-    assert levels[2.0].prompts == ("glasses", "smile")  # styleclip-global does not reach the third
+    three, two = ("glasses", "smile", "blond-hair"), ("glasses", "smile")
     assert all(level.compared == (DELTAEDIT, GLOBAL, VARIANT) for level in levels.values())
-    assert levels[1.0].reach[VARIANT].prompts == ("glasses", "smile", "blond-hair")
-    assert levels[1.0].reach[VARIANT].met == ("glasses", "smile")
-    assert levels[2.0].reach[GLOBAL].prompts == ("glasses", "smile")
+    assert [levels[0.5].own_prompts(editor) for editor in levels[0.5].compared] == [three] * 3
+    assert [levels[1.0].own_prompts(editor) for editor in levels[1.0].compared] == [three, three, two]
+    assert levels[1.0].reach[VARIANT].prompts == three  # the variant overshoots the third
+    assert [pair.prompts for pair in pairs_of(levels[1.0])] == [three, two, two]
+    assert levels[2.0].own_prompts(GLOBAL) == two  # styleclip-global does not reach the third
+    assert levels[2.0].own_prompts(IDENTITY) == three and levels[1.0].prompts == three
     assert [levels[2.0].role(editor) for editor in (GLOBAL, IDENTITY)] == ["compared", "floor"]
 
 
-def test_all_editors_have_the_same_eligible_cells(matched):
+def test_the_editors_of_a_pair_have_the_same_eligible_cells(matched):
     for level in matched.levels:
-        keys = [set(zip(own["prompt"], own["image"], strict=True)) for own in [*level.cells.values(), level.oracle]]
-        assert all(key == keys[0] for key in keys)
+        for pair in pairs_of(level):
+            keys = [
+                set(own[own["prompt"].isin(pair.prompts)][["prompt", "image"]].itertuples(index=False, name=None))
+                for own in (level.cells[pair.first], level.cells[pair.second])
+            ]
+            assert keys[0] == keys[1] and {prompt for prompt, _ in keys[0]} == set(pair.prompts)
         assert all(own["eligible"].all() for own in level.cells.values())
+
+
+@pytest.mark.parametrize("weak", [GLOBAL, VARIANT])
+def test_an_editor_that_misses_a_prompt_changes_no_number_of_the_others(matched_run, weak):
+    """Each of the two misses the third prompt at one effect; with it or without it the others are the same."""
+    every, fewer = Run(matched_run), Run(matched_run)
+    fewer.chunks = tuple(chunk for chunk in every.chunks if chunk["editor"] != weak)
+    rows = [{(r["goal"], r["editor"]): r for r in matched_table(run).data} for run in (every, fewer)]
+    assert set(rows[0]) - set(rows[1]) == {(goal, weak) for goal in (0.5, 1.0, 2.0)}
+    for key, row in rows[1].items():
+        own = {name: value for name, value in row.items() if not name.endswith("_group")}
+        assert own == {name: rows[0][key][name] for name in own}
+    kept = {(e, g): t for e, g, t in pair_numbers(every) if weak not in e}
+    assert kept == {(e, g): t for e, g, t in pair_numbers(fewer)} and kept
+
+
+def pair_numbers(run):
+    """Editors, goal and numbers of the pairs in AD, apart from the correction."""
+    tests = compare_pairs(Matched(run).levels, ["ad_mean"])
+    for row in tests.itertuples():
+        yield (row.editor_a, row.editor_b), row.goal, (row.difference, row.low, row.high, row.p, row.population)
 
 
 def test_reach_of_edits_counts_half_of_the_goal_over_all_prompts(matched, matched_run):

@@ -23,10 +23,11 @@ class KnownTests:
     def compare_editors(self, cells, metrics, *, population):
         goal = cells["effect_goal"].iloc[0]
         self.asked.append((goal, tuple(cells["editor"].unique()), tuple(cells["prompt"].unique()), population))
-        pairs = [(DELTAEDIT, GLOBAL), (DELTAEDIT, VARIANT), (GLOBAL, VARIANT)]
+        a, b = cells["editor"].unique()
+        numbers = {"difference": 0.1, "low": 0.0, "high": 0.2, "cells": 10, "images": 5}
         return pandas.DataFrame(
             {"editor_a": a, "editor_b": b, "metric": m, "p": 1e-6 if (goal, m, a) == (1.0, "ad_mean", DELTAEDIT) else 1}
-            for a, b in pairs
+            | numbers
             for m in metrics
         )
 
@@ -36,7 +37,7 @@ def known(opened_matched):
     """Statistics that are known, and the table that they lead to."""
     known = KnownTests()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("reports.tables.matched.compare_editors", known.compare_editors)
+        patched.setattr("reports.equal_effect.pairs.compare_editors", known.compare_editors)
         return known, matched_table(opened_matched)
 
 
@@ -59,13 +60,15 @@ def test_letters_follow_the_tests_and_a_is_the_best(known):
     assert rows[1.0, "identity"].get("ad_mean_group") is rows[1.0, "oracle"].get("ad_mean_group") is None
 
 
-def test_editors_are_compared_on_common_prompts_for_a_population_that_can_show_a_difference(known):
-    """2 or 3 prompts: the smallest p of flipping them is 1/4 or 1/2, so that only these prompts can be spoken of."""
-    editors = (DELTAEDIT, GLOBAL, VARIANT)
+def test_pairs_are_compared_on_the_prompts_that_both_meet(known):
+    """The variant misses the third prompt at 1 σ, styleclip-global at 2 σ; so few prompts speak of themselves only."""
+    three, two = ("glasses", "smile", "blond-hair"), ("glasses", "smile")
+    pairs = [(DELTAEDIT, GLOBAL), (DELTAEDIT, VARIANT), (GLOBAL, VARIANT)]
+    shared = {0.5: [three, three, three], 1.0: [three, two, two], 2.0: [two, three, two]}
     assert known[0].asked == [
-        (0.5, editors, ("glasses", "smile", "blond-hair"), "these-prompts"),
-        (1.0, editors, ("glasses", "smile"), "these-prompts"),
-        (2.0, editors, ("glasses", "smile"), "these-prompts"),
+        (goal, pair, prompts, "these-prompts")
+        for goal, sets in shared.items()
+        for pair, prompts in zip(pairs, sets, strict=True)
     ]
 
 
@@ -80,8 +83,10 @@ def test_real_statistics_give_the_same_rows_twice_and_intervals_around_the_means
 
 def test_the_md_has_a_block_a_goal_and_names_the_prompts(table):
     text = table.markdown()
-    assert "## Effect 0.5 σ, over the 3 prompts that all compared editors meet: glasses, smile, blond-hair" in text
-    assert "## Effect 1 σ, over the 2 prompts that all compared editors meet: glasses, smile" in text
+    assert "## Effect 1 σ, each editor over the prompts that it meets" in text
+    assert "## Effect 1 σ, pairs on the prompts that both meet" in text
+    assert "| deltaedit - styleclip-global | 3: glasses, smile, blond-hair |" in text
+    assert "| styleclip-global - deltaedit[threshold=0.05] | 2: glasses, smile |" in text
     assert "| identity | floor | 0 |" in text and "| oracle | oracle |" in text
     assert "exactly these prompts" in text
 
@@ -113,9 +118,11 @@ def test_write_tables_adds_two_and_the_screen_shows_them(matched_run, gaps, tmp_
 
 
 def test_a_goal_at_which_nothing_can_be_shown_is_told():
-    cells = pandas.DataFrame({"image": ["a", "b", "c"]})
-    level = SimpleNamespace(goal=1.0, compared=("x", "y"), cells={"x": cells, "y": cells}, prompts=("hat",))
-    (sentence,) = _too_small([level], 2, {1.0: "these-prompts"})
+    cells = pandas.DataFrame({"image": ["a", "b", "c"], "prompt": "hat"})
+    level = SimpleNamespace(
+        goal=1.0, compared=("x", "y"), cells={"x": cells, "y": cells}, own_prompts=lambda _: ("hat",)
+    )
+    (sentence,) = _too_small([level], 2)
     assert sentence == (
         "3 images cannot show any difference in 2 tests: the smallest p of their sign flips is 1/4, corrected 0.5. "
         "It takes 7 images."

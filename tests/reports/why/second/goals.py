@@ -52,12 +52,11 @@ def compared_editors(files: Files, goal: float) -> list[str]:
     return [name for name in candidates if len(met(files, name, goal)) >= fewest]
 
 
-def compared_prompts(files: Files, goal: float) -> list[str]:
-    """Prompts that all compared editors meet."""
-    editors = compared_editors(files, goal)
-    by_editor = [set(met(files, name, goal)) for name in editors]
-    names = [prompt["name"] for prompt in files.prompts] if editors else []
-    return [name for name in names if all(name in own for own in by_editor)]
+def own_prompts(files: Files, editor: str, goal: float) -> list[str]:
+    """Prompts that an editor's numbers are over: those that it meets; all for who is not compared."""
+    if editor in compared_editors(files, goal):
+        return met(files, editor, goal)
+    return [prompt["name"] for prompt in files.prompts]
 
 
 def role(files: Files, editor: str, goal: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
 from reports.tables.columns import ELIGIBLE, Column
 from tests.reports.why.second.files import ORACLE, Files, Info
-from tests.reports.why.second.goals import compared_prompts, curve_goals, curve_prompts
+from tests.reports.why.second.goals import curve_goals, curve_prompts, own_prompts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,7 +70,7 @@ def _counts(files: Files, table: str, row: Row, column: Column, cells: DataFrame
         asked = [prompt["name"] for prompt in files.prompts if prompt["attribute"] == row["target"]]
         counted &= np.isin(prompts, asked)
     if table == "matched" and column.over != "eligible cells of all prompts":
-        counted &= np.isin(prompts, compared_prompts(files, float(row["goal"])))
+        counted &= np.isin(prompts, own_prompts(files, row["editor"], float(row["goal"])))
     if table == "pareto":
         counted &= np.isin(prompts, curve_prompts(files))
     return counted

@@ -225,7 +225,9 @@ def _reach_counts(asked: Question) -> Second:
     """The counts of prompts in the table ``matched``."""
     editor, goal = asked.row["editor"], float(asked.row["goal"])
     if asked.stem == "prompts_compared":
-        return Second(len(goals.compared_prompts(asked.files, goal)), "counted from strengths/")
+        shown = asked.row["role"] not in ("overshoots", "out of reach")
+        own = goals.own_prompts(asked.files, editor, goal)
+        return Second(len(own) if shown else None, "counted from strengths/")
     if editor == ORACLE:
         return Second(None, "the oracle is asked for no effect")
     names = goals.met(asked.files, editor, goal) if asked.stem == "prompts_met" else None
