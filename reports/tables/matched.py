@@ -50,7 +50,9 @@ COLUMNS = {
     "prompts_reached": count(
         "number of prompts for which some strength has this mean effect on the calibration images", "", (EFFECT,)
     ),
-    "prompts_met": count("number of those whose strength was found within 0.05 σ of the goal", "", (EFFECT,)),
+    "prompts_met": count(
+        "number of those whose strength was found: its mean effect is the goal up to its standard error", "", (EFFECT,)
+    ),
     "reach_prompts": Column(MEAN, "prompts_reached / prompts", f"{TABLES_DOC}, matched", recipes=(EFFECT,)),
     "reach_edits": Column(
         *(MEAN, "share of eligible cells of all prompts whose target effect is at least half the goal"),
@@ -253,8 +255,9 @@ def _notes(groups: Groups) -> tuple[str, ...]:
         "Prompts reached: some strength up to 3 has this mean effect on the calibration images. Edits that attain it: "
         f"share of eligible test edits, over all prompts, with at least {ATTAINED_SHARE:g} times the effect (a "
         "strength whose mean is the effect leaves about half of the edits below it).",
-        f"Compared are editors that have this effect, within 0.05 σ, for at least {COMPARED_SHARE:.0%} of the prompts "
-        "at some strength; of the others, some are out of reach and some overshoot: no strength gives them so little. "
+        "Compared are editors that have this effect, up to its standard error (or 0.05 σ), for at least "
+        f"{COMPARED_SHARE:.0%} of the prompts at some strength; of the others, some are out of reach and some "
+        "overshoot: no strength gives them so little. "
         "Floors are controls, at their strongest where they do not get there. Oracle: the counterfactual through the "
         f"inversion, whatever its effect, the ceiling; {CEILING_MARK} marks an editor that is not below it.",
     ]

@@ -44,7 +44,8 @@ class Seen:
         columns = (self.success, self.preservation, self.effect)
         success, preservation, effect = (_mean(column[self.eligible]) for column in columns)
         clean = _mean(self.clean[self.eligible])
-        return SweepPoint(strength, success, preservation, effect, goal, clean, len(self.clean))
+        noise = _standard_error(self.effect[self.eligible])
+        return SweepPoint(strength, success, preservation, effect, goal, clean, len(self.clean), noise)
 
     def and_then(self, more: Seen) -> Seen:
         """These edits and those of the images after them."""
@@ -191,6 +192,13 @@ def _promise(point: SweepPoint) -> tuple[float, float, float]:
 
 def _low(number: float) -> float:
     return -math.inf if math.isnan(number) else number
+
+
+def _standard_error(column: np.ndarray) -> float | None:
+    """Of the mean of the numbers that are there; None of fewer than two."""
+    numbers = column.astype(float)
+    numbers = numbers[~np.isnan(numbers)]
+    return float(numbers.std(ddof=1) / math.sqrt(len(numbers))) if len(numbers) > 1 else None
 
 
 def _mean(column: np.ndarray) -> float:

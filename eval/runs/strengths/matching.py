@@ -13,7 +13,7 @@ from typing import Any
 
 from eval.runs.plan import DEFAULT_STRENGTH, SWEEP
 
-TOLERANCE = 0.05  # σ; a mean effect over the calibration images is itself known to about 0.1 σ
+TOLERANCE = 0.05  # σ; a mean effect that is known less well may be off by its own standard error
 MOST_TRIES = 6  # strengths judged for one goal besides the sweep
 MARGIN = 0.1  # the next strength keeps this share of the bracket away from its ends
 DECIMALS = 4  # of a strength; finer steps change no 8-bit picture
@@ -33,6 +33,7 @@ class SweepPoint:
         goal: the target effect that asked for it; None for a point of the sweep.
         clean: share of clean success (``eval.metrics.cells.clean``); NaN in folders that were made before it.
         images: so many were edited; None likewise.
+        effect_noise: standard error of ``effect`` over the images, in σ; None where it is not known.
     """
 
     strength: float
@@ -42,15 +43,25 @@ class SweepPoint:
     goal: float | None = None
     clean: float = math.nan
     images: int | None = None
+    effect_noise: float | None = None
+
+    @property
+    def tolerance(self) -> float:
+        """How far its effect may lie from a goal, in σ.
+
+        >>> SweepPoint(1.0, 1, 1, 0.9, effect_noise=0.12).tolerance, SweepPoint(1.0, 1, 1, 0.9).tolerance
+        (0.12, 0.05)
+        """
+        return max(TOLERANCE, self.effect_noise or 0.0)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> SweepPoint:
         """As ``as_json`` gave it; null is NaN, and so is a number that earlier versions did not store."""
         numbers = {name: math.nan if stored.get(name) is None else stored[name] for name in _NUMBERS}
-        return cls(**numbers, goal=stored.get("goal"), images=stored.get("images"))
+        return cls(**numbers, **{name: stored.get(name) for name in ("goal", "images", "effect_noise")})
 
     def as_json(self) -> dict[str, float | None]:
-        """All numbers by name; goal and images only where there are some."""
+        """All numbers by name; goal, images and noise only where there are some."""
         return {name: value for name, value in asdict(self).items() if name in _NUMBERS or value is not None}
 
 
@@ -66,18 +77,20 @@ class Match:
         strength: the one to use; of a goal out of reach the one with the largest effect.
         effect: of that strength on the calibration images; NaN if no image is eligible.
         reached: some strength of the sweep has at least this effect.
-        met: the effect is within ``TOLERANCE`` of the goal.
+        tolerance: how far the effect may lie from the goal, in σ: its standard error, at least ``TOLERANCE``.
+        met: it lies within that.
     """
 
     goal: float
     strength: float
     effect: float
     reached: bool
+    tolerance: float = TOLERANCE
 
     @property
     def met(self) -> bool:
         """Whether the effect is the goal, so that the editor may be compared with others there."""
-        return self.reached and abs(self.effect - self.goal) <= TOLERANCE + 1e-9
+        return self.reached and abs(self.effect - self.goal) <= self.tolerance + 1e-9
 
 
 def gentler_strength(points: Sequence[SweepPoint]) -> float | None:
@@ -107,7 +120,7 @@ def next_strength(points: Sequence[SweepPoint], goal: float) -> float | None:
     True
     """
     low, high = _bracket(points, goal)
-    if high is None or min(abs(end.effect - goal) for end in (low, high)) <= TOLERANCE:
+    if high is None or any(abs(end.effect - goal) <= end.tolerance for end in (low, high)):
         return None
     if sum(point.goal == goal for point in points) >= MOST_TRIES:
         return None
@@ -127,8 +140,9 @@ def match(points: Sequence[SweepPoint], goal: float) -> Match:
             Match(goal, best.strength, best.effect, False) if best else Match(goal, DEFAULT_STRENGTH, math.nan, False)
         )
     ends = [end for end in (low, high) if end.strength > 0]
-    nearest = min(ends, key=lambda end: (abs(end.effect - goal), end.strength))
-    return Match(goal, nearest.strength, nearest.effect, True)
+    off = {end: abs(end.effect - goal) for end in ends}
+    nearest = min(ends, key=lambda end: (off[end] > end.tolerance, off[end], end.strength))
+    return Match(goal, nearest.strength, nearest.effect, True, nearest.tolerance)
 
 
 def _bracket(points: Sequence[SweepPoint], goal: float) -> tuple[SweepPoint, SweepPoint | None]:

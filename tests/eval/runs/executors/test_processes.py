@@ -91,7 +91,7 @@ def run(tmp_path: Path, domain: Any, name: str, workers: int, **deaths: int) -> 
 
 def files(folder: Path) -> dict[str, bytes]:
     """Everything that must not depend on who did it: rows, features, strengths."""
-    names = ("chunks/*.parquet", "chunks/*.npz", "strengths/*.json", "references/*.npz", "sources.npz")
+    names = ("chunks/*.parquet", "chunks/*.npz", "strengths/*.json", "counterfactuals/*.npz", "sources.npz")
     return {str(path.relative_to(folder)): path.read_bytes() for name in names for path in folder.glob(name)}
 
 

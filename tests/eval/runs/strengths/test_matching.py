@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -151,3 +152,14 @@ def test_points_survive_json_with_what_is_missing() -> None:
     assert (back.strength, back.preservation, back.goal) == (0.5, 0.9, None)
     assert math.isnan(back.success) and math.isnan(back.effect)
     assert SweepPoint.from_json(SweepPoint(0.5, 0, 1, 0.4, 1.5).as_json()).goal == 1.5
+
+
+def test_a_mean_that_is_known_badly_may_be_off_by_its_standard_error():
+    """0.92 around 1 σ: within a standard error of .1, not within .05; a met end is taken before a nearer one."""
+    points = [SweepPoint(1.0, 0.5, 0.9, 0.92, effect_noise=0.1), SweepPoint(2.0, 0.9, 0.8, 1.5, effect_noise=0.1)]
+    assert next_strength(points, 1.0) is None and match(points, 1.0).met and match(points, 1.0).tolerance == 0.1
+    exact = [replace(point, effect_noise=0.01) for point in points]
+    assert next_strength(exact, 1.0) == pytest.approx(1.1379, abs=1e-4) and not match(exact, 1.0).met
+    ends = [SweepPoint(1.0, 0.5, 0.9, 0.92, effect_noise=0.1), SweepPoint(2.0, 0.9, 0.8, 1.07, effect_noise=0.01)]
+    assert match(ends, 1.0).strength == 1.0 and match(ends, 1.0).met
+    assert SweepPoint.from_json(points[0].as_json()) == points[0]
