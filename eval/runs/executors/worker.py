@@ -91,14 +91,14 @@ class Worker:
         """Edit, synthesise, judge and store one chunk, or copy it from the same strength under another name."""
         if self.store.is_done(chunk):  # by a worker that was lost after it
             return
-        twin = self._twin(chunk)
-        if twin is not None:
-            self.store.copy_chunk(twin, chunk)
+        done = self._of_same_strength(chunk)
+        if done is not None:
+            self.store.copy_chunk(done, chunk)
             return
         latents = self._latents[chunk.rows]
         self._judge_and_store(prompt, chunk, lambda rows: editor.edit(latents[rows], prompt, chunk.strength))
 
-    def _twin(self, chunk: Chunk) -> Chunk | None:
+    def _of_same_strength(self, chunk: Chunk) -> Chunk | None:
         """A finished chunk of the same strength under another kind."""
         found = None
         for strength in self.arguments.strengths:
