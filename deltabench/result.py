@@ -40,6 +40,13 @@ class Run:
         return self.stored.rows
 
     @property
+    def conclusions(self) -> tuple[str, ...]:
+        """What the tests of the run allow to say, in two to four sentences (docs/tables.md)."""
+        from reports.conclusions import conclusions
+
+        return conclusions(self.stored)
+
+    @property
     def failures(self) -> tuple[dict[str, Any], ...]:
         """The chunks that failed, with the reason of each."""
         return self.stored.failures
