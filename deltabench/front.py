@@ -28,6 +28,7 @@ def run(
     images_dir: str | Path | None = None,
     out: str | Path | None = None,
     cell_timeout_s: float | None = None,
+    refresh: str = "",
     figures: bool = False,
     deterministic: bool = False,
     quiet: bool = False,
@@ -53,6 +54,7 @@ def run(
         batch: images in a chunk; None for 50.
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for ``deltabench-runs/…``, the same for the same arguments.
+        refresh: editors whose cells are made anew, with commas between them; ``all``: every cell.
         cell_timeout_s: an editor that computes longer for one chunk, or to prepare or fit, has failed; None: no limit.
         figures: also write figures and report.html.
         deterministic: one thread and exact algorithms; then check that edits repeat.
@@ -90,6 +92,7 @@ def run(
         cell_timeout_s,
         device,
         precision,
+        refresh,
     )
     planned = plan_run(request, quiet)
     failures = execute(planned, deterministic, quiet, execution=Execution(workers, executor, address, gpus_per_worker))

@@ -115,7 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except EditorStopped as error:
             click.echo(printable(str(error)), err=True)
             return 1
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, click.Abort) as error:
+            if isinstance(error.__cause__, EOFError):  # click takes it for a Ctrl-D
+                click.echo(f"A file that was read is empty or cut off: {error.__cause__}.", err=True)
+                return 2
             click.echo("Stopped; the same command goes on from here.", err=True)
             return 130
 

@@ -68,6 +68,7 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
         run = Run(folder)
         with activity("writing tables", quiet):
             tables = tables_of(run)
+            problems += run.damaged
             files = [*store_tables(run, tables), write_glossary(run), *place_judges(folder, figures)]
         if figures:
             with activity("drawing figures and writing report.html", quiet):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -113,36 +114,32 @@ class Artefacts:
             key: everything that determines it: hyper-parameters and the fingerprints of the networks, as JSON values.
             build: computes the tensors.
 
+        A file of the cache that is damaged, or of another artefact, is told and made again.
+
         Raises:
-            ValueError: the stored file is damaged; of a shipped one (``CheckpointError``) also a single bit.
+            ValueError: a shipped file (``CheckpointError``: also of a single other bit) is damaged.
         """
-        from safetensors import SafetensorError, safe_open
         from safetensors.torch import save
 
         if name in self.given and self.given[name].fits(key):
             file = self.given[name]
             return Artefact(file.read(key), float("nan"), "", file.path, False)
-        path = self.find(name, key)
+        text, path = json.dumps({"name": name, **key}, sort_keys=True), self.find(name, key)
         if path is not None:
             if path.parent == self.shipped:
                 check_shipped(path)
             try:
-                with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
-                    meta = stored.metadata() or {}
-                    tensors = {tensor: _single(stored.get_tensor(tensor)) for tensor in stored.keys()}  # noqa: SIM118
-            except SafetensorError as error:
-                raise ValueError(f"{path} is damaged ({error}); delete it and run the command again.") from None
-            return Artefact(tensors, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)
+                return _loaded(path, text)
+            except _Damaged as error:
+                if path.parent == self.shipped:
+                    raise ValueError(f"{path} cannot be used: {error}; install the package again.") from None
+                print(f"{path} is made again: {error}.", file=sys.stderr)
         began = time.perf_counter()
-        tensors = build()
+        tensors = {k: v.contiguous() for k, v in build().items()}
         cost_s, hardware = time.perf_counter() - began, hardware_name(self.device)
         path = self.cache / self.address(name, key)
-        meta = {
-            "cost_s": f"{cost_s:.3f}",
-            "hardware": hardware,
-            "key": json.dumps({"name": name, **key}, sort_keys=True),
-        }
-        packed = save({k: v.cpu().contiguous() for k, v in tensors.items()}, meta)
+        meta = {"cost_s": f"{cost_s:.3f}", "hardware": hardware, "key": text, "sum": _sum(tensors)}
+        packed = save({k: v.cpu() for k, v in tensors.items()}, meta)
         keep(path, lambda file: file.write(packed))
         return Artefact(tensors, cost_s, hardware, path, True)
 
@@ -166,6 +163,40 @@ def record_sums(folder: Path) -> None:
     files = sorted(folder.glob("*.safetensors"))
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+class _Damaged(Exception):
+    """A stored artefact that cannot be used, and why."""
+
+
+def _loaded(path: Path, key: str) -> Artefact:
+    """A stored artefact that says it is the one of this key; those of earlier versions say less."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as stored:  # type: ignore[no-untyped-call]
+            meta = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise _Damaged(f"it is damaged ({error})") from None
+    if meta.get("key", key) != key:
+        raise _Damaged("it is the file of another artefact")
+    if "sum" in meta and meta["sum"] != _sum(tensors):
+        raise _Damaged("its numbers were changed")
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise _Damaged("it holds numbers that are not finite")
+    single = {name: _single(tensor) for name, tensor in tensors.items()}
+    return Artefact(single, float(meta.get("cost_s", "nan")), meta.get("hardware", ""), path, False)
+
+
+def _sum(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 of names, shapes and numbers."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.flatten().view(torch.uint8).numpy())
+    return total.hexdigest()
 
 
 def _single(tensor: Tensor) -> Tensor:

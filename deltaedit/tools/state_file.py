@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.tools.distributed import is_first, wait_for_all
-from deltaedit.tools.files import keep
+from deltaedit.tools.files import keep, read_kept
 
 STATE_FORMAT = 3  # counted up whenever the content of the file changes
 
@@ -59,12 +59,23 @@ class StateFile:
         path = self.path
         if path is None or not path.exists():
             return {}
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] | None = read_kept(path, lambda at: _loaded(at, device))
+        if state is None:
+            return {}
         if state["settings"] != self.settings:
             raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
-        if state.get("format") != STATE_FORMAT or not best_file(path).exists():
+        if state.get("format") == STATE_FORMAT and read_kept(best_file(path), lambda at: _loaded(at, device)) is None:
+            return {}
+        if state.get("format") != STATE_FORMAT:
             raise ValueError(f"{path} cannot be resumed by this version; delete it and train anew.")
         return state
+
+
+def _loaded(path: Path, device: torch.device) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if not isinstance(found, dict):
+        raise ValueError("it holds something else")
+    return found
 
 
 def best_file(state_file: Path) -> Path:

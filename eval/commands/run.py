@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
+@click.option("--refresh", default="", metavar="EDITOR", help="Make the cells of an editor anew; all: every cell.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_options

@@ -16,6 +16,7 @@ import hashlib
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from deltaedit.tools.domain import EditingDomain
 from deltaedit.tools.precision import computing
 from eval.device import clock
 from eval.domains.base import Judges
+from eval.editors.identity import source_key
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.judging.apart import check_holds_no_judge, judge_weights
@@ -34,16 +36,26 @@ from eval.prompts import Prompt
 
 
 class RecordingArtefacts(Artefacts):
-    """Artefacts that remember what the loaded ones cost where they were computed."""
+    """Artefacts that remember what the loaded ones cost where they were computed.
 
-    def __init__(self, artefacts: Artefacts) -> None:
+    Args:
+        artefacts: where they are.
+        source: what their keys have of the editor's source.
+    """
+
+    def __init__(self, artefacts: Artefacts, source: Mapping[str, str] | None = None) -> None:
         super().__init__(artefacts.cache, artefacts.shipped, artefacts.given, artefacts.device)
+        self._source = dict(source or {})
         self.loaded_cost_s = 0.0
         self.seen: dict[str, dict[str, Any]] = {}  # file name -> what is known of it
 
+    def find(self, name: str, key: Mapping[str, object]) -> Path | None:
+        """As ``Artefacts.find``."""
+        return super().find(name, {**key, **self._source})
+
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
         """As ``Artefacts.get``."""
-        artefact = super().get(name, key, build)
+        artefact = super().get(name, {**key, **self._source}, build)
         if not artefact.built_here and artefact.path.name not in self.seen:  # asked for twice, it was computed once
             self.loaded_cost_s += artefact.cost_s
         about = {"file": artefact.path.name, "cost_s": artefact.cost_s, "hardware": artefact.hardware}
@@ -71,7 +83,7 @@ class TimedEditor:
         judges: Judges | None = None,
     ) -> None:
         self.label, self._timeout_s = spec.label, spec.timeout_s
-        self._artefacts = RecordingArtefacts(domain.artefacts)
+        self._artefacts = RecordingArtefacts(domain.artefacts, source_key(spec.editor))
         self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
         self._editor = spec.build(seed)
         self._judge_weights = {} if judges is None else judge_weights(judges)

@@ -59,12 +59,21 @@ class PatientArtefacts(Artefacts):
         limit_s: the longest computation.
         say: called with a sentence.
         from_files: whether a file can be named instead.
+        source: what keys have of the editor's source.
     """
 
-    def __init__(self, domain: EditingDomain, limit_s: float, say: Callable[[str], None], from_files: bool) -> None:
+    def __init__(
+        self,
+        domain: EditingDomain,
+        limit_s: float,
+        say: Callable[[str], None],
+        from_files: bool,
+        source: Mapping[str, str] | None = None,
+    ) -> None:
         artefacts = domain.artefacts
         super().__init__(artefacts.cache, artefacts.shipped, artefacts.given, artefacts.device)
         self._domain, self._limit_s, self._say, self._from_files = domain, limit_s, say, from_files
+        self._source = dict(source or {})
 
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
         """As ``Artefacts.get``.
@@ -72,6 +81,7 @@ class PatientArtefacts(Artefacts):
         Raises:
             UsageError: it would take too long to compute.
         """
+        key = {**key, **self._source}
         if name in self.given or self.find(name, key) is not None:
             return super().get(name, key, build)
         seconds = self.estimated_s(name, key)

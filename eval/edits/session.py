@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deltaedit.tools.domain import EditingDomain
 from eval.device import chosen_device
+from eval.editors.identity import source_key
 from eval.editors.spec import EditorSpec
 from eval.edits.editing import PictureEditor
 from eval.edits.frames import interpolation, side_by_side, write_frames
@@ -64,7 +65,9 @@ def run_request(request: EditRequest, say: Say) -> EditResult:
     domain, prompts, take_photograph = load_domain_of(request)
     domain = dataclasses.replace(
         domain,
-        artefacts=PatientArtefacts(domain, request.compute_minutes * 60, say, request.generator is not None),
+        artefacts=PatientArtefacts(
+            domain, request.compute_minutes * 60, say, request.generator is not None, source_key(spec.editor)
+        ),
     )
     target = read_target(request, prompts)
     sources = load_sources(domain, request, take_photograph)

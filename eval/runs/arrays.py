@@ -11,6 +11,16 @@ from eval.judging.picture_file import PictureFile
 from eval.pixels import Pictures, to_uint8
 
 
+def about_sources(count: int) -> dict[str, object]:
+    """What ``sources.npz`` of so many test images says that it is."""
+    return {"what": "sources", "images": count}
+
+
+def about_counterfactuals(prompt: str, count: int) -> dict[str, object]:
+    """What ``counterfactuals/<prompt>.npz`` says that it is."""
+    return {"what": "counterfactuals", "prompt": prompt, "images": count}
+
+
 def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
     """The arrays of ``sources.npz``."""
     return {

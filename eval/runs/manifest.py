@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 
 from deltaedit.tools.artefacts import hardware_name
 from eval.domains.base import Domain
+from eval.editors.identity import sources_of
 from eval.editors.spec import EditorSpec
 from eval.judging.inputs import inputs
+from eval.runs.integrity.growth import NUMBERS_REST_ON, text_sums
 from eval.runs.names import SCHEMA
 from eval.runs.plan import Arguments
 
 DETERMINISM = "determinism.json"  # verdicts of `deltabench run --deterministic`, which come after the manifest
-_PACKAGES = ("deltabench", "torch", "numpy", "pandas", "pyarrow", "open_clip_torch", "pillow", "resvg-py")
+_PACKAGES = (*NUMBERS_REST_ON, "pandas", "pyarrow")
 
 
 def manifest(
@@ -32,6 +35,7 @@ def manifest(
         specs: its editors.
         recipes: metric -> recipe id.
     """
+    photographs = dict(getattr(domain, "photographs", {}))
     return {
         "schema": SCHEMA,
         "domain": domain.name,
@@ -39,6 +43,8 @@ def manifest(
         "editors": {spec.label: _editor(spec) for spec in specs},
         "fingerprints": dict(domain.fingerprints),
         "recipes": recipes,
+        **({"photographs": photographs} if photographs else {}),
+        "prompts": text_sums([asdict(prompt) for prompt in arguments.prompts]),
         "inputs": inputs(domain),
         "determinism": DETERMINISM,
         "frechet_name": domain.judges.frechet_name,
@@ -61,6 +67,7 @@ def _editor(spec: EditorSpec) -> dict[str, Any]:
         "parameters": dict(spec.parameters),
         "space": editor.space,
         "paper": editor.paper,
+        "sources": sources_of(spec.editor),
         **({"version": editor.version} if getattr(editor, "version", 1) != 1 else {}),  # 1 in folders without it
     }
 

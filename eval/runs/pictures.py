@@ -58,7 +58,7 @@ def _source(run: Run, image: int | str) -> int:
 
 def _edit(run: Run, editor: str, prompt: str, source: int, strength: str | float | None) -> np.ndarray:
     """The stored picture of an edit."""
-    rows = run.rows
+    rows = run.every_row
     cells = rows[(rows["editor"] == editor) & (rows["prompt"] == prompt)]
     if strength is None:
         shown = next(setting for setting in run.headlines if setting.editor == editor)

@@ -50,6 +50,19 @@ class Strength:
         return f"{self.value:g}" if self.kind == "given" else self.kind
 
 
+def strength_of(text: str) -> Strength:
+    """The strength whose text this is.
+
+    >>> [strength_of(text) for text in ("matched 0.5", "0.25")]
+    [Strength(kind='matched', value=None, goal=0.5), Strength(kind='given', value=0.25, goal=None)]
+
+    Raises:
+        UsageError: there is none.
+    """
+    kind, _, goal = text.partition(" ")
+    return Strength(kind, None, float(goal)) if goal else parse_strengths(kind)[0]
+
+
 def parse_strengths(text: str) -> tuple[Strength, ...]:
     """Read ``--strengths``, each once; ``matched`` stands for every goal, and brings the default to compare with.
 
@@ -78,6 +91,11 @@ def parse_strengths(text: str) -> tuple[Strength, ...]:
             raise UsageError(f"A strength must be a number from 0 up; --strengths has {word}.")
         found.append(Strength("given", value))
     return tuple(dict.fromkeys(found))
+
+
+def calibration_images(images: int) -> int:
+    """How many images strengths are calibrated on in a run of so many test images."""
+    return min(max(images, FEWEST_CALIBRATION_IMAGES), CALIBRATION_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,7 @@ class Arguments:
         >>> [Arguments("avatars", ("identity",), (), images).calibration_images for images in (3, 20, 200)]
         [10, 20, 50]
         """
-        return min(max(self.images, FEWEST_CALIBRATION_IMAGES), CALIBRATION_IMAGES)
+        return calibration_images(self.images)
 
     def as_json(self) -> dict[str, Any]:
         """For ``manifest.json``."""

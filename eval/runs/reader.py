@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.runs.files import first_line, open_arrays, read_array, read_json
-from eval.runs.names import SCHEMA, counterfactual_file, current_name, with_current_names
+from eval.runs.integrity.completeness import Missing, Shared, missing, of_the_same_pairs, sentence, shared
+from eval.runs.integrity.finished import cells_of, finished_chunks
+from eval.runs.integrity.reading import read_array, read_array_if_there, read_json, read_manifest
+from eval.runs.names import counterfactual_file, with_current_names
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -60,30 +62,20 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.manifest: dict[str, Any] = self._manifest()
-
-    def _manifest(self) -> dict[str, Any]:
-        path = self.folder / "manifest.json"
-        if not path.is_file():
-            raise ValueError(
-                f"{self.folder} is not a run folder: it has no manifest.json; make one with `deltabench run`."
-            )
-        manifest = read_json(path)
-        schema = manifest.get("schema") if isinstance(manifest, dict) else None
-        if not isinstance(schema, int) or schema < 1:
-            raise ValueError(
-                f"{path} must hold a schema number of 1 to {SCHEMA}, got {schema!r}; run again into another folder."
-            )
-        if schema > SCHEMA:
-            raise ValueError(
-                f"{path} has schema {schema} and this deltabench reads up to {SCHEMA}; "
-                "update it with `pip install --upgrade deltabench`."
-            )
-        return {**manifest, "recipes": with_current_names(manifest.get("recipes", {}))}
+        self.manifest: dict[str, Any] = read_manifest(self.folder)
 
     @cached_property
     def prompts(self) -> tuple[dict[str, str], ...]:
-        """The prompts of the run (name, source, target, attribute, value), in the order of the prompt set."""
+        """The prompts of the run (name, source, target, attribute, value), in the order of the prompt set.
+
+        Of an unfinished run those that editors are compared on.
+        """
+        compared = set(self.rows["prompt"]) if self.missing and len(self.rows) else None
+        return tuple(prompt for prompt in self.asked_prompts if compared is None or prompt["name"] in compared)
+
+    @cached_property
+    def asked_prompts(self) -> tuple[dict[str, str], ...]:
+        """All prompts of the run, also those of which nothing is finished."""
         wanted = self.manifest.get("arguments", {}).get("prompts")
         prompts = read_json(self.folder / "prompts.json")
         return tuple(prompt for prompt in prompts if not wanted or prompt["name"] in wanted)
@@ -95,9 +87,9 @@ class Run:
 
     @cached_property
     def editors(self) -> tuple[str, ...]:
-        """Editors with at least one finished chunk: those of the arguments first, in that order, then by name."""
+        """Editors with at least one cell in ``rows``: those of the arguments first, in that order, then by name."""
         asked = list(self.manifest.get("arguments", {}).get("methods", []))
-        return tuple(_in_order({chunk["editor"] for chunk in self.chunks}, asked))
+        return tuple(_in_order(set(self.rows["editor"]), asked))
 
     @cached_property
     def chunks(self) -> tuple[dict[str, Any], ...]:
@@ -108,7 +100,7 @@ class Run:
         chunks = [chunk for chunk in self._every_chunk if chunk["kind"] != ORACLE]
         asked = list(self.manifest.get("arguments", {}).get("methods", []))
         editors = _in_order({chunk["editor"] for chunk in chunks}, asked)
-        prompts = [prompt["name"] for prompt in self.prompts]
+        prompts = [prompt["name"] for prompt in self.asked_prompts]
         return tuple(
             sorted(
                 (chunk for chunk in chunks if chunk["prompt"] in prompts),
@@ -124,9 +116,34 @@ class Run:
         )
 
     @cached_property
-    def _every_chunk(self) -> tuple[dict[str, Any], ...]:
-        paths = sorted((self.folder / "chunks").glob("*.json"))
-        return tuple(read_json(path) for path in paths if not path.name.endswith(".error.json"))
+    def _finished(self) -> tuple[list[dict[str, Any]], list[str]]:
+        return finished_chunks(self.folder)
+
+    @property
+    def _every_chunk(self) -> list[dict[str, Any]]:
+        return self._finished[0]
+
+    @property
+    def damaged(self) -> Sequence[str]:
+        """One sentence for each chunk that is not counted: its files are damaged or those of another."""
+        return self._finished[1]
+
+    @cached_property
+    def missing(self) -> Missing:
+        """The cells that the run lacks; false where it is finished."""
+        names = [prompt["name"] for prompt in self.asked_prompts]
+        return missing(self.manifest.get("arguments", {}), names, self._every_chunk)
+
+    @cached_property
+    def unfinished(self) -> str:
+        """What is missing, and on what editors are compared, in words; '' for a finished run."""
+        if not self.missing or not len(self.rows):
+            return ""
+        return sentence(self.missing, self.rows, self._shared, len(self.asked_prompts))
+
+    @cached_property
+    def _shared(self) -> Shared:
+        return shared(self.every_row)
 
     @cached_property
     def failures(self) -> tuple[dict[str, Any], ...]:
@@ -137,53 +154,31 @@ class Run:
 
     @cached_property
     def rows(self) -> DataFrame:
+        """The cells on which editors are compared: all, or of an unfinished run those that every editor has.
+
+        Columns like ``every_row``.
+        """
+        if not self.missing or not len(self.every_row):
+            return self.every_row
+        return self.every_row[self._shared.rows].reset_index(drop=True)
+
+    @cached_property
+    def every_row(self) -> DataFrame:
         """One row a cell of every finished chunk, in the order of ``chunks``.
 
         The columns of the parquet files and three more: ``chunk`` (its id), ``position`` (row in the chunk's arrays,
         int64), ``source`` (row in the arrays of sources and references, int64). Folders that were made before effects
         were matched have NaN as ``effect_goal``.
         """
-        return self._cells(self.chunks)
+        return cells_of(self.folder, self.chunks)
 
     @cached_property
     def oracle(self) -> DataFrame:
         """The cells of the oracle, columns like ``rows``; empty where the run has none."""
         names = {prompt["name"]: number for number, prompt in enumerate(self.prompts)}
         mine = [chunk for chunk in self._every_chunk if chunk["kind"] == ORACLE and chunk["prompt"] in names]
-        return self._cells(sorted(mine, key=lambda chunk: (names[chunk["prompt"]], chunk["first"])))
-
-    def _cells(self, chunks: Iterable[dict[str, Any]]) -> DataFrame:
-        import pandas
-        import pyarrow
-
-        chunks = list(chunks)
-        if not chunks:
-            return pandas.DataFrame({"editor": [], "kind": []})
-        # One conversion for all of them: a few rows take pandas longer to make than their file takes to be read.
-        joined = pyarrow.concat_tables(map(self._chunk_table, chunks), promote_options="permissive")
-        rows: DataFrame = joined.to_pandas(ignore_metadata=True)
-        if "effect_goal" not in rows:
-            rows = rows.assign(effect_goal=np.nan)
-        counts = [chunk["count"] for chunk in chunks]
-        position = np.concatenate([np.arange(count, dtype=np.int64) for count in counts])
-        first = np.repeat(np.array([chunk["first"] for chunk in chunks], dtype=np.int64), counts)
-        names = np.repeat(np.array([chunk["id"] for chunk in chunks], dtype=object), counts)
-        return rows.assign(chunk=names, position=position, source=first + position)
-
-    def _chunk_table(self, chunk: dict[str, Any]) -> Any:
-        """The Arrow table of a chunk's cells."""
-        from pyarrow.parquet import ParquetFile
-
-        path = self.folder / "chunks" / f"{chunk['id']}.parquet"
-        try:
-            with ParquetFile(path) as file:
-                table = file.read()
-                table = table.rename_columns([*map(current_name, table.column_names)])
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path} cannot be read ({first_line(error)}); {_repair(chunk)}.") from None
-        if len(table) != chunk["count"]:
-            raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
-        return table
+        cells = cells_of(self.folder, sorted(mine, key=lambda chunk: (names[chunk["prompt"]], chunk["first"])))
+        return of_the_same_pairs(cells, self.rows) if self.missing and len(cells) else cells
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
@@ -248,8 +243,8 @@ class Run:
 
     def counterfactual(self, prompt: str, key: str) -> np.ndarray | None:
         """One array of ``counterfactuals/<prompt>.npz``, for example ``region`` bool [H, W]; None where it has none."""
-        with open_arrays(counterfactual_file(self.folder, prompt)) as arrays:
-            return arrays[key] if key in arrays.files else None
+        about = {"what": "counterfactuals", "prompt": prompt}
+        return read_array_if_there(counterfactual_file(self.folder, prompt), key, about)
 
     def chunk_array(self, chunk: str, key: str) -> np.ndarray:
         """One array of ``chunks/<id>.npz``, for example ``frechet`` float32 [n, D]."""
@@ -293,7 +288,3 @@ def opened(run: Run | Path) -> Run:
 
 def _in_order(names: Iterable[str], first: list[str]) -> list[str]:
     return sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name))
-
-
-def _repair(chunk: dict[str, Any]) -> str:
-    return f"delete {chunk['id']}.json beside it and give the same `deltabench run` again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.device import device_sentence
-from eval.errors import UsageError, collected, refuse
+from eval.errors import UsageError, collected, refuse, unknown
 from eval.folders import check_place
 from eval.progress import activity
 from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
 from eval.runs.executors.choice import Execution, Executor
 from eval.runs.executors.setup import Setup
+from eval.runs.integrity.growth import ALL, grown
 from eval.runs.plan import CHUNK, Arguments, Strength, check_seed, fewest_bytes, parse_strengths
 from eval.runs.store import Store
 
@@ -43,6 +45,7 @@ class RunRequest:
         batch: images in a chunk; None for the default.
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for one named after the arguments.
+        refresh: editors whose cells are made anew, with commas between them; ``all``: every cell.
         cell_timeout_s: a call into an editor (prepare, fit, the edits of one chunk) that takes longer fails.
         device: where to compute, as ``eval.device.chosen_device`` takes it.
         precision: of edits and of their pictures.
@@ -60,6 +63,7 @@ class RunRequest:
     cell_timeout_s: float | None = None
     device: str | None = None
     precision: str = "float32"
+    refresh: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class PlannedRun:
         specs: the editors.
         folder: where the run goes.
         load: gives the domain, in other processes too.
+        refresh: labels of editors whose cells are made anew, or ``all``.
     """
 
     domain: Domain
@@ -79,6 +84,7 @@ class PlannedRun:
     specs: tuple[EditorSpec, ...]
     folder: Path
     load: Callable[[], Domain]
+    refresh: tuple[str, ...] = ()
 
     @property
     def has_cells(self) -> bool:
@@ -132,6 +138,7 @@ class PlannedRun:
             manifest(self.domain, self.arguments, self.specs, recipes(self.domain)),
             [asdict(prompt) for prompt in self.arguments.prompts],
             {factor: list(values) for factor, values in self.domain.factors.items()},
+            self.refresh,
         )
         return store
 
@@ -181,7 +188,24 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
     batch = min(request.batch or CHUNK, request.images)
     arguments = Arguments(domain.name, labels, prompts, request.images, strengths, request.seed, batch)
     folder = request.out or Path("deltabench-runs") / arguments.folder_name()  # the same arguments, the same folder
-    return PlannedRun(domain, arguments, specs, folder, load)
+    arguments = grown(folder, arguments, request.batch is not None)
+    return PlannedRun(domain, arguments, specs, folder, load, refreshed(request.refresh, specs))
+
+
+def refreshed(asked: str, specs: Sequence[EditorSpec]) -> tuple[str, ...]:
+    """The labels that ``--refresh`` names.
+
+    Raises:
+        UsageError: one that is not among the editors of the command.
+    """
+    if not asked or asked == ALL:
+        return (asked,) if asked else ()
+    known = {name: spec.label for spec in specs for name in (spec.name, spec.label)}
+    named = [name for name in re.split(r",(?![^\[\]]*\])", asked) if name]  # commas in brackets part no editors
+    wrong = next((name for name in named if name not in known), None)
+    if wrong is not None:
+        raise unknown("editor in --methods that --refresh could make anew", wrong, [*known.values(), ALL])
+    return tuple(dict.fromkeys(known[name] for name in named))
 
 
 def chosen_prompts(domain: Domain | None, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:
@@ -228,6 +252,7 @@ def execute(
         UsageError: the folder holds another run, is written by another process, or cannot be written.
     """
     from eval.runs.determinism import check_editors, deterministic_mode
+    from eval.runs.executors.mending import mend
     from eval.runs.runner import Runner
 
     planned.check()
@@ -239,6 +264,8 @@ def execute(
             print(device_sentence(planned.domain.editing.device, planned.domain.editing.precision), file=sys.stderr)
         with deterministic_mode() if deterministic else nullcontext():
             failures = Runner(planned.domain, planned.arguments, planned.specs, store, executor).run(quiet, early)
+            mend(planned.domain, planned.arguments, planned.specs, store)
+            store.refreshed({failure.chunk.editor for failure in failures})
             if deterministic:
                 check_editors(planned.domain, planned.arguments, planned.specs, store, say)
     return failures

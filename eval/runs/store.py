@@ -6,182 +6,174 @@ renamed: the chunk exists if its ``.json`` does, whenever the process was killed
 
 from __future__ import annotations
 
-import errno
+import glob
+import hashlib
 import io
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deltaedit.tools.files import Write, is_zip, write_whole
 from eval.errors import UsageError
-from eval.runs.names import counterfactual_file, earlier_file_name, stored
-from eval.runs.plan import Chunk
+from eval.runs.integrity.folder import Folder, finite, packed, tell
+from eval.runs.integrity.growth import ALL, check_same_run, editor_change, first_difference, joined
+from eval.runs.integrity.seals import SUMS, Damaged, chunk_fault, read_sealed
+from eval.runs.integrity.writing import LOCK, StorageError, storage_error, write_atomically
+from eval.runs.names import counterfactual_file, earlier_file_name, file_name, stored
+from eval.runs.plan import Chunk, calibration_images
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What makes two runs the same; times of two kinds of devices would be mixed in one table.
-_IDENTITY = ("schema", "domain", "arguments", "editors", "fingerprints", "recipes", "device", "precision")
-_EARLIER = {"device": "cpu", "precision": "float32"}  # of folders whose manifest does not say it
-LOCK = ".lock"
+__all__ = ["LOCK", "StorageError", "Store", "first_difference", "storage_error", "write_atomically"]
+
 LONGEST_EARLIER = 240  # letters; longer names of chunks could not be written
+REFRESHING = "refreshing"  # of a manifest: the editors whose cells are being made anew
+SOURCES = "sources.npz"
 _PROMISED = ("manifest.json", "prompts.json", "factors.json")
+_FOUND_KINDS = ("calibrated", "matched")  # of chunks whose strength was found on the calibration images
 
 
-class StorageError(UsageError):
-    """The folder cannot be written: no chunk could be stored, so the run stops."""
-
-
-def write_atomically(path: Path, write: Write, sync_folder: bool = True) -> None:
-    """Write a file of a run folder; arguments as ``deltaedit.tools.files.write_whole`` takes them.
-
-    Raises:
-        StorageError: no space left, or no permission.
-    """
-    try:
-        write_whole(path, write, sync_folder)
-    except OSError as error:
-        raise storage_error(path, error) from error
-
-
-def storage_error(path: Path, error: OSError) -> StorageError:
-    """The sentence for a file that cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"No space left to write {path}; make room and run the same command again to go on.")
-    return StorageError(f"{path} cannot be written ({error.strerror or error}); choose another --out.")
-
-
-class Store:
+class Store(Folder):
     """One run's folder.
 
     Args:
         folder: created by ``claim``.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
     def claim(
-        self, manifest: Mapping[str, Any], prompts: Sequence[Mapping[str, str]], factors: Mapping[str, Any]
+        self,
+        manifest: Mapping[str, Any],
+        prompts: Sequence[Mapping[str, str]],
+        factors: Mapping[str, Any],
+        refresh: Sequence[str] = (),
     ) -> None:
-        """Make the folder this run's, or check that it is; remove what a kill left half-written.
+        """Make the folder this run's, or check that it is and let it grow; remove what a kill left half-written.
 
         Args:
-            manifest: for ``manifest.json``; that of the folder stays as it is if it is of the same run.
+            manifest: for ``manifest.json``.
             prompts: for ``prompts.json``.
             factors: for ``factors.json``.
+            refresh: labels of editors whose cells are made anew, or ``all``.
 
         Raises:
             UsageError: the folder holds another run, or something else.
         """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is a file; choose another --out.")
+        here = dict(json.loads(json.dumps(finite(manifest))))  # as it will be read: tuples are lists
+        if self.has("manifest.json"):
+            there = self.manifest()
+            self._check_texts(prompts)
+            check_same_run(self.folder, there, here, refresh)
+            self._remove_leftovers()
+            here = self._grow(there, here, refresh)
+        else:
+            strangers = [p for p in self.folder.glob("*") if p.name not in _PROMISED and not p.name.startswith(".")]
+            if strangers:
+                raise UsageError(f"{self.folder} holds {strangers[0].name} and is not a run; choose another --out.")
+            self._remove_leftovers()
+        for name, value in (("prompts.json", list(prompts)), ("factors.json", dict(factors)), ("manifest.json", here)):
+            if self.read_json(name) != json.loads(json.dumps(value)):
+                self.write_json(name, value)
+
+    def manifest(self) -> dict[str, Any]:
+        """What ``manifest.json`` holds.
+
+        Raises:
+            UsageError: it is damaged or no manifest.
+        """
         path = self.folder / "manifest.json"
-        if path.exists():
-            self._check(self._read(path), manifest)
-            if self._read(self.folder / "prompts.json") != list(prompts):
+        try:
+            found = read_sealed(path)
+            if not isinstance(found, dict) or not isinstance(found.get("arguments"), dict):
+                raise Damaged("it is no manifest of a run")
+        except (Damaged, FileNotFoundError) as error:
+            raise UsageError(
+                f"{path} cannot be used: {error}. Put back the one that the run wrote, or choose another --out."
+            ) from None
+        return dict(found)
+
+    def _check_texts(self, prompts: Sequence[Mapping[str, str]]) -> None:
+        """Of a folder whose manifest does not know the texts of its prompts."""
+        if "prompts" not in self.manifest():
+            stored = self.read_json("prompts.json")
+            there = {prompt["name"]: prompt for prompt in stored} if isinstance(stored, list) else {}
+            if any(there.get(prompt["name"], prompt) != dict(prompt) for prompt in prompts):
                 raise UsageError(
                     f"{self.folder} holds another run: its prompts have other texts; choose another --out."
                 )
-            self._remove_leftovers()
-            return
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UsageError(f"{self.folder} is a file; choose another --out.")
-        strangers = [p for p in self.folder.glob("*") if p.name not in _PROMISED and not p.name.startswith(".")]
-        if strangers:
-            raise UsageError(f"{self.folder} holds {strangers[0].name} and is not a run; choose another --out.")
-        self._remove_leftovers()
-        self.write_json("prompts.json", list(prompts))
-        self.write_json("factors.json", dict(factors))
-        self.write_json("manifest.json", dict(manifest))
 
-    def _check(self, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-        """Both as JSON, so that tuples equal lists."""
-        here = json.loads(json.dumps(here))
-        for part in _IDENTITY:
-            difference = first_difference(part, *(side.get(part, _EARLIER.get(part)) for side in (there, here)))
-            if difference:
-                raise UsageError(f"{self.folder} holds another run: {difference}; choose another --out.")
+    def _grow(self, there: dict[str, Any], here: dict[str, Any], refresh: Sequence[str]) -> dict[str, Any]:
+        """Remove what is to be made anew; the manifest with what is added."""
+        under_way = [label for label in there.get(REFRESHING, ()) if label in refresh]
+        known = there.get("editors", {})
+        again = [
+            label
+            for label in refresh
+            if label not in under_way or (label != ALL and editor_change(known.get(label), here["editors"][label]))
+        ]
+        for label in again:
+            self.forget(None if label == ALL else label)
+        images = [int(each["arguments"].get("images") or 0) for each in (there, here)]
+        if calibration_images(images[0]) != calibration_images(images[1]):
+            self.forget(None, found_only=True)  # strengths are found on more images: other strengths
+        both = joined(there, here)
+        both[REFRESHING] = list(dict.fromkeys([*there.get(REFRESHING, ()), *again]))
+        return both if both[REFRESHING] else {key: value for key, value in both.items() if key != REFRESHING}
 
-    def _read(self, path: Path) -> Any:
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read ({error}); choose another --out.") from None
+    def forget(self, editor: str | None, found_only: bool = False) -> None:
+        """Remove the cells, strengths and costs of an editor.
+
+        Args:
+            editor: its label; None: of all, with what was found of sources and counterfactuals.
+            found_only: only strengths, and the cells at strengths that were found, which are then those of all.
+        """
+        names = {""} if editor is None else {f"{name(editor)}--" for name in (file_name, earlier_file_name)}
+        starts = tuple(map(glob.escape, names))
+        for path in [each for start in starts for each in self.folder.glob(f"chunks/{start}*")]:
+            if not found_only or any(f"--{kind}-" in path.name for kind in _FOUND_KINDS):
+                path.unlink(missing_ok=True)
+        others = [path for start in starts for path in self.folder.glob(f"strengths/{start}*.json")]
+        if editor is not None:
+            others.append(self.folder / self.costs_file(editor))
+        elif not found_only:
+            found = ("costs/*.json", "counterfactuals/*.npz", SOURCES)
+            others += [path for pattern in found for path in self.folder.glob(pattern)]
+        if not found_only:
+            others.append(self.folder / "determinism.json")
+        for path in others:
+            path.unlink(missing_ok=True)
+
+    def refreshed(self, failed: Collection[str]) -> None:
+        """Take note that the cells to be made anew are made, but for those of the editors that failed."""
+        manifest = self.manifest()
+        there = manifest.pop(REFRESHING, [])
+        left = [label for label in there if failed and label in (ALL, *failed)]
+        if left != there:
+            self.write_json("manifest.json", {**manifest, **({REFRESHING: left} if left else {})})
 
     def _remove_leftovers(self) -> None:
         """Half-written files of a kill, and the records of failures: this run tries those chunks again."""
         for leftover in [*self.folder.rglob(".*.tmp"), *self.folder.glob("chunks/*.error.json")]:
             leftover.unlink(missing_ok=True)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep a second process out of the folder; the system lifts the lock of a killed one.
-
-        A folder in which nothing was written is left as it was: no lock, no folder that was made for it.
-
-        Raises:
-            UsageError: another process is writing to it.
-        """
-        from filelock import FileLock, Timeout
-
-        made = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise UsageError(
-                f"Another process is writing to {self.folder}; wait for it or choose another --out."
-            ) from None
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-        try:
-            yield
-        finally:
-            self._leave_nothing(made)  # while the lock is held
-            lock.release()
-
-    def _leave_nothing(self, made: Sequence[Path]) -> None:
-        """Remove the lock and the folders made for it, innermost first, where nothing else is in them."""
-        if [path.name for path in self.folder.iterdir()] == [LOCK]:
-            with suppress(OSError):
-                (self.folder / LOCK).unlink()
-                for folder in made:
-                    folder.rmdir()
-
-    def has(self, name: str) -> bool:
-        """Whether a file is there."""
-        return (self.folder / name).exists()
-
-    def read_json(self, name: str) -> Any:
-        """A JSON file of the folder, or None."""
-        return self._read(self.folder / name) if self.has(name) else None
-
-    def write_json(self, name: str, value: object) -> None:
-        """Write ``value`` to the file ``name``; numbers that are not finite become null."""
-        text = json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(self.folder / name, lambda file: file.write(text.encode()))
-
-    def write_arrays(self, name: str, arrays: Mapping[str, Any], sync_folder: bool = True) -> None:
-        """Write arrays to the compressed file ``name``; ``sync_folder`` as in ``write_atomically``."""
-        import numpy as np
-
-        write_atomically(self.folder / name, lambda file: np.savez_compressed(file, **arrays), sync_folder)
-
-    def _chunk(self, chunk: Chunk, suffix: str) -> str:
-        """A file of a chunk: under the name that an earlier version gave it where it was finished under that."""
+    def _stem(self, chunk: Chunk) -> str:
+        """The files of a chunk, without endings: as an earlier version named them where it was finished under that."""
         earlier = chunk.named(earlier_file_name)
         old = earlier != chunk.id and len(earlier) < LONGEST_EARLIER and not self.has(f"chunks/{chunk.id}.json")
-        return f"chunks/{earlier if old and self.has(f'chunks/{earlier}.json') else chunk.id}{suffix}"
+        return earlier if old and self.has(f"chunks/{earlier}.json") else chunk.id
 
     def is_done(self, chunk: Chunk) -> bool:
-        """Whether the chunk is stored and its files are whole (first and last bytes are looked at)."""
-        if not self.has(self._chunk(chunk, ".json")):
+        """Whether the chunk is stored, and its files are those that were written."""
+        stem = self._stem(chunk)
+        if not self.has(f"chunks/{stem}.json"):
             return False
-        arrays, rows = (self.folder / self._chunk(chunk, suffix) for suffix in (".npz", ".parquet"))
-        return arrays.exists() and is_zip(arrays) and _is_parquet(rows)
+        names = tuple(f"chunks/{stem}{ending}" for ending in (".json", ".npz", ".parquet"))
+        wanted = json.loads(json.dumps(finite(_description(chunk))))
+        fault = self.known_fault(names, lambda: chunk_fault(self.folder / "chunks", stem, wanted), chunk)
+        if fault:
+            tell(f"The chunk {stem} in {self.folder} is made again: {fault}.")
+        return not fault
 
     def write_chunk(
         self,
@@ -207,24 +199,27 @@ class Store:
             if name in cells:
                 del cells[name]
             cells.insert(position, name, value)
-        buffer = io.BytesIO()
+        buffer, stem = io.BytesIO(), self._stem(chunk)
         cells.to_parquet(buffer, index=False)
-        self.write_arrays(self._chunk(chunk, ".npz"), arrays, sync_folder=False)
-        rows_file = self.folder / self._chunk(chunk, ".parquet")
-        write_atomically(rows_file, lambda file: file.write(buffer.getvalue()), sync_folder=False)
-        self.write_json(self._chunk(chunk, ".json"), {**_description(chunk), **costs})
-        (self.folder / self._chunk(chunk, ".error.json")).unlink(missing_ok=True)
+        contents = {".npz": packed(arrays), ".parquet": buffer.getvalue()}
+        for ending, data in contents.items():
+            path = self.folder / f"chunks/{stem}{ending}"
+            write_atomically(path, lambda file, data=data: file.write(data), sync_folder=False)  # type: ignore[misc]
+        sums = {ending: hashlib.sha256(data).hexdigest() for ending, data in contents.items()}
+        self.write_json(f"chunks/{stem}.json", {**_description(chunk), "id": stem, **costs, SUMS: sums})
+        (self.folder / f"chunks/{stem}.error.json").unlink(missing_ok=True)
 
     def copy_chunk(self, done: Chunk, chunk: Chunk) -> None:
         """Store ``chunk`` as what ``done`` found: the same editor, prompt, strength and images under another kind."""
         import numpy as np
         import pandas as pd
 
-        with np.load(self.folder / self._chunk(done, ".npz")) as file:
+        stem = self.folder / "chunks" / self._stem(done)
+        with np.load(stem.with_name(f"{stem.name}.npz")) as file:
             arrays = dict(file)
-        rows = pd.read_parquet(self.folder / self._chunk(done, ".parquet"))
-        description = self.read_json(self._chunk(done, ".json"))
-        costs = {key: value for key, value in description.items() if key not in _description(done)}
+        rows = pd.read_parquet(stem.with_name(f"{stem.name}.parquet"))
+        description = self.read_json(f"chunks/{stem.name}.json")
+        costs = {key: value for key, value in description.items() if key not in (*_description(done), SUMS)}
         self.write_chunk(chunk, rows, arrays, costs)
 
     def write_failure(self, chunk: Chunk, error: str, trace: str) -> None:
@@ -235,7 +230,8 @@ class Store:
             error: one sentence.
             trace: the traceback.
         """
-        self.write_json(self._chunk(chunk, ".error.json"), {**_description(chunk), "error": error, "traceback": trace})
+        name = f"chunks/{self._stem(chunk)}.error.json"
+        self.write_json(name, {**_description(chunk), "error": error, "traceback": trace})
 
     def strength_file(self, editor: str, prompt: str) -> str:
         """Where the calibration of an editor for a prompt is."""
@@ -253,38 +249,3 @@ class Store:
 def _description(chunk: Chunk) -> dict[str, Any]:
     names = ("id", "editor", "prompt", "strength", "kind", "effect_goal", "first", "count")
     return {name: getattr(chunk, name) for name in names}
-
-
-def _is_parquet(path: Path) -> bool:
-    """Whether the file begins and ends as parquet files do."""
-    if not path.exists() or path.stat().st_size < 8:
-        return False
-    with open(path, "rb") as file:
-        head = file.read(4)
-        file.seek(-4, os.SEEK_END)
-        return head == file.read(4) == b"PAR1"
-
-
-def first_difference(name: str, there: Any, here: Any) -> str:
-    """The first part that differs, in words; '' if none does.
-
-    >>> first_difference("arguments", {"images": 200}, {"images": 50})
-    'images is 200 there, 50 here'
-    """
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        parts = (first_difference(str(key), there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here]))
-        return next((part for part in parts if part), "")
-    return "" if there == here else f"{name} is {_shown(there)} there, {_shown(here)} here"
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else "missing" if value is None else str(value)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: a missing number is null."""
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -231,7 +231,7 @@ def digests(path: Path) -> tuple[str, str]:
         stat = path.stat()
         memory = cache_folder() / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:24]}.json"
         state = [str(path), stat.st_size, stat.st_mtime_ns]
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads(memory.read_text(encoding="utf-8"))
             if kept["state"] == state:
                 return str(kept["sha256"]), str(kept["git_blob"])

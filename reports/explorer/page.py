@@ -88,6 +88,7 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
     known = columns(run) | {name: described(*about) for name, about in set_columns(run).items()}
     return {
         "domain": run.manifest.get("domain", ""),
+        "unfinished": run.unfinished,
         "images": len(run.names),
         "conclusions": conclusions(run) if tested else (),
         "arguments": run.manifest.get("arguments", {}),
@@ -155,6 +156,7 @@ def page(data: dict[str, Any], shown: Pictures) -> str:
     return environment.get_template("explorer.html").render(
         domain=data["domain"],
         conclusions=data["conclusions"],
+        unfinished=data["unfinished"],
         style=style,
         script=script,
         style_hash=content_hash(style),

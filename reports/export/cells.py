@@ -54,9 +54,10 @@ def wide_cells(run: Run) -> DataFrame:
     """
     import pandas
 
-    if not len(run.rows):
+    if not len(run.every_row):
         raise ValueError(f"{run.folder} has no finished chunk to export; give the same `deltabench run` again.")
-    cells = pandas.concat([run.rows, run.oracle], ignore_index=True) if len(run.oracle) else run.rows.copy()
+    rows = run.every_row
+    cells = pandas.concat([rows, run.oracle], ignore_index=True) if len(run.oracle) else rows.copy()
     prompts = {prompt["name"]: prompt for prompt in run.prompts}
     added = {
         "run": run.folder.resolve().name,

@@ -99,8 +99,9 @@ def compose(
 def _abstract(run: Run, editors: list[str]) -> str:
     controls = [editor for editor in run.editors if is_control(editor)]
     beside = f", with the controls {', '.join(controls)}" if controls else ""
+    unfinished = f"{run.unfinished} " if run.unfinished else ""
     return (
-        f"Tables and figures of one run of `deltabench`: {', '.join(editors) or 'no editor'}{beside}; "
+        f"{unfinished}Tables and figures of one run of `deltabench`: {', '.join(editors) or 'no editor'}{beside}; "
         f"{counted(len(run.names), 'image')}, {counted(len(run.prompts), 'prompt')}, {counted(len(run.rows), 'cell')}. "
         "Captions are generated: every number in them is computed from the run folder."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.domains.measured import shipped_quality
+from eval.runs.store import Store
 
 if TYPE_CHECKING:
     from reports.writers.layout import Table
@@ -16,7 +17,7 @@ FILE = "judges.json"  # of a run folder
 
 
 def place_judges(folder: Path, figures: bool) -> list[Path]:
-    """Put the quality of a run's judges beside its tables, where it is known and the run has none of its own.
+    """Put the quality of a run's judges beside its tables: what was measured for the run, or else what is known.
 
     Args:
         folder: of a run.
@@ -26,15 +27,13 @@ def place_judges(folder: Path, figures: bool) -> list[Path]:
         The files written; none where the run was scored by other weights than those that were measured.
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    found = shipped_quality(str(manifest.get("domain")), manifest.get("fingerprints", {}))
-    if found is None or (folder / FILE).exists():
-        return []
-    return store_judges(folder, found, figures)[1]
+    own = Store(folder).read_json(FILE)
+    found = own or shipped_quality(str(manifest.get("domain")), manifest.get("fingerprints", {}))
+    return store_judges(folder, found, figures)[1] if found else []
 
 
 def store_judges(folder: Path, found: Mapping[str, Any], figures: bool = True) -> tuple[tuple[Table, ...], list[Path]]:
     """Write ``judges.json``, its tables and, if wanted, its figure into a folder that exists: the tables, all files."""
-    from eval.runs.store import Store
     from reports.studies.judges import write_judges
 
     Store(folder).write_json(FILE, found)

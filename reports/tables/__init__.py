@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
@@ -52,7 +53,13 @@ def build_tables(run: Run) -> tuple[Table, ...]:
         *([curves] if curves else []),
         *([steadiness] if steadiness else []),
     )
-    return marked(run, tables)
+    tables = marked(run, tables)
+    return tuple(_unfinished(table, run.unfinished) for table in tables) if run.unfinished else tables
+
+
+def _unfinished(table: Table, sentence: str) -> Table:
+    """The table, which says that it is not the last word."""
+    return replace(table, question=f"{table.question} (unfinished)", notes=(sentence, *table.notes))
 
 
 def write_tables(run: Run | Path) -> list[Path]:

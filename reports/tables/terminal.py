@@ -45,6 +45,7 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
     ]
     matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
     failures = [escape(line) for line in _failures(run)]
+    lines = [*([run.unfinished] if run.unfinished else []), *lines]
     return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run, rows["main"])]), *matched, *failures)
 
 

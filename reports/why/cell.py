@@ -85,7 +85,8 @@ def _parts(text: str, names: Iterable[str]) -> list[str]:
 def _every_cell(run: Run) -> DataFrame:
     import pandas
 
-    return pandas.concat([run.rows, run.oracle], ignore_index=True) if len(run.oracle) else run.rows
+    rows = run.every_row
+    return pandas.concat([rows, run.oracle], ignore_index=True) if len(run.oracle) else rows
 
 
 def _one(cells: DataFrame, image: str, words: list[str], text: str) -> Cell:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas
 import pytest
 
-from eval.runs.reader import SCHEMA, Run
+from eval.runs.names import SCHEMA
+from eval.runs.reader import Run
 from reports.export.cells import export_files
 from reports.tables import build_tables, summary, write_tables
 

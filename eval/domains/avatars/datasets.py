@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from deltaedit.tools.files import keep
+from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.avatars.factors import DEFAULT_RHO, Portraits, sample_portraits
 from eval.domains.avatars.renderer import render_blocks
 from eval.folders import cache_folder
@@ -68,19 +69,19 @@ def renders(
     people = portraits(name, count)
     folder = cache_folder() / "avatars" / f"renders-v{RENDERER_VERSION}"
     whole = folder / f"{name}-{len(people)}.npy"
-    if whole.exists():
-        stored: np.ndarray = np.load(whole, mmap_mode="r")
+    stored = read_kept(whole, lambda path: _loaded(path, len(people)))
+    if stored is not None:
         return stored
     blocks, shards = [], []
     workers = (os.cpu_count() or 1) if workers is None else workers
     for start in range(0, len(people), SHARD):
         shard = folder / f"{name}-{len(people)}.{start:06d}.npy"
-        if shard.exists():
-            blocks.append(np.load(shard))
-        else:
-            block = people[start : start + SHARD]
-            blocks.append(np.concatenate(list(render_blocks(block, workers if len(block) > 500 else 0))))
-            _keep(shard, blocks[-1])
+        block = people[start : start + SHARD]
+        pictures = read_kept(shard, partial(_loaded, count=len(block)))
+        if pictures is None:
+            pictures = np.concatenate(list(render_blocks(block, workers if len(block) > 500 else 0)))
+            _keep(shard, pictures)
+        blocks.append(pictures)
         shards.append(shard)
         if progress:
             progress(min(start + SHARD, len(people)), len(people))
@@ -92,5 +93,12 @@ def renders(
     return pictures
 
 
+def _loaded(path: Path, count: int) -> np.ndarray:
+    pictures: np.ndarray = np.load(path, mmap_mode="r")
+    if len(pictures) != count:
+        raise ValueError(f"it holds {len(pictures)} pictures instead of {count}")
+    return pictures
+
+
 def _keep(path: Path, pictures: np.ndarray) -> bool:
-    return keep(path, lambda file: np.save(file, pictures))
+    return keep_sealed(path, lambda file: np.save(file, pictures))

@@ -16,7 +16,7 @@ from deltaedit.backbones.clip import Clip, imagenet_templates
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
-from deltaedit.tools.files import keep
+from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
@@ -268,11 +268,12 @@ class FacesDomain:
     def _pictures(self, which: str, seeds: list[int], w: Tensor) -> Tensor:
         """Pictures of the first seeds of a set, kept in the cache folder."""
         path = cache_folder() / "faces" / f"{which}-{self.fingerprints['generator'][:16]}.npz"
-        kept = np.load(path)["x"] if path.exists() else np.zeros((0, 3, SIDE_PX, SIDE_PX), np.uint8)
+        found = read_kept(path, lambda path: np.asarray(np.load(path)["x"]))
+        kept = np.zeros((0, 3, SIDE_PX, SIDE_PX), np.uint8) if found is None else found
         if len(kept) < len(seeds):
             kept = np.concatenate([kept, self.generator.pictures(w[len(kept) :]).numpy()])
             drawn = kept
-            keep(path, lambda file: np.savez(file, x=drawn))
+            keep_sealed(path, lambda file: np.savez(file, x=drawn))
         return torch.from_numpy(kept[: len(seeds)])
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deltaedit.backbones.latents import Latents
-from deltaedit.tools.files import keep
+from deltaedit.tools.files import keep_sealed, read_kept
 from eval.folders import cache_folder
 from eval.weights.mobilestylegan import read_mapping, read_synthesis
 from eval.weights.packages import require
@@ -90,7 +90,7 @@ class FaceGenerator:
         codes, pictures = [], []
         for start in range(first, first + count, SHARD):
             path = cache_folder() / "faces" / "samples" / f"{start:08d}.npz"
-            w, drawn = self._kept_shard(path) if path.exists() else self._new_shard(path, start)
+            w, drawn = read_kept(path, self._kept_shard) or self._new_shard(path, start)
             codes.append(w)
             pictures.append(drawn)
         return torch.cat(codes).to(self.device), torch.cat(pictures)
@@ -102,7 +102,7 @@ class FaceGenerator:
     def _new_shard(self, path: Path, start: int) -> tuple[Tensor, Tensor]:
         w = self.w(range(start, start + SHARD))
         drawn, w = self.pictures(w), w.cpu()
-        keep(path, lambda file: np.savez(file, w=w.numpy(), x=drawn.numpy()))
+        keep_sealed(path, lambda file: np.savez(file, w=w.numpy(), x=drawn.numpy()))
         return w, drawn
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +13,18 @@ from eval.errors import UsageError
 from eval.folders import cache_folder
 
 
-def contents_digest(folder: Path, files: Sequence[Path]) -> str:
-    """sha256 over names and contents; the sums of files whose size and time of change are the same are remembered.
+def contents_digest(sums: Mapping[str, str]) -> str:
+    """sha256 over names and contents.
+
+    Args:
+        sums: as ``contents_sums`` gives them.
+    """
+    listing = "\n".join(f"{name} {digest}" for name, digest in sums.items())
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def contents_sums(folder: Path, files: Sequence[Path]) -> dict[str, str]:
+    """Name -> sha256 of each file; those of files whose size and time of change are the same are remembered.
 
     Raises:
         UsageError: a file cannot be read.
@@ -42,5 +52,4 @@ def contents_digest(folder: Path, files: Sequence[Path]) -> str:
     if found != known:
         record = json.dumps(found)
         keep(memory, lambda file: file.write(record.encode()))
-    listing = "\n".join(f"{name} {sums[2]}" for name, sums in found.items())
-    return hashlib.sha256(listing.encode()).hexdigest()
+    return {name: str(state[2]) for name, state in found.items()}

@@ -201,6 +201,11 @@ class PhotosDomain:
     def _on_device(self, batches: Iterator[Tensor]) -> Iterator[Tensor]:
         return (batch.to(self._device) for batch in batches)
 
+    @property
+    def photographs(self) -> Mapping[str, str]:
+        """Name of each photograph -> sha256; empty where codes or seeds are edited."""
+        return getattr(self.images, "sums", {})
+
     def check_files(self, count: int) -> list[str]:
         """Read every weight and every image that a run of ``count`` test images needs, before any work.
 

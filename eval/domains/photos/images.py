@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Sources
-from eval.domains.photos.contents import contents_digest
+from eval.domains.photos.contents import contents_digest, contents_sums
 from eval.errors import UsageError
 from eval.pictures import check_pictures, pictures_in, read_picture
 from eval.pixels import ReadPictures
@@ -208,7 +208,8 @@ class Photographs:
                 f"`deltabench models --domain {editing.name}`."
             )
         self._encoder: nn.Module = editing.encoder
-        self.digest = contents_digest(folder, self._files)
+        self.sums = contents_sums(folder, self._files)  # name -> sha256
+        self.digest = contents_digest(self.sums)
 
     def count(self, split: str) -> int | None:
         """Half of the photographs."""

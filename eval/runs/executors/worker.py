@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,12 @@ from eval.judging.cells import JudgedSources, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.metrics.runtime import load_average, peak_memory_mib
 from eval.prompts import Prompt
-from eval.runs.arrays import counterfactual_arrays, source_arrays
+from eval.runs.arrays import about_counterfactuals, about_sources, counterfactual_arrays, source_arrays
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.executors.parts import Edit, judged_chunk
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
 from eval.runs.plan import KEPT_IMAGES, ORACLE, Arguments, Chunk
-from eval.runs.store import StorageError, Store
+from eval.runs.store import SOURCES, StorageError, Store
 from eval.runs.strengths.matching import stored_value
 
 
@@ -74,6 +75,15 @@ class Worker:
             sentence = " ".join(f"{type(error).__name__}: {error}".split())
             return Outcome(unit, sentence, "".join(traceback.format_exception(error)))
         return Outcome(unit)
+
+    def describe(self, prompt: Prompt) -> None:
+        """Store what the folder lacks of the sources and of the counterfactuals of a prompt."""
+        _ = self._judged, self._counterfactuals(prompt)
+
+    def costs(self, label: str, prompt: Prompt) -> dict[str, Any]:
+        """What preparing an editor and fitting it for a prompt costs, with what is known already."""
+        self._editors[label].fit(prompt)
+        return self._editors[label].costs
 
     def _calibrate(self, editor: TimedEditor, prompt: Prompt) -> None:
         """Find the strengths that are not known yet."""
@@ -147,8 +157,9 @@ class Worker:
         """The sources with everything that is measured on them once; stored for the reports."""
         with torch.inference_mode():
             judged = judge_sources(self.domain, self._sources, self.arguments.batch)
-        if not self.store.has("sources.npz"):
-            self.store.write_arrays("sources.npz", source_arrays(judged))
+        about = about_sources(self.arguments.images)
+        if not self.store.holds(SOURCES, about):
+            self.store.write_arrays(SOURCES, source_arrays(judged), about)
         return judged
 
     def _counterfactuals(self, prompt: Prompt) -> Counterfactuals:
@@ -160,8 +171,9 @@ class Worker:
                 self.domain, "test", self.arguments.images, prompt, self.arguments.batch
             )
         name = self.store.counterfactual_file(prompt.name)
-        if not self.store.has(name):
-            self.store.write_arrays(name, counterfactual_arrays(counterfactuals))
+        about = about_counterfactuals(prompt.name, self.arguments.images)
+        if not self.store.holds(name, about):
+            self.store.write_arrays(name, counterfactual_arrays(counterfactuals), about)
         self._known = prompt.name, counterfactuals
         return counterfactuals
 

@@ -90,6 +90,10 @@ def claim(store: Store, wanted: Mapping[str, Any]) -> None:
         store.write_json(RECORD, wanted)
         return
     there = store.read_json(RECORD)
+    if not isinstance(there, dict):
+        raise UsageError(
+            f"{store.folder / RECORD} is damaged; put back the one that was there, or choose another --out."
+        )
     for name in wanted:
         difference = first_difference(name, there.get(name), json.loads(json.dumps(wanted[name])))
         if difference and name != "commit":
@@ -130,7 +134,7 @@ class AblationRunner:
         Raises:
             StorageError: the folder cannot be written.
         """
-        missing = [job for job in jobs(self.ablation, self.prompts) if not self.store.has(job.file)]
+        missing = [job for job in jobs(self.ablation, self.prompts) if self.store.read_json(job.file) is None]
         groups: dict[tuple[int, str], list[Job]] = {}
         for job in missing:
             groups.setdefault((job.seed, job.arm.label), []).append(job)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from deltaedit.tools.artefacts import Artefacts, GivenFile, check_shipped, hardware_name, record_sums
 from deltaedit.tools.errors import CheckpointError
@@ -45,12 +46,38 @@ def test_a_shipped_artefact_is_used_before_the_cache(tmp_path):
     assert both.find("relevance", {**KEY, "images": 4}) is None
 
 
-def test_a_damaged_file_is_named(tmp_path):
+def spoil(how, path, artefacts):
+    """Change a stored file in one way."""
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:60])
+    if how == "emptied":
+        path.write_bytes(b"")
+    if how == "changed":
+        path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    if how == "swapped":
+        other = artefacts.get("relevance", {**KEY, "images": 4}, lambda: {"value": torch.zeros(100)}).path
+        path.write_bytes(other.read_bytes())
+    if how == "not finite":
+        save_file({"value": torch.full((100,), torch.nan)}, path)
+
+
+@pytest.mark.parametrize("how", ["truncated", "emptied", "changed", "swapped", "not finite"])
+def test_a_damaged_file_is_told_and_made_again(tmp_path, how, capsys):
     artefacts = Artefacts(tmp_path)
     path = artefacts.get("relevance", KEY, lambda: {"value": torch.ones(100)}).path
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ValueError, match=r"is damaged .* delete it and run the command again"):
-        artefacts.get("relevance", KEY, lambda: {"value": torch.ones(100)})
+    spoil(how, path, artefacts)
+    again = artefacts.get("relevance", KEY, lambda: {"value": torch.ones(100)})
+    assert again.built_here and capsys.readouterr().err.startswith(f"{path} is made again: it")
+    loaded = artefacts.get("relevance", KEY, lambda: {"value": torch.zeros(100)})
+    assert torch.equal(loaded.tensors["value"], torch.ones(100)) and not loaded.built_here
+
+
+def test_a_damaged_shipped_file_is_refused(tmp_path):
+    shipped = Artefacts(tmp_path / "shipped")
+    path = shipped.get("relevance", KEY, lambda: {"value": torch.ones(100)}).path
+    spoil("truncated", path, shipped)
+    with pytest.raises(ValueError, match=r"cannot be used: it is damaged .* install the package again"):
+        Artefacts(tmp_path / "cache", tmp_path / "shipped").get("relevance", KEY, dict)
 
 
 def test_a_computation_that_fails_leaves_nothing(tmp_path):

@@ -477,5 +477,5 @@ def test_a_folder_of_another_version_of_an_editor_is_refused(
     run(tiny_domain, tmp_path, [NUDGE], "default")
     assert "version" not in json.loads((tmp_path / "manifest.json").read_text())["editors"]["nudge"]
     monkeypatch.setattr(Nudge, "version", 2, raising=False)
-    with pytest.raises(UsageError, match=r"holds another run: version is missing there, 2 here; choose another --out"):
+    with pytest.raises(UsageError, match=r"not the one that made its cells in .* \(version is missing there, 2 here\)"):
         run(tiny_domain, tmp_path, [NUDGE], "default")

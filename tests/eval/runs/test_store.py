@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,10 @@ def test_a_chunk_is_read_back_as_written(store: Store) -> None:
         np.testing.assert_array_equal(arrays["frechet"], ARRAYS["frechet"])
     assert store.read_json(f"chunks/{CHUNK.id}.json") == {
         "id": CHUNK.id, "editor": "a", "prompt": "smile", "strength": 1.0, "kind": "default",
-        "effect_goal": None, "first": 0, "count": 2, "edit_s": 0.5,
+        "effect_goal": None, "first": 0, "count": 2, "edit_s": 0.5, "sha256": {
+            ending: hashlib.sha256((store.folder / f"chunks/{CHUNK.id}{ending}").read_bytes()).hexdigest()
+            for ending in (".npz", ".parquet")
+        },
     }  # fmt: skip
 
 
@@ -108,12 +113,12 @@ def changed(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("manifest", "difference"),
     [
-        (changed(arguments={**MANIFEST["arguments"], "images": 200}), "images is 50 there, 200 here"),
-        (changed(arguments={**MANIFEST["arguments"], "methods": ["a", "b"]}), "methods is a there, a,b here"),
+        (changed(arguments={**MANIFEST["arguments"], "images": 20}), "images is 50 there, 20 here"),
+        (changed(arguments={**MANIFEST["arguments"], "methods": ["b"]}), "methods is a there, b here"),
+        (changed(arguments={**MANIFEST["arguments"], "seed": 1}), "seed is missing there, 1 here"),
         (changed(fingerprints={"generator": "2" * 64}), f"generator is {'1' * 64} there, {'2' * 64} here"),
         (changed(schema=2), "schema is 1 there, 2 here"),
         (changed(domain="other"), "domain is tiny there, other here"),
-        (changed(editors={"a": {"class": "m:B"}}), "class is m:A there, m:B here"),
         (changed(recipes={"identity": "r2"}), "identity is r1 there, r2 here"),
         (changed(recipes={}), "identity is r1 there, missing here"),
     ],
@@ -122,6 +127,112 @@ def test_a_folder_of_another_run_is_refused(store: Store, manifest: dict[str, An
     with pytest.raises(UsageError) as caught:
         store.claim(manifest, PROMPTS, {})
     assert str(caught.value) == f"{store.folder} holds another run: {difference}; choose another --out."
+
+
+@pytest.mark.parametrize(
+    ("entry", "change"),
+    [
+        ({"class": "m:B"}, "class is m:A there, m:B here"),
+        ({"class": "m:A", "sources": {"m": "1", "m_helpers": "3", "m_new": "4"}}, "m_helpers, m_new changed since"),
+    ],
+)
+def test_cells_of_another_editor_are_refused_or_made_anew(store: Store, entry: dict[str, Any], change: str) -> None:
+    if "sources" in entry:
+        store.claim(changed(editors={"a": {"class": "m:A", "sources": {"m": "1", "m_helpers": "2"}}}), PROMPTS, {})
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    other = Chunk("b", "smile", "default", 1.0, 0, 2)
+    store.write_chunk(other, ROWS, ARRAYS, COSTS)
+    with pytest.raises(UsageError) as caught:
+        store.claim(changed(editors={"a": entry}), PROMPTS, {})
+    assert str(caught.value) == (
+        f"The editor a is not the one that made its cells in {store.folder} ({change}): put it back, make them anew "
+        "with --refresh 'a', or choose another --out."
+    )
+    assert store.is_done(CHUNK)
+    store.claim(changed(editors={"a": entry}), PROMPTS, {}, ["a"])
+    assert not store.is_done(CHUNK) and store.is_done(other)
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    store.claim(changed(editors={"a": entry}), PROMPTS, {}, ["a"])  # the same command after a kill: goes on
+    assert store.is_done(CHUNK)
+    store.refreshed(set())
+    store.claim(changed(editors={"a": entry}), PROMPTS, {})
+    store.claim(changed(editors={"a": entry}), PROMPTS, {}, ["a"])  # the command once more: anew
+    assert not store.is_done(CHUNK) and store.is_done(other)
+
+
+def test_other_packages_are_refused_by_name(store: Store) -> None:
+    store.claim(changed(packages={"torch": "2.4.0"}), PROMPTS, {})
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    newer = changed(packages={"torch": "2.5.0", "pandas": "9"})
+    with pytest.raises(UsageError, match=r"made with torch 2\.4\.0, and 2\.5\.0 is installed: .* --refresh all"):
+        store.claim(newer, PROMPTS, {})
+    store.claim(newer, PROMPTS, {}, ["all"])
+    assert not store.is_done(CHUNK)
+    store.claim(newer, PROMPTS, {})
+
+
+def test_a_run_grows_and_keeps_what_is_finished(store: Store) -> None:
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    arguments = {**MANIFEST["arguments"], "methods": ["a", "b"], "images": 60, "strengths": ["default", "2"]}
+    more = changed(arguments=arguments, editors={"b": {"class": "m:B"}})
+    store.claim(more, [*PROMPTS, {"name": "hat", "target": "a hat"}], {})
+    there = store.manifest()
+    assert there["arguments"] == arguments and list(there["editors"]) == ["a", "b"]
+    assert [prompt["name"] for prompt in store.read_json("prompts.json")] == ["smile", "hat"]
+    assert store.is_done(CHUNK) and not store.is_done(Chunk("a", "smile", "default", 1.0, 0, 50))
+
+
+@pytest.mark.parametrize("name", ["prompts.json", "factors.json"])
+@pytest.mark.parametrize("contents", [None, b"", b"[]", b"\xff"])
+def test_a_small_file_that_was_lost_is_written_again(store: Store, name: str, contents: bytes | None) -> None:
+    path = store.folder / name
+    before = path.read_bytes()
+    path.unlink() if contents is None else path.write_bytes(contents)
+    store.claim(MANIFEST, PROMPTS, {"mouth": ["flat", "smile"]})
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("contents", ["", "[]", "{}", "edited"])
+def test_a_damaged_manifest_is_one_sentence(store: Store, contents: str) -> None:
+    path = store.folder / "manifest.json"
+    edited = path.read_text().replace('"images": 50', '"images": 40')
+    path.write_text(edited if contents == "edited" else contents)
+    with pytest.raises(UsageError, match=r"manifest.json cannot be used: it.* Put back the one that the run wrote"):
+        store.claim(MANIFEST, PROMPTS, {})
+
+
+def test_the_chunk_of_another_under_its_name_is_not_done(store: Store) -> None:
+    other = Chunk("b", "smile", "default", 1.0, 0, 2)
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    store.write_chunk(other, ROWS, {"frechet": ARRAYS["frechet"] + 1}, COSTS)
+    chunks = store.folder / "chunks"
+    for ending in (".npz", ".parquet", ".json"):
+        mine, theirs = (chunks / f"{each.id}{ending}" for each in (CHUNK, other))
+        kept = mine.read_bytes()
+        mine.write_bytes(theirs.read_bytes())
+        assert not store.is_done(CHUNK) and store.is_done(other)
+        mine.write_bytes(kept)
+        assert store.is_done(CHUNK)
+
+
+def test_an_edited_record_of_a_chunk_makes_it_missing(store: Store) -> None:
+    store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
+    path = store.folder / f"chunks/{CHUNK.id}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "edit_s": 0.1}))
+    assert not store.is_done(CHUNK)
+
+
+def test_arrays_say_what_they_are(store: Store) -> None:
+    about = {"what": "counterfactuals", "prompt": "smile", "images": 2}
+    store.write_arrays("x.npz", ARRAYS, about)
+    assert store.holds("x.npz", about) and not store.holds("x.npz", {**about, "prompt": "hat"})
+    path = store.folder / "x.npz"
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-30], whole[:60] + b"\0\0\0" + whole[63:]):
+        path.write_bytes(damaged)
+        assert not store.holds("x.npz", about)
+    path.write_bytes(whole)
+    assert store.holds("x.npz", about)
 
 
 def test_prompts_of_other_texts_are_another_run(store: Store) -> None:
@@ -151,7 +262,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
 
 def test_a_broken_manifest_is_one_sentence(store: Store) -> None:
     (store.folder / "manifest.json").write_text("{")
-    with pytest.raises(UsageError, match=r"manifest.json cannot be read"):
+    with pytest.raises(UsageError, match=r"manifest.json cannot be used: it is not valid JSON"):
         store.claim(MANIFEST, PROMPTS, {})
 
 

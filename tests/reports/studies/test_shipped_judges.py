@@ -24,7 +24,12 @@ def test_a_run_gets_the_tables_and_the_figure_if_asked_for(tmp_path: Path, figur
     written = {path.relative_to(tmp_path).as_posix() for path in place_judges(run_of(tmp_path), figures)}
     assert {"judges.json", "tables/judges.csv", "tables/judges_identity.csv"} <= written
     assert ("figures/judges.png" in written) is figures
-    assert place_judges(tmp_path, figures) == []  # what is there stays
+    before = (tmp_path / "judges.json").read_bytes()
+    for name in written - {"judges.json"}:
+        (tmp_path / name).write_bytes(b"")  # as after a full disk
+    place_judges(tmp_path, figures)
+    assert (tmp_path / "judges.json").read_bytes() == before
+    assert all((tmp_path / name).stat().st_size for name in written)
 
 
 def test_other_judges_get_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""The finished chunks of a run folder, as readers count them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.runs.integrity.seals import chunk_fault, first_line, read_sealed
+from eval.runs.names import current_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+REPAIR = "give the same `deltabench run` again, which makes it anew"
+
+
+def finished_chunks(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the ``.json`` of every finished chunk says; and one sentence for each chunk that cannot be counted.
+
+    Args:
+        folder: of the run.
+    """
+    chunks, faults = [], []
+    for path in sorted((folder / "chunks").glob("*.json")):
+        name = path.name.removesuffix(".json")
+        if name.endswith(".error"):
+            continue
+        fault = chunk_fault(folder / "chunks", name)
+        if fault:
+            faults.append(f"The chunk {name} of {folder} is not counted: {fault}; {REPAIR}.")
+        else:
+            chunks.append(dict(read_sealed(path)))
+    return chunks, faults
+
+
+def cells_of(folder: Path, chunks: Iterable[dict[str, Any]]) -> DataFrame:
+    """The cells of some chunks, see ``Run.every_row``.
+
+    Raises:
+        ValueError: a file cannot be read, or has another number of cells.
+    """
+    import pandas
+    import pyarrow
+
+    chunks = list(chunks)
+    if not chunks:
+        return pandas.DataFrame({"editor": [], "kind": []})
+    # One conversion for all of them: a few rows take pandas longer to make than their file takes to be read.
+    joined = pyarrow.concat_tables([chunk_table(folder, chunk) for chunk in chunks], promote_options="permissive")
+    rows: DataFrame = joined.to_pandas(ignore_metadata=True)
+    if "effect_goal" not in rows:
+        rows = rows.assign(effect_goal=np.nan)
+    counts = [chunk["count"] for chunk in chunks]
+    position = np.concatenate([np.arange(count, dtype=np.int64) for count in counts])
+    first = np.repeat(np.array([chunk["first"] for chunk in chunks], dtype=np.int64), counts)
+    names = np.repeat(np.array([chunk["id"] for chunk in chunks], dtype=object), counts)
+    return rows.assign(chunk=names, position=position, source=first + position)
+
+
+def chunk_table(folder: Path, chunk: dict[str, Any]) -> Any:
+    """The Arrow table of a chunk's cells.
+
+    Raises:
+        ValueError: the file cannot be read, or has another number of cells.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    path = folder / "chunks" / f"{chunk['id']}.parquet"
+    try:
+        with ParquetFile(path) as file:
+            table = file.read()
+            table = table.rename_columns([*map(current_name, table.column_names)])
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({first_line(error)}); {_repair(chunk)}.") from None
+    if len(table) != chunk["count"]:
+        raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
+    return table
+
+
+def _repair(chunk: dict[str, Any]) -> str:
+    return f"delete {chunk['id']}.json beside it and give the same `deltabench run` again"
