@@ -62,7 +62,7 @@ class StateFile:
         state: dict[str, Any] | None = read_kept(path, lambda at: _loaded(at, device))
         if state is None:
             return {}
-        if state["settings"] != self.settings:
+        if state.get("settings") != self.settings:
             raise ValueError(f"{path} belongs to a training with other settings; delete it or name another file.")
         if state.get("format") == STATE_FORMAT and read_kept(best_file(path), lambda at: _loaded(at, device)) is None:
             return {}

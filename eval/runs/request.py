@@ -200,12 +200,13 @@ def refreshed(asked: str, specs: Sequence[EditorSpec]) -> tuple[str, ...]:
     """
     if not asked or asked == ALL:
         return (asked,) if asked else ()
-    known = {name: spec.label for spec in specs for name in (spec.name, spec.label)}
+    known = {spec.label: [spec.label] for spec in specs}
+    known |= {spec.name: [each.label for each in specs if each.name == spec.name] for spec in specs}
     named = [name for name in re.split(r",(?![^\[\]]*\])", asked) if name]  # commas in brackets part no editors
     wrong = next((name for name in named if name not in known), None)
     if wrong is not None:
-        raise unknown("editor in --methods that --refresh could make anew", wrong, [*known.values(), ALL])
-    return tuple(dict.fromkeys(known[name] for name in named))
+        raise unknown("editor in --methods that --refresh could make anew", wrong, [*known, ALL])
+    return tuple(dict.fromkeys(label for name in named for label in known[name]))
 
 
 def chosen_prompts(domain: Domain | None, wanted: str | Sequence[str | Prompt] | None) -> tuple[Prompt, ...]:

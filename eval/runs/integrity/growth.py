@@ -115,7 +115,7 @@ def check_same_run(folder: Path, there: Manifest, here: Manifest, refresh: Seque
         if change:
             raise UsageError(
                 f"The editor {label} is not the one that made its cells in {folder} ({change}): put it back, make them "
-                f"anew with --refresh '{label}', or choose another --out."
+                f"anew with --refresh {label.partition('[')[0]}, or choose another --out."
             )
 
 

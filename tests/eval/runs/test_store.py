@@ -146,7 +146,7 @@ def test_cells_of_another_editor_are_refused_or_made_anew(store: Store, entry: d
         store.claim(changed(editors={"a": entry}), PROMPTS, {})
     assert str(caught.value) == (
         f"The editor a is not the one that made its cells in {store.folder} ({change}): put it back, make them anew "
-        "with --refresh 'a', or choose another --out."
+        "with --refresh a, or choose another --out."
     )
     assert store.is_done(CHUNK)
     store.claim(changed(editors={"a": entry}), PROMPTS, {}, ["a"])
