@@ -62,7 +62,7 @@ class Stopped(Nudge):
 def here(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with editors in ``nudging.py`` and the tiny domain under its name."""
 
-    def tiny() -> Any:
+    def tiny(*_: Any) -> Any:
         """A domain in miniature."""
         return tiny_domain
 
