@@ -20,6 +20,7 @@ from eval.statistics import THESE_PROMPTS, compare_editors, minimum_detectable_e
 from eval.statistics.comparison import SIGNIFICANT
 from reports.equal_effect.prompts import is_control
 from reports.means import mean_of
+from reports.verdicts import VERDICTS, disagreement
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -166,9 +167,24 @@ def _limits(evidence: Evidence, small: str | None, editors: int) -> tuple[str, .
     if evidence.missing > 0:
         total = evidence.missing + len(evidence.cells)
         parts.append(f"The run is unfinished: {evidence.missing:,} of {total:,} edits at this strength are missing")
+    judges = _judges(evidence.cells)
+    if judges:
+        parts.append(judges)
     if not evidence.counterfactuals:
         parts.append("Its domain knows no counterfactuals, so that success is what networks say")
     return (f"{'; '.join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])}.",) if parts else ()
+
+
+def _judges(cells: DataFrame) -> str:
+    """On how many edits those who say what an edit shows differ, and whether they order the editors alike."""
+    known = [name for name in VERDICTS if name in cells and cells[name].notna().any()]
+    share = disagreement(cells).mean
+    if len(known) < 2 or not share:
+        return ""
+    means = cells[cells["eligible"].astype(bool)].groupby("editor", sort=False)[known].mean()
+    orders = {tuple(means[name].sort_values(ascending=False, kind="stable").index) for name in known}
+    differently = " and order the editors' means differently" if len(orders) > 1 else ""
+    return f"The {len(known)} verdicts on what an edit shows differ on {_percent(share)} of the edits{differently}"
 
 
 def _short(names: Sequence[str]) -> list[str]:

@@ -123,3 +123,15 @@ def test_without_a_threshold_of_one_person_success_is_the_headline():
 def test_shares_at_the_ends(success):
     found = said(cells(20, a=(success, 0.0), b=(success, 0.0)))
     assert f"{success:.0%}".replace("%", " %") in found[0] and "no difference was found" in found[0]
+
+
+def test_judges_that_differ_are_told():
+    """The second judge calls all of A's first 10 of 50 images in every prompt wrong: 40 of 400 edits, 10 %."""
+    table = cells(50, a=(1.0, 0.0), b=(0.9, 0.0)).assign(success_by_attributes=lambda t: t["success"].astype(float))
+    table["source"] = table["image"].str[-4:].astype(int)
+    wrong = (table["editor"] == "a") & (table["source"] < 10)
+    table["success_by_second"] = table["success_by_attributes"].mask(wrong, 0.0)
+    assert said(table)[-1] == (
+        "The 2 verdicts on what an edit shows differ on 10 % of the edits and order the editors' means differently."
+    )
+    assert len(said(table.assign(success_by_second=table["success_by_attributes"]))) == 3
