@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "label": ("eval.commands.lists.label:label", "Look at edits of a run blind, and say which are right."),
     "judges": ("eval.commands.judges:judges", "Check the judges on edited pictures whose truth is known."),
     "doctor": ("eval.commands.machine.doctor:doctor", "Say what this machine has, and what would be slow on it."),
+    "bench": (
+        "eval.commands.machine.bench:bench",
+        "Measure how fast this machine is, beside its limit.",
+    ),
     "prepare": (
         "eval.commands.machine.prepare:prepare",
         "Compute what editors need of a generator; in shards.",

@@ -23,6 +23,8 @@ from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from eval.domains.base import Judges, Sources
 from eval.prompts import Prompt
 
+os.environ.setdefault("DELTABENCH_DEVICE", "cpu")  # expected values are the CPU's, also where there is a GPU
+
 # A loaded machine is slow, not wrong: no test by examples fails for the time that it takes.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

@@ -100,12 +100,17 @@ def _first_look(planned: PlannedRun) -> str:
 
 def _describe(planned: PlannedRun) -> None:
     """What `--dry-run` prints."""
+    from eval.machine.costs import known_costs, predicted
     from eval.progress import duration
-    from eval.runs.plan import cell_count, estimated_s, shipped_costs, sweep_count
+    from eval.runs.plan import cell_count, sweep_count
 
-    arguments, folder, costs = planned.arguments, planned.folder, shipped_costs()
-    seconds = estimated_s(arguments, costs)
-    time_text = "unknown" if seconds is None else f"about {duration(seconds)} on {costs.get('hardware', 'two cores')}"
+    arguments, folder = planned.arguments, planned.folder
+    found = predicted(arguments, known_costs(planned.domain))
+    names = ",".join(dict.fromkeys(label.partition("[")[0] for label in arguments.methods))
+    unknown = f"unknown; measure it with `deltabench bench --domain {planned.domain.name} --methods {names}`"
+    time_text = f"about {duration(found['seconds'])}, tables apart" if "seconds" in found else unknown
+    memory = f"about {found['memory_mib']:,.0f} MiB" if "memory_mib" in found else unknown
+    disk = f"about {found['disk_mib']:,.1f} MiB, tables apart" if "disk_mib" in found else unknown
     click.echo(f"Editors:    {', '.join(arguments.methods)}")
     click.echo(f"Prompts:    {', '.join(prompt.name for prompt in arguments.prompts)}")
     click.echo(f"Strengths:  {', '.join(map(str, arguments.strengths))}")
@@ -113,3 +118,5 @@ def _describe(planned: PlannedRun) -> None:
     click.echo(f"Cells:      {cell_count(arguments):,}, and {sweep_count(arguments):,} edits to calibrate")
     click.echo(f"Folder:     {folder}{' (exists: what is finished is kept)' if folder.exists() else ''}")
     click.echo(f"Time:       {time_text}")
+    click.echo(f"Memory:     {memory}")
+    click.echo(f"Disk:       {disk}")

@@ -47,9 +47,9 @@ def test_halves_are_disjoint_and_in_the_order_of_names(folder, editing):
     assert test.names == ("a.png", "c.png", "e.png") and calibration.names == ("b.png", "d.png")
     greys = test.images[:].mean((1, 2, 3))
     assert greys.tolist() == pytest.approx([250 / 127.5 - 1, 90 / 127.5 - 1, 10 / 127.5 - 1], abs=1e-6)
-    assert test.images.shape == (3, 3, editing.synthesis.resolution, editing.synthesis.resolution)
+    assert test.images[:].shape == (3, 3, editing.synthesis.resolution, editing.synthesis.resolution)
     assert torch.allclose(test.latents.w_plus[:, 0, 0], greys, atol=1e-6)
-    assert torch.equal(torch.cat([*images.batches("test", 3)]), test.images)
+    assert torch.equal(torch.cat([*images.batches("test", 3)]), test.images[:])
 
 
 def test_another_set_of_photographs_has_another_digest(folder, editing):
