@@ -51,7 +51,7 @@ def run(
         images: how many test images to edit.
         strengths: ``default``, ``calibrated``, ``matched`` or numbers from 0 up, with commas between them.
         seed: for editors that draw random numbers.
-        batch: images in a chunk; None for 50.
+        batch: images in a chunk; None for 200.
         images_dir: photographs to edit, or a file of W+ codes.
         out: run folder; None for ``deltabench-runs/…``, the same for the same arguments.
         refresh: editors whose cells are made anew, with commas between them; ``all``: every cell.

@@ -31,7 +31,7 @@ OUT_OF_REACH = "–"
 @click.option("--images", default=200, show_default=True, type=COUNT, help="Test images of the run.")
 @click.option("--limit", default=None, type=COUNT, help="At most this many test images.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
-@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
+@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 200.")
 @timeout_option
 @device_option
 @precision_option

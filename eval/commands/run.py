@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--strengths", default=None, help="Instead of --protocol: default, calibrated, matched, or numbers from 0 up."
 )
 @click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
-@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 50.")
+@click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 200.")
 @click.option("--refresh", default="", metavar="EDITOR", help="Make the cells of an editor anew; all: every cell.")
 @timeout_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")

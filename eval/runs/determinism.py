@@ -30,7 +30,7 @@ from eval.metrics.book import column_names
 from eval.pixels import to_uint8
 from eval.runs.calibration import usable
 from eval.runs.manifest import DETERMINISM
-from eval.runs.plan import DEFAULT_STRENGTH, Arguments, Chunk, chunks
+from eval.runs.plan import AT_ONCE, DEFAULT_STRENGTH, Arguments, Chunk, chunks
 from eval.runs.store import StorageError, Store
 
 THREADS = 1  # the only number of threads that every machine has
@@ -123,7 +123,7 @@ class Probe:
     def __init__(self, domain: Domain, arguments: Arguments) -> None:
         self.domain = domain
         self.prompt = arguments.prompts[0]
-        self.count = min(arguments.batch, arguments.images)
+        self.count = min(arguments.batch, arguments.images, AT_ONCE)
         self.strength = next((s.value for s in arguments.strengths if s.value is not None), DEFAULT_STRENGTH)
         self.smaller = (self.count + 1) // 2 if self.count > 1 else None  # uneven parts where the count is odd
         self._arguments = arguments
@@ -135,11 +135,11 @@ class Probe:
 
     @cached_property
     def _judged(self) -> JudgedSources:
-        return judge_sources(self.domain, self._sources, self._arguments.batch)
+        return judge_sources(self.domain, self._sources, self.count)
 
     @cached_property
     def _counterfactuals(self) -> Counterfactuals:
-        return judge_counterfactuals(self.domain, "test", self.count, self.prompt, self._arguments.batch)
+        return judge_counterfactuals(self.domain, "test", self.count, self.prompt, self.count)
 
     def run(self, spec: EditorSpec, seed: int, batch: int) -> Pass:
         """Prepare and fit a fresh editor, edit the chunk in batches of ``batch``, synthesise and judge each."""
@@ -182,7 +182,7 @@ def stored_drift(made: Pass, store: Store, chunk: Chunk) -> Drift | None:
     if not store.is_done(chunk):
         return None
     cells = pd.read_parquet(store.folder / "chunks" / f"{chunk.id}.parquet")
-    numbers = {name: cells[name].to_numpy(dtype=float) for name in made.numbers if name in cells}
+    numbers = {name: cells[name].to_numpy(dtype=float)[: len(made.images)] for name in made.numbers if name in cells}
     with np.load(store.folder / "chunks" / f"{chunk.id}.npz") as arrays:
         kept = len(arrays["kept"])
         latents = _largest(made.latents.s[:kept].detach().cpu().numpy(), arrays["latents_s"])

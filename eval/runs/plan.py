@@ -13,7 +13,8 @@ from eval.errors import UsageError, unknown
 from eval.prompts import Prompt
 from eval.runs.names import file_name
 
-CHUNK = 50  # images a chunk: small enough to lose little by a kill, large enough for the networks' batches
+CHUNK = 200  # images a chunk: its three files are few for as many cells, and a kill loses little by it
+AT_ONCE = 50  # images of a chunk that networks see at once, at most
 CALIBRATION_IMAGES = 50
 COARSE_IMAGES = 20  # of these, on which strengths are first tried that may turn out to be no good
 FEWEST_CALIBRATION_IMAGES = 10  # of runs with few test images, where calibrating on 50 would take longer than the run

@@ -114,7 +114,14 @@ class PlannedRun:
         Raises:
             UsageError: an editor that other processes cannot import.
         """
-        setup = Setup(self.load, self.arguments, self.specs, self.folder.absolute(), deterministic=deterministic)
+        setup = Setup(
+            self.load,
+            self.arguments,
+            self.specs,
+            self.folder.absolute(),
+            deterministic=deterministic,
+            device=str(self.domain.editing.device),
+        )
         return execution.chosen(setup)
 
     def tell_of_prompts(self) -> None:

@@ -55,15 +55,6 @@ class Execution:
         if self.workers != AUTO and not (isinstance(self.workers, int) and self.workers >= 1):
             raise UsageError(f"--workers must be a whole number from 1 up, or {AUTO}; got {self.workers!r}.")
 
-    @property
-    def count(self) -> int:
-        """How many workers."""
-        if isinstance(self.workers, int):
-            return self.workers
-        import torch
-
-        return torch.cuda.device_count() or min(cores(), MOST_BY_ITSELF)
-
     def chosen(self, setup: Setup) -> Executor | None:
         """The executor; None: the process that asks does the work itself.
 
@@ -82,7 +73,18 @@ class Execution:
 
             check_importable(setup.specs)
             return Ray(setup, self.workers, self.address, self.gpus_per_worker)
-        if self.count == 1:
+        count = self._count(setup)
+        if count == 1:
             return None
         check_importable(setup.specs)
-        return Processes(replace(setup, threads=max(1, cores() // self.count)), self.count)
+        return Processes(replace(setup, threads=max(1, cores() // count)), count)
+
+    def _count(self, setup: Setup) -> int:
+        """How many processes."""
+        if isinstance(self.workers, int):
+            return self.workers
+        if setup.device == "cpu":
+            return min(cores(), MOST_BY_ITSELF)
+        import torch
+
+        return max(1, torch.cuda.device_count()) if setup.on_all_gpus else 1

@@ -19,7 +19,7 @@ from eval.memory import in_blocks, pictures_at_once
 from eval.pixels import to_uint8
 from eval.prompts import Prompt
 from eval.runs.arrays import array
-from eval.runs.plan import Chunk
+from eval.runs.plan import AT_ONCE, Chunk
 
 Edit = Callable[[slice], tuple[Latents, float]]  # rows of the chunk -> their edited codes and the seconds these took
 
@@ -68,7 +68,7 @@ def judged_chunk(
         arrays = {"images": to_uint8(images[:few]), "latents_s": array(edited.s[:few]), **features}
         return Part(cells, arrays, {"edit_s": edit_s, "synthesis_s": drawn - began, "judge_s": judged - drawn})
 
-    most = pictures_at_once(domain.editing.synthesis.resolution, device, chunk.count)
+    most = pictures_at_once(domain.editing.synthesis.resolution, device, min(chunk.count, AT_ONCE))
     parts = in_blocks(part, chunk.count, most)
     return Part(
         [cell for made in parts for cell in made.cells],

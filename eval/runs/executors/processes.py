@@ -144,7 +144,8 @@ def serve(setup: Setup, number: int, connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out the work: it ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _take_own_gpu(number)
+    if setup.on_all_gpus:
+        _take_own_gpu(number)
     try:
         worker = setup.worker()
     except UsageError as error:

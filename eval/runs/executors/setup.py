@@ -30,6 +30,7 @@ class Setup:
         folder: of the run, claimed.
         threads: of every operation on the CPU.
         deterministic: exact algorithms and one thread.
+        device: that of the process that hands out the work, such as ``cpu`` or ``cuda:0``.
     """
 
     load: Callable[[], Domain]
@@ -38,6 +39,12 @@ class Setup:
     folder: Path
     threads: int = 1
     deterministic: bool = False
+    device: str = "cpu"
+
+    @property
+    def on_all_gpus(self) -> bool:
+        """Whether each worker may have another GPU; not where one was named that is not the first."""
+        return self.device in ("cuda", "cuda:0")
 
     def worker(self) -> Worker:
         """Load the networks."""

@@ -25,7 +25,7 @@ from eval.runs.arrays import about_counterfactuals, about_sources, counterfactua
 from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.executors.parts import Edit, judged_chunk
 from eval.runs.executors.unit import CALIBRATION, FIT, Outcome, Unit
-from eval.runs.plan import KEPT_IMAGES, ORACLE, Arguments, Chunk
+from eval.runs.plan import AT_ONCE, KEPT_IMAGES, ORACLE, Arguments, Chunk
 from eval.runs.store import SOURCES, StorageError, Store
 from eval.runs.strengths.matching import stored_value
 
@@ -44,9 +44,10 @@ class Worker:
         self.domain = domain
         self.arguments = arguments
         self.store = store
+        self._at_once = min(arguments.batch, AT_ONCE)
         check_apart(domain)
         self._prompts = {prompt.name: prompt for prompt in arguments.prompts}
-        self._calibration = CalibrationImages(domain, arguments.calibration_images, arguments.batch)
+        self._calibration = CalibrationImages(domain, arguments.calibration_images, self._at_once)
         known = {spec.label: store.read_json(store.costs_file(spec.label)) for spec in specs}
         self._editors = {
             spec.label: TimedEditor(spec, domain.editing, arguments.seed, known[spec.label], domain.judges)
@@ -156,7 +157,7 @@ class Worker:
     def _judged(self) -> JudgedSources:
         """The sources with everything that is measured on them once; stored for the reports."""
         with torch.inference_mode():
-            judged = judge_sources(self.domain, self._sources, self.arguments.batch)
+            judged = judge_sources(self.domain, self._sources, self._at_once)
         about = about_sources(self.arguments.images)
         if not self.store.holds(SOURCES, about):
             self.store.write_arrays(SOURCES, source_arrays(judged), about)
@@ -167,9 +168,7 @@ class Worker:
         if self._known is not None and self._known[0] == prompt.name:
             return self._known[1]
         with torch.inference_mode():
-            counterfactuals = judge_counterfactuals(
-                self.domain, "test", self.arguments.images, prompt, self.arguments.batch
-            )
+            counterfactuals = judge_counterfactuals(self.domain, "test", self.arguments.images, prompt, self._at_once)
         name = self.store.counterfactual_file(prompt.name)
         about = about_counterfactuals(prompt.name, self.arguments.images)
         if not self.store.holds(name, about):

@@ -20,7 +20,8 @@ from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.recipes import recipes
 from eval.prompts import Prompt
-from eval.runs.executors import processes
+from eval.runs.executors import choice, processes
+from eval.runs.executors.choice import Execution
 from eval.runs.executors.processes import Processes
 from eval.runs.executors.schedule import Schedule
 from eval.runs.executors.setup import Setup, check_importable
@@ -104,7 +105,7 @@ def test_two_workers_of_which_some_are_killed_make_the_same_bytes(tiny_domain: A
     assert [(failure.chunk.prompt, failure.chunk.first) for failure in failures] == [("smile", BATCH)]
     assert failures[0].sentence.startswith("The worker of this chunk ended 2 times without an answer")
     serial, shared = files(tmp_path / "serial"), files(tmp_path / "shared")
-    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1  # files, chunks, strengths, prompts; strengths; references; sources
+    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1  # files, chunks, strengths, prompts; strengths; counterfactuals; sources
     assert len(serial.keys() - shared.keys()) == 2
     assert [name for name in shared if serial[name] != shared[name]] == []
 
@@ -210,3 +211,16 @@ def test_costs_of_several_workers_are_joined() -> None:
     assert joined["prepare_s"] == 5.0
     assert joined["fit_s"] == {"a": 1.0, "b": 2.0}
     assert sorted(joined["artefacts"], key=lambda artefact: artefact["file"]) == [*first["artefacts"], {"file": "y"}]
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "workers"), [("cpu", 0, 2), ("cuda:0", 3, 3), ("cuda:2", 3, 1), ("mps", 0, 1)]
+)
+def test_as_many_workers_as_there_are_gpus_or_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, gpus: int, workers: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(choice, "cores", lambda: 2)
+    setup = Setup(object, Arguments("tiny", (), ()), (), tmp_path, device=device)
+    executor = Execution("auto").chosen(setup)
+    assert (1 if executor is None else len(executor._crew)) == workers
