@@ -54,7 +54,7 @@ class AvatarsDomain:
         self.device, self.precision = torch.device(device), precision
         self.prompts = load_prompts(PROMPTS_FILE)
         self._counterfactuals = lru_cache(KEPT_COUNTERFACTUALS)(self._render_counterfactuals)
-        self._originals = lru_cache(2)(self._render_originals)
+        self._originals = lru_cache(3)(self._render_originals)
         self._regions = cache(self._find_region)  # one a value of a factor
 
     @property
@@ -199,7 +199,7 @@ class AvatarsDomain:
     def _find_region(self, attribute: str, value: str) -> np.ndarray:
         people = datasets.portraits("calibration", REGION_PORTRAITS)
         after = render(people.changed({attribute: value})).astype(int)
-        changed = (np.abs(after - render(people)).max(-1) > 8).any(0)
+        changed = (np.abs(after - self._originals("calibration", REGION_PORTRAITS)).max(-1) > 8).any(0)
         grown = np.pad(changed, 1)
         grown[1:-1, 1:-1] |= changed
         for axis in (0, 1):

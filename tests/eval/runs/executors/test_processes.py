@@ -105,7 +105,7 @@ def test_two_workers_of_which_some_are_killed_make_the_same_bytes(tiny_domain: A
     assert [(failure.chunk.prompt, failure.chunk.first) for failure in failures] == [("smile", BATCH)]
     assert failures[0].sentence.startswith("The worker of this chunk ended 2 times without an answer")
     serial, shared = files(tmp_path / "serial"), files(tmp_path / "shared")
-    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1  # files, chunks, strengths, prompts; strengths; counterfactuals; sources
+    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1  # cells; strengths; counterfactuals; sources
     assert len(serial.keys() - shared.keys()) == 2
     assert [name for name in shared if serial[name] != shared[name]] == []
 
