@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that ``deltabench --help`` is instant: a comm
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -102,14 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _plain_warnings()
                 return int(cli.main(arguments, prog_name="deltabench", standalone_mode=False) or 0)
         except (UsageError, CheckpointError) as error:
-            click.echo(printable(str(error)), err=True)
+            for sentence in error.args:
+                click.echo(printable(str(sentence)), err=True)
             return 2
         except click.ClickException as error:
             click.echo(printable(_sentence(error)), err=True)
             return 2
         except OSError as error:  # of whatever file the user named
-            reason = error.strerror or str(error)
-            click.echo(printable(f"{error.filename or 'A file'} cannot be read or written ({reason})."), err=True)
+            click.echo(printable(_of_files(error)), err=True)
             return 2
         except MemoryError:
             click.echo(
@@ -138,6 +139,15 @@ def _plain_warnings() -> None:
             others(message, category, *place)
 
     warnings.showwarning = cast(Any, show)
+
+
+def _of_files(error: OSError) -> str:
+    """What is wrong with a file, or with the folder that the command was called in."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "The current folder is gone; change into a folder that exists and give the command again."
+    return f"{error.filename or 'A file'} cannot be read or written ({error.strerror or error})."
 
 
 def _sentence(error: click.ClickException) -> str:

@@ -14,7 +14,13 @@ LONGEST_NAME = 60  # letters of what a user wrote, where a sentence repeats it
 
 
 class UsageError(Exception):
-    """One sentence: what, where, what was got, what is allowed, the command that helps. The exit code is then 2."""
+    """One sentence: what, where, what was got, what is allowed, the command that helps. The exit code is then 2.
+
+    Several mistakes are told at once as several arguments, one sentence each.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class EditorStopped(RuntimeError):
@@ -68,7 +74,7 @@ def refuse(faults: Sequence[str]) -> None:
     """
     if faults:
         more = [f"… and {len(faults) - MOST_TOLD} more."] if len(faults) > MOST_TOLD else []
-        raise UsageError("\n".join([*faults[:MOST_TOLD], *more]))
+        raise UsageError(*faults[:MOST_TOLD], *more)
 
 
 @contextmanager
@@ -84,4 +90,4 @@ def collected(faults: list[str]) -> Iterator[None]:
     try:
         yield
     except (UsageError, CheckpointError) as error:
-        faults += str(error).splitlines()
+        faults += map(str, error.args)

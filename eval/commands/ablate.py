@@ -27,7 +27,7 @@ POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, whi
 @click.argument("name", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the ablations and their questions.")
 @click.option("--domain", default="avatars", show_default=True, help="Whose images; see `deltabench domains`.")
-@click.option("--seeds", default=None, type=COUNT, help="How many trainings of each arm; default 3.")
+@click.option("--seeds", default=None, type=click.IntRange(1, 1000), help="How many trainings of each arm; default 3.")
 @click.option("--steps", default=None, type=COUNT, help="Of each training; default that of the ablation.")
 @click.option("--prompts", default=None, help="Names with commas between them; default those of the ablation.")
 @click.option("--images", default=None, type=click.IntRange(2, COUNT.max), help="How many test images; default 50.")
@@ -111,10 +111,15 @@ def _overridden(
 
 def _execute(ablation: Ablation, domain: str, population: str, device: str | None, out: Path | None) -> int:
     from eval.domains import load_domain
+    from eval.folders import check_place
     from eval.runs.store import Store
+    from eval.studies.ablation.plan import chosen
     from eval.studies.ablation.run import AblationRunner, claim, record
 
+    if out is not None:
+        check_place(out)
     loaded = load_domain(domain, device=device)
+    chosen(loaded.prompts, ablation)  # refused before a network is read
     say_device(loaded)
     folder = out or Path("deltabench-runs") / ablation.folder_name(loaded.name)
     store = Store(folder)

@@ -43,9 +43,12 @@ def align(
 
     Example: deltabench align --features DIR
     """
+    from eval.folders import check_place
     from eval.studies.alignment.projections import NO_TSNE, has_tsne
     from reports.studies.alignment_run import run_alignment
 
+    if out is not None:
+        check_place(out)
     pairs, prompts, name = _measured(features, domain, clip, count, seed, device)
     folder = out or Path("deltabench-runs") / f"align-{name}"
     found = run_alignment(pairs, name, folder, seed, prompts)

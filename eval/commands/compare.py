@@ -52,6 +52,7 @@ def compare(
     Differences are paired (same prompt, same image), intervals and tests respect that cells share an image, and
     p-values are corrected for the number of tests (Holm).
     """
+    from eval.folders import check_file
     from eval.progress import activity
     from eval.studies.compare import compare_runs
 
@@ -59,10 +60,13 @@ def compare(
     if run_b is None and pair is None:
         raise UsageError("`deltabench compare` needs a second run folder, or two editors of the first: --editors A,B.")
     run_b = run_b or run_a
+    path = out or run_a / "tables" / f"compare--{run_b.resolve().name}.csv"
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"--out must be a .csv file. Got '{path}' instead.")
+    check_file(path)
     with activity("comparing"):
         found = compare_runs(run_a, run_b, editors=pair, metrics=metrics, population=population, seed=seed)
     show(found, run_a, run_b, population)
-    path = out or run_a / "tables" / f"compare--{run_b.resolve().name}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         found.table.to_csv(path, index=False, lineterminator="\n")

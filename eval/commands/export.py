@@ -37,6 +37,7 @@ def export(run: Path, format_: str, layout: str, out: Path | None) -> int:
 
     Example: deltabench export RUN --to parquet
     """
+    from eval.folders import check_place
     from eval.runs.store import storage_error
 
     if not (run / "manifest.json").exists():
@@ -44,6 +45,7 @@ def export(run: Path, format_: str, layout: str, out: Path | None) -> int:
     if format_ in ("wandb", "mlflow"):
         _require(format_)
     folder = out or run / "export"
+    check_place(folder)
     try:
         written = _write(run, folder, format_, layout)
     except OSError as error:

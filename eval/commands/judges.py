@@ -41,11 +41,14 @@ def judges(
     if labels:
         raise UsageError("--labels goes with --edits RUN: labels are about the edits of a run.")
     from eval.domains import load_domain
+    from eval.folders import check_place
     from eval.judging.quality import broken_promises, measure_judges
     from eval.progress import activity
     from eval.runs.store import storage_error
     from reports.studies.shipped_judges import store_judges
 
+    if out is not None:
+        check_place(out)
     with activity(f"loading {domain_name}"):
         domain = load_domain(domain_name, device=device)
     say_device(domain)

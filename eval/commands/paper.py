@@ -36,17 +36,24 @@ def paper(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], 
         raise UsageError(f"{run} is not a run folder: it has no manifest.json; `deltabench run` makes one.")
     if not any((run / "chunks").glob("*.parquet")):
         raise UsageError(f"The run {run} has no finished chunk yet; run its command again.")
+    from eval.folders import check_place
     from eval.progress import activity
 
+    check_place(out or run)
+    problems: list[str] = []
     with activity("writing tables and figures"):
-        written = _write(run, ablations, alignments, out or run / "paper")
+        written = _write(run, ablations, alignments, out or run / "paper", problems)
     for path in written[:2]:
         click.echo(f"  {path}")
     click.echo(f"  and {len(written) - 2} files in tables/ and figures/ beside them")
-    return 0
+    for problem in problems:
+        click.echo(problem, err=True)
+    return 1 if problems else 0
 
 
-def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], out: Path) -> list[Path]:
+def _write(
+    run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...], out: Path, problems: list[str]
+) -> list[Path]:
     from eval.runs.reader import Run
     from eval.runs.store import storage_error
     from reports.paper.ablations import find_ablations
@@ -59,7 +66,7 @@ def _write(run: Path, ablations: tuple[Path, ...], alignments: tuple[Path, ...],
         opened = Run(run)
         chosen = ablations or find_ablations(opened, places)
         tables = build_tables(opened)
-        return write_paper(opened, tables, out, chosen, alignments or find_alignments(places))
+        return write_paper(opened, tables, out, chosen, alignments or find_alignments(places), problems)
     except OSError as error:
         raise storage_error(Path(error.filename or out), error) from error
     except ValueError as error:  # of a folder that another version wrote, or that somebody changed

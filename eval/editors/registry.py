@@ -96,7 +96,12 @@ def parse_methods(wanted: str | Sequence[str | type]) -> tuple[tuple[EditorSpec,
                 )
             for member, editor in classes.items():
                 spec = parse_parameters(_public_name(member, editor), editor, parameters)
-                specs.setdefault(spec.label, spec)
+                other = specs.setdefault(spec.label, spec).editor
+                if other is not spec.editor:
+                    raise UsageError(
+                        f"{_place(other)} and {_place(spec.editor)} are both named '{spec.label}'; give one of them "
+                        f"another name; {GUIDE}."
+                    )
     refuse(faults)
     return tuple(specs.values()), problems
 
@@ -104,12 +109,15 @@ def parse_methods(wanted: str | Sequence[str | type]) -> tuple[tuple[EditorSpec,
 def _classes(name: str | type) -> tuple[dict[str, type], list[str]]:
     """The classes that one part of ``--methods`` stands for; and one line for each broken plug-in."""
     if isinstance(name, type):
-        where = f"{name.__module__}:{name.__qualname__}"
-        return {where: _checked(name, where)}, []
+        return {_place(name): _checked(name, _place(name))}, []
     if name == "all":
         return load_every(names())
     members = [member for member in ALIASES.get(name, (name,)) if name not in ALIASES or member in names()]
     return {member: load_class(member) for member in members}, []
+
+
+def _place(editor: type) -> str:
+    return f"{editor.__module__}:{editor.__qualname__}"
 
 
 def _public_name(name: str, editor: type) -> str:

@@ -96,6 +96,9 @@ def check(request: EditRequest) -> None:
             if path is not None and not path.is_file()
         ]
     )
+    inputs = [*pictures, *(path for _, path in files if path is not None)]
+    if request.out.exists() and any(request.out.samefile(path) for path in inputs):
+        raise UsageError(f"--out {request.out} is one of the files that are read; choose another --out.")
     check_out(request.out, request.frames)
     for _ in read_pictures(dict.fromkeys(pictures)):  # every damaged one is told before networks are loaded
         pass
@@ -149,8 +152,9 @@ def _check_target(request: EditRequest) -> None:
         raise UsageError(f"The difference of two pictures needs both: {missing} FILE is missing.")
     if not any(images) and not request.prompts:
         raise UsageError('Name what to change: --prompt "face with glasses", or --target-image and --source-image.')
-    if any(not text.strip() for text in (*request.prompts, *request.source_texts)):
-        raise UsageError("A --prompt or --source-text is empty.")
+    for option, texts in (("--prompt", request.prompts), ("--source-text", request.source_texts)):
+        if any(not text.strip() for text in texts):
+            raise UsageError(f"{option} is empty; write a text in quotes, for example 'face with glasses'.")
     if request.source_texts and len(request.source_texts) not in (1, len(request.prompts)):
         raise UsageError(
             f"--source-text must be given once, or once for each --prompt. Got {len(request.source_texts)} for "

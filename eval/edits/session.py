@@ -110,7 +110,7 @@ def load_domain_of(request: EditRequest) -> tuple[EditingDomain, Sequence[Prompt
     if request.generator is None:
         from eval.domains import load_domain
 
-        loaded = load_domain(request.domain or "avatars", device=request.device)
+        loaded = load_domain("avatars" if request.domain is None else request.domain, device=request.device)
         return loaded.editing, loaded.prompts, getattr(loaded, "photograph", None)
     from eval.weights.checkpoint_files import CheckpointFiles, editing_domain
 

@@ -17,7 +17,7 @@ from deltaedit.relevance import channel_statistics
 from deltaedit.tools.artefacts import GivenFile
 from deltaedit.tools.errors import CheckpointError
 from eval.weights.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
-from eval.weights.formats.files import check_names
+from eval.weights.formats.files import check_finite, check_names, load_torch, plain_state
 
 VARIANTS = {"single": "single", "levels": "w+", "style": "s"}  # kind of file -> variant of our editor
 
@@ -30,13 +30,20 @@ def given_artefacts(
     clip: Clip,
     sample: Callable[[int, int], Latents],
 ) -> dict[str, GivenFile]:
-    """What ``Artefacts`` takes as ``given``: name of an artefact -> the file that stands in for it, None left out."""
+    """What ``Artefacts`` takes as ``given``: name of an artefact -> the file that stands in for it, None left out.
+
+    Raises:
+        CheckpointError: a file is damaged or of another kind, whether an editor will ask for it or not.
+    """
     given: dict[str, GivenFile] = {}
     if delta_mapper is not None:
+        check_finite(delta_mapper, plain_state(load_torch(delta_mapper)))
         given["delta-mapper"] = given_delta_mapper(delta_mapper, synthesis, clip)
     if relevance is not None:
+        read_relevance(relevance, synthesis.s_size, embedding_size(clip))
         given["relevance"] = given_relevance(relevance, synthesis, clip, sample)
     if styleclip_mapper is not None:
+        read_styleclip_mapper(styleclip_mapper)
         given["styleclip-mapper"] = given_styleclip_mapper(styleclip_mapper, synthesis)
     return given
 

@@ -14,6 +14,7 @@ from reports.conclusions import conclusions
 from reports.equal_effect.curves import pareto
 from reports.equal_effect.prompts import Matched, is_control
 from reports.figures.attributes import attributes_figure
+from reports.figures.labels import Shortened, for_figures
 from reports.figures.pareto import pareto_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.scatter import scatter_figure
@@ -28,6 +29,7 @@ from reports.paper.provenance import provenance_section
 from reports.paper.published import published_part
 from reports.paper.runtime import runtime_parts
 from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS
+from reports.writers.attempts import attempt
 from reports.writers.layout import Table
 from reports.writers.style import house_style, save
 
@@ -44,6 +46,7 @@ def write_paper(
     out: Path,
     ablations: Sequence[Path] = (),
     alignments: Sequence[Path] = (),
+    problems: list[str] | None = None,
 ) -> list[Path]:
     """Write ``paper.md``, ``paper.tex``, ``tables/`` and ``figures/`` into a folder that is made if needed.
 
@@ -55,6 +58,7 @@ def write_paper(
         out: where to.
         ablations: folders of ``deltabench ablate``.
         alignments: folders of ``deltabench align``.
+        problems: takes a sentence about every figure that cannot be drawn; without it that is raised.
 
     Returns:
         The files, documents first.
@@ -63,7 +67,7 @@ def write_paper(
         ValueError: a file of the run cannot be read, or a folder is not what it should be.
     """
     with house_style():
-        paper, pictures = _drawn(compose(run, tables, ablations, alignments), out)
+        paper, pictures = _drawn(compose(run, tables, ablations, alignments), out, problems)
     written = [path for part in _parts(paper) if isinstance(part, TablePart) for path in _write_table(part.table, out)]
     texts = {"paper.md": markdown(paper), "paper.tex": latex(paper)}
     for name, text in texts.items():
@@ -84,7 +88,7 @@ def compose(
         Section("Runtime", (), tuple(runtime_parts(run, named["runtime"]))),
         ablation_section(ablations),
         alignment_section(alignments, domain),
-        pictures_section(run),
+        pictures_section(for_figures(run, ())[0]),
         failures_section(run),
         _published(run),
         provenance_section(run),
@@ -108,6 +112,7 @@ def _abstract(run: Run, editors: list[str]) -> str:
 
 
 def _comparison(run: Run, tables: dict[str, Table]) -> Section:
+    shown = for_figures(run, ())[0]
     parts: list[Part] = [comparison_part(run, tables)]
     if "frechet" in tables:
         parts.append(frechet_part(run, tables["frechet"]))
@@ -123,7 +128,7 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
                 f"effect from {curves.goals[0]:g} to {curves.goals[-1]:g} σ ({', '.join(curves.prompts)}). Bars: "
                 "95 % intervals over images."
             )
-            parts.append(FigurePart("pareto", caption, lambda: pareto_figure(run)))
+            parts.append(FigurePart("pareto", caption, lambda: pareto_figure(Shortened(run))))
     kinds = " and ".join(dict.fromkeys(setting.kind for setting in run.settings))
     parts += [
         FigurePart(
@@ -131,15 +136,15 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
             f"Success against preservation at {kinds} strength, with 95 % intervals; small: single prompts. "
             "Shaded: success of at "
             f"least {MASTERED_SUCCESS:.2f} and preservation of at least {MASTERED_PRESERVATION:.2f}.",
-            lambda: scatter_figure(run),
+            lambda: scatter_figure(shown),
         ),
-        FigurePart("prompts", _prompts_caption(run), lambda: prompts_figure(run)),
+        FigurePart("prompts", _prompts_caption(run), lambda: prompts_figure(shown)),
         FigurePart(
             "attributes",
             "What else changes: share of eligible edits in which the judge's first choice for an attribute "
             "(column) is another "
             "one than before, when the attribute of the row is edited.",
-            lambda: attributes_figure(run),
+            lambda: attributes_figure(shown),
         ),
     ]
     return Section("Comparison", () if "matched" in tables else (NO_MATCHED,), tuple(parts))
@@ -174,8 +179,8 @@ def _parts(paper: Paper) -> list[Part]:
     return [part for section in paper.sections for part in section.parts]
 
 
-def _drawn(paper: Paper, out: Path) -> tuple[Paper, list[Path]]:
-    """Draw or copy the figures; those that the run has nothing for leave the paper."""
+def _drawn(paper: Paper, out: Path, problems: list[str] | None) -> tuple[Paper, list[Path]]:
+    """Draw or copy the figures; those that the run has nothing for, or that cannot be drawn, leave the paper."""
     for folder in FOLDERS:
         (out / folder).mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -183,7 +188,10 @@ def _drawn(paper: Paper, out: Path) -> tuple[Paper, list[Path]]:
     for section in paper.sections:
         kept: list[Part] = []
         for part in section.parts:
-            files = _figure_files(part, out / "figures") if isinstance(part, FigurePart) else []
+            files: list[Path] = []
+            if isinstance(part, FigurePart):
+                with attempt(f"figures/{part.name}", problems):
+                    files = _figure_files(part, out / "figures")
             if files or isinstance(part, TablePart):
                 kept.append(part)
                 written += files

@@ -7,6 +7,7 @@ from functools import partial
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
+from reports.figures.labels import for_figures
 from reports.figures.pictures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
 from reports.figures.pictures.kept import COLLATERAL
 from reports.figures.pictures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
@@ -36,11 +37,12 @@ def pictures_section(run: Run) -> Section:
 
 def failures_section(run: Run) -> Section:
     """The worst cells as pictures and as a table."""
-    cards = failure_cards(run)
+    shown = for_figures(run, ())[0]
+    cards = failure_cards(shown)
     parts: list[Part] = []
     if cards:
-        caption = _failures_caption(run, cards)
-        parts.append(FigurePart("failures", caption, lambda: failures_figure(run, cards)))
+        caption = _failures_caption(shown, cards)
+        parts.append(FigurePart("failures", caption, lambda: failures_figure(shown, cards)))
     table = _failures_table(run)
     if table is not None:
         parts.append(table)

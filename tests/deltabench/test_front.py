@@ -29,7 +29,7 @@ class Nudge:
 
 @pytest.fixture
 def run(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> deltabench.Run:
-    def tiny() -> Any:
+    def tiny(*place: Any) -> Any:
         """A domain in miniature."""
         return tiny_domain
 

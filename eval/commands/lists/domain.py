@@ -110,6 +110,8 @@ def show(name: str, device: str | None, out: Path | None) -> None:
     from reports.figures.pictures.domain_sheet import draw_sheet
 
     path = out or Path(f"{name}.png")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"--out must be a .png, .pdf or .svg file. Got '{path}' instead.")
     check_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

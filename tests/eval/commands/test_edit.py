@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ QUICK = {
 
 @pytest.fixture
 def here(tiny_domain, tmp_path, monkeypatch):
-    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda: tiny_domain)
+    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda *place: tiny_domain)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DELTABENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -295,7 +296,7 @@ def test_mistakes_are_one_sentence(here, options, sentence, capsys):
 
 
 def test_every_damaged_picture_is_told_at_once_before_networks_are_loaded(here, monkeypatch, capsys):
-    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda: pytest.fail("loaded"))
+    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda *place: pytest.fail("loaded"))
     (here / "empty.png").write_bytes(b"")
     (here / "text.png").write_text("no picture")
     Image.new("RGB", (16, 16)).save("whole.png")
@@ -305,6 +306,18 @@ def test_every_damaged_picture_is_told_at_once_before_networks_are_loaded(here, 
     assert "empty.png is an empty file" in empty and "text.png is no whole picture" in text
     assert edit("--image", "a.png", "--image", "b.png", "--prompt", "smile") == 2
     assert capsys.readouterr().err.splitlines() == [f"--image: there is no file {name}.png." for name in "ab"]
+
+
+def test_a_picture_is_never_written_over_by_its_own_edit(here, capsys):
+    Image.new("RGB", (16, 16), "red").save("a.png")
+    before = (here / "a.png").read_bytes()
+    (here / "link.png").symlink_to(here / "a.png")
+    for out in ("a.png", "./a.png", "link.png"):
+        assert edit("--image", "a.png", "--prompt", "smile", out=out) == 2
+        assert (
+            capsys.readouterr().err == f"--out {Path(out)} is one of the files that are read; choose another --out.\n"
+        )
+    assert (here / "a.png").read_bytes() == before
 
 
 def test_a_generator_needs_a_clip(here, weights, capsys):

@@ -61,3 +61,17 @@ def test_what_is_written_after_the_reader_left_goes_nowhere():
                 print("眼", flush=True)
             assert sys.stdout.encoding == "ascii"
         assert sys.stdout is stream
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems keep the folder that a process works in")
+def test_a_folder_that_is_gone_is_one_sentence(tmp_path, monkeypatch, capsys):
+    from eval.cli import main
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for command in (["run", "--methods", "identity", "--out", "here"], ["methods"]):
+        assert main(command) == 2
+        told = capsys.readouterr()
+        assert told.err == "The current folder is gone; change into a folder that exists and give the command again.\n"

@@ -144,3 +144,18 @@ def test_another_seed_of_a_run_trains_nothing_again() -> None:
     assert [name for name, names in known.items() if "seed" in names] == ["random-direction"]
     trained = {name for name, names in known.items() if "training_seed" in names}
     assert trained == {"deltaedit", "styleclip-mapper", "stylemc"}
+
+
+def test_two_editors_of_one_name_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    verbs = """
+    space, paper = "S", ""
+    prepare = fit = edit = print
+"""
+    both = (f"class {name}:\n    name = 't'{verbs}" for name in ("One", "Two"))
+    (tmp_path / "twins.py").write_text("".join(both))
+    with pytest.raises(UsageError, match=r"twins:One and twins:Two are both named 't'; give one"):
+        registry.parse_methods("twins:One,twins:Two")
+    specs, _ = registry.parse_methods("twins:One,twins:One")  # the same twice is meant once
+    assert [spec.label for spec in specs] == ["t"]

@@ -29,7 +29,7 @@ value = "smile"
 
 @pytest.fixture
 def here(tiny_domain, tmp_path, monkeypatch):
-    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda: tiny_domain)
+    monkeypatch.setitem(domains.DOMAINS, "tiny", lambda *place: tiny_domain)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts.toml").write_text(PROMPTS)
     (tmp_path / "text.txt").write_text("text")

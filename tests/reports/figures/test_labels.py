@@ -12,7 +12,7 @@ from eval.runs.reader import Run
 from reports.figures import FIGURES, write_figures
 from reports.figures.labels import Shortened, cut, for_figures, shortened
 from reports.tables.frechet import Pool, frechet_tables
-from reports.writers.style import house_style
+from reports.writers.style import axes_at, house_style, new_figure, note_below
 
 LONG = (
     "deltaedit[threshold=0.031,normalise_threshold_delta=true,templates=false,relevance_images=2,"
@@ -165,3 +165,73 @@ def test_the_figure_of_distances_is_drawn_from_the_tables_in_memory(odd_run):
         texts = drawn_texts(figures.frechet_figure(shown, tables))
     assert any(text.replace("\n", "").startswith("deltaedit[threshold") for text in texts)
     assert not (odd_run / "tables").exists()
+
+
+def test_a_run_of_many_editors_shows_the_first_and_says_so(matched_run, tmp_path):
+    """Fifteen editors: the four of the run, and copies of the first under other labels."""
+    folder = shutil.copytree(matched_run, tmp_path / "many")
+    labels = [f"more-{number:02d}" for number in range(11)]
+    for part, ending in (("chunks", ".json"), ("costs", ".json")):
+        for path in sorted((folder / part).glob(f"*{ending}")):
+            record = json.loads(path.read_text())
+            for label in labels if record["editor"] == "deltaedit" else ():
+                copy = {**record, "editor": label}
+                if part == "chunks":
+                    copy["id"] = record["id"].replace("deltaedit", label)
+                    for suffix in (".parquet", ".npz"):
+                        target = path.with_name(f"{copy['id']}{suffix}")
+                        shutil.copy(path.with_suffix("").with_name(f"{record['id']}{suffix}"), target)
+                    cells = pd.read_parquet(path.with_name(f"{copy['id']}.parquet"))
+                    cells.assign(editor=label).to_parquet(path.with_name(f"{copy['id']}.parquet"))
+                name = copy["id"] if part == "chunks" else label
+                path.with_name(f"{name}.json").write_text(json.dumps(copy))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["arguments"]["methods"] += labels
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    run = Run(folder)
+    assert len(run.editors) == 15
+    with house_style():
+        for name, draw in figures.drawings(run, ()).items():
+            figure = draw()
+            if figure is None:
+                continue
+            texts = " ".join(drawn_texts(figure)).replace("\n", "")
+            noted = "the first 12 of" in texts or "editors; the tables have all." in texts
+            assert noted or name == "pareto", name
+            box, (_, height) = figure.get_tightbbox(), figure.get_size_inches()
+            assert box.y0 > -0.05 and box.y1 < height + 0.05, name
+    pictured = " ".join(drawn_texts(figures.drawings(run, ())["runtime"]()))
+    assert "more-07" in pictured and "more-08" not in pictured
+
+
+def test_a_note_below_moves_nothing():
+    figure = new_figure(3.0, 2.0)
+    axes = axes_at(figure, 0.5, 0.25, 2.0, 1.5)
+    note_below(figure, "")
+    assert tuple(figure.get_size_inches()) == (3.0, 2.0)
+    note_below(figure, "Shown: the first 12 of 50 editors; the tables have all.")
+    width, height = figure.get_size_inches()
+    x, y, wide, high = axes.get_position().bounds
+    place = (x * width, (1 - y - high) * height, wide * width, high * height)
+    np.testing.assert_allclose(place, (0.5, 0.25, 2.0, 1.5), atol=1e-9)
+    assert height == pytest.approx(2.2)
+
+
+def test_the_paper_of_long_names_has_every_figure_and_names_one_that_cannot_be_drawn(odd_run, tmp_path, monkeypatch):
+    from reports.paper import document
+    from reports.tables import build_tables
+
+    run, problems = Run(odd_run), []
+    tables = build_tables(run)
+    paths = document.write_paper(run, tables, tmp_path / "paper", problems=problems)
+    assert problems == []
+    drawn = {path.stem for path in paths if path.suffix == ".pdf"}
+    assert {"pareto", "success_preservation", "prompts", "attributes", "qualitative", "strips", "failures"} <= drawn
+
+    def broken(run):
+        raise ValueError("no room")
+
+    monkeypatch.setattr(document, "prompts_figure", broken)
+    paths = document.write_paper(run, tables, tmp_path / "again", problems=problems)
+    assert problems == ["figures/prompts could not be made: no room (ValueError)."]
+    assert {path.stem for path in paths if path.suffix == ".pdf"} == drawn - {"prompts"}
