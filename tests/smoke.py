@@ -1,6 +1,6 @@
 """The whole way in a minute, without pytest: a run, its report, its tables in Python. For slow lanes of CI.
 
-python tests/smoke.py
+python -P tests/smoke.py
 """
 
 from __future__ import annotations
