@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,17 @@ def interval_of(values: np.ndarray, cells: DataFrame, share: bool) -> Interval:
     with np.errstate(invalid="ignore"):  # the PSNR of an untouched image is infinite in old runs
         found = interval_of_mean(values, cells["source"].to_numpy(), cells["prompt"].to_numpy(), share=share)
     return Interval(float(known.mean()), _rounded(found.low), _rounded(found.high), found.cells, found.images)
+
+
+def over_fewer(cells: DataFrame, columns: Iterable[str]) -> str:
+    """Which of these numbers only some cells have, and how many; '' where all have all that any has."""
+    counts = {column: int(cells[column].notna().sum()) for column in columns if column in cells}
+    titles = {column: known_metric(column) for column in counts}
+    return ", ".join(
+        f"{record.heading if record else column} {counts[column]:,} of {len(cells):,}"
+        for column, record in titles.items()
+        if 0 < counts[column] < len(cells)
+    )
 
 
 def is_share(column: str) -> bool:

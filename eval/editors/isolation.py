@@ -162,7 +162,15 @@ def _determinism() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
-_CUDNN = ("benchmark", "deterministic", "allow_tf32")
+def _cudnn() -> dict[str, Any]:
+    return {name: getattr(torch.backends.cudnn, name) for name in ("benchmark", "deterministic", "allow_tf32")}
+
+
+def _set_cudnn(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        setattr(torch.backends.cudnn, name, value)
+
+
 _STATE: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "working folder": (_folder, _enter),
     "environment variables": (lambda: dict(os.environ), _set_environment),
@@ -179,10 +187,7 @@ _STATE: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
         lambda modes: torch.use_deterministic_algorithms(modes[0], warn_only=modes[1]),
     ),
     "precision of float32 products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    "settings of cuDNN": (
-        lambda: [getattr(torch.backends.cudnn, name) for name in _CUDNN],
-        lambda values: [setattr(torch.backends.cudnn, name, value) for name, value in zip(_CUDNN, values, strict=True)],
-    ),
+    "settings of cuDNN": (_cudnn, _set_cudnn),
     "error handling of NumPy": (np.geterr, lambda modes: np.seterr(**modes)),
     "filters of warnings": (lambda: list(warnings.filters), _set_filters),
     "signal handlers": (_handlers, _set_handlers),

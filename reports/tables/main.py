@@ -11,7 +11,7 @@ from eval.metrics.cells.clean import PRESERVED
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
-from reports.means import eligible_mean, interval_of, mean_of
+from reports.means import eligible_mean, interval_of, mean_of, over_fewer
 from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
 from reports.tables.frechet import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
@@ -216,6 +216,7 @@ def _stands_out(line: Line, record: Metric, lines: list[Line]) -> bool:
 
 
 def _notes(pool: Pool) -> tuple[str, ...]:
+    fewer = over_fewer(pool.run.rows, [record.name for record in measures() if not record.eligible_only])
     notes = [
         "±: half of the 95 % interval over source images; bold: best of its kind of strength, apart from controls, and "
         "its interval overlaps no other's. The target effect is to be matched, not maximised: the table matched "
@@ -224,7 +225,7 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         "Success: every attribute judge reads the value asked for, in a picture that looks real. By counterfactual: of "
         "the right pictures for all values, that of the value asked for is nearest; no network; no part of success.",
         "Clean success, success, preservation, target effect and AD are over eligible cells (the reconstruction lacks "
-        "the value and the counterfactual shows it), the rest over all cells.",
+        f"the value and the counterfactual shows it), the rest over all cells{fewer and f' that have it: {fewer}'}.",
         f"A prompt is mastered with success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}.",
         "Row inversion: the reconstruction against the original (PSNR, SSIM), and what doing nothing scores (Fréchet).",
     ]

@@ -7,11 +7,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 
 from eval.cli import main
 from eval.runs.reader import Run
 from reports.report import write_report
+from reports.tables.frechet import Pool
+from reports.tables.main import main_table
 
 
 @pytest.fixture
@@ -128,3 +132,19 @@ def test_a_chunk_under_the_name_of_another_is_not_counted(folder: Path) -> None:
     assert list(run.damaged) == [f"The chunk {one} of {folder} is not counted: {fault}"]
     counts = run.every_row["editor"].value_counts()
     assert counts[editors[0]] < counts[editors[1]]
+
+
+def test_a_mean_says_over_how_many_cells_it_is(folder: Path) -> None:
+    def note() -> str:
+        run = Run(folder)
+        return next(note for note in main_table(run, Pool(run)).notes if "the rest over all cells" in note)
+
+    whole = Run(folder).rows
+    assert note().endswith("the rest over all cells.")
+    changed = 0
+    for path in sorted((folder / "chunks").glob("*.parquet"))[::2]:
+        cells = pandas.read_parquet(path)
+        changed += len(cells)
+        cells.assign(outside_psnr_db=np.nan).to_parquet(path, index=False)
+    right = f"outside PSNR {len(whole) - changed:,} of {len(whole):,}"
+    assert note().endswith(f"the rest over all cells that have it: {right}.")
