@@ -24,7 +24,7 @@ class PictureFile:
     """
 
     def __init__(self, side_px: int) -> None:
-        folder = cache_folder() if os.access(cache_folder(), os.W_OK) else None
+        folder = str(cache_folder()) if os.access(cache_folder(), os.W_OK) else None
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=folder)  # noqa: SIM115
         self._side, self._count = side_px, 0
 

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -110,7 +111,7 @@ def _editor_costs(domain: Domain, spec: EditorSpec, latents: Any, prompts: int) 
     for prompt in domain.prompts[:prompts]:
         editor.fit(prompt)
         firsts.append(editor.edit(latents, prompt, 1.0)[1] / len(latents))
-        _, other_s = seconds_of(domain.editing.device, lambda p=prompt: editor.edit(latents, p, 0.5))
+        _, other_s = seconds_of(domain.editing.device, partial(editor.edit, latents, prompt, 0.5))
         others.append(other_s / len(latents))
     first_s, other_s = statistics.median(firsts), statistics.median(others)
     shares = offers_offsets(spec.build(0))  # then only the first strength pays for the offsets

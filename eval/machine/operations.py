@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def macs_of(work: Callable[[], object]) -> float:
     """Multiplications of the convolutions and matrix products of a call."""
     with FlopCounterMode(display=False) as counter:
         work()
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2
 
 
 def operations(domain: Domain, most: int = 16) -> Iterator[Operation]:
@@ -101,8 +102,8 @@ def operations(domain: Domain, most: int = 16) -> Iterator[Operation]:
         one = macs_of(lambda: editing.images(latents[:1]))
         yield Operation("synthesis", "picture", fastest(device, lambda: synthesised(editing, latents)) / count, one)
         for name, network in works:
-            macs = macs_of(lambda net=network: net(pictures[:1]))
-            seconds = fastest(device, lambda net=network: net(pictures)) / count
+            macs = macs_of(partial(network, pictures[:1]))
+            seconds = fastest(device, partial(network, pictures)) / count
             yield Operation(name, "picture", seconds, macs or None)
         yield _relevance(domain, latents[: min(4, count)])
     yield _mapper_step(domain)
@@ -127,8 +128,8 @@ def _mapper_step(domain: Domain) -> Operation:
     with torch.no_grad():
         width = domain.editing.clip.encode_texts(["face"]).shape[1]
     generator = torch.Generator().manual_seed(0)
-    rows = (torch.randn(TRAINING_ROWS, size, generator=generator) for size in (layout[-1].stop, width))
-    training = Training(TrainingSet(*rows), layout, Settings(validation_pairs=2), device)
+    s, features = (torch.randn(TRAINING_ROWS, size, generator=generator) for size in (layout[-1].stop, width))
+    training = Training(TrainingSet(s, features), layout, Settings(validation_pairs=2), device)
     return Operation("Delta Mapper", "step of 64", fastest(device, training.advance), macs_of(training.advance))
 
 
