@@ -61,3 +61,20 @@ def test_a_newer_schema_is_refused_with_the_command_that_helps(folder):
     (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": SCHEMA + 1}))
     with pytest.raises(ValueError, match="pip install --upgrade deltabench"):
         Run(folder)
+
+
+def test_names_of_schema_1_are_read_under_todays(stored_run):
+    """Its files say ``kept``, ``kept.<factor>`` and ``references/``."""
+    run = Run(stored_run)
+    raw = pandas.read_parquet(next((stored_run / "chunks").glob("*.parquet")))
+    assert "kept" in raw and not [name for name in run.rows if name.startswith("kept")]
+    assert [name for name in run.rows if name.startswith("preservation")] == [
+        name.replace("kept", "preservation") for name in raw if name.startswith("kept")
+    ]
+    first = run.rows[run.rows["chunk"] == run.chunks[0]["id"]]
+    stored = pandas.read_parquet(stored_run / "chunks" / f"{run.chunks[0]['id']}.parquet")
+    assert first["preservation"].tolist() == stored["kept"].tolist()
+    swept = json.loads((stored_run / "strengths" / "styleclip-global--glasses.json").read_text())["sweep"]
+    assert [point["preservation"] for point in run.sweeps[0]["sweep"]] == [point["kept"] for point in swept]
+    assert run.counterfactual("glasses", "region").shape == (16, 16)
+    assert "preservation" in run.manifest["recipes"] and "kept" not in run.manifest["recipes"]
