@@ -8,13 +8,14 @@ from eval.metrics.book import Metric, metrics
 from eval.runs.reader import Run
 from reports.tables.prompts import MASTERED
 
+LIMIT = "at N → ∞"
 WORDS = {  # what is no metric: heading -> sentence
     "editor": "The method that edits; controls do nothing, or anything, and say what that scores.",
     "strength": "How the editor's one knob was set: published default, calibrated on other images, matched, or given.",
     "prompts mastered": f"Prompts with {MASTERED}.",
     "prompts reached": "Prompts for which some strength has the target effect on the calibration images.",
     "edits that attain it": "Share of the eligible edits, over all prompts, with at least half of the target effect.",
-    "at N → ∞": "The Fréchet distance that a line through smaller sets predicts for endlessly many pictures.",
+    LIMIT: "The Fréchet distance that a line through smaller sets predicts for endlessly many pictures.",
     "eligible": "There is something to do: the reconstruction lacks the value, and it would show if it were there.",
     "inversion": "The image as encoder and generator give it back before any edit: what doing nothing scores.",
     "counterfactual": "The exactly right picture: the same person with what the text asks for, where that is known.",
@@ -45,7 +46,7 @@ def meaning(run: Run, column: str) -> str:
     """
     distance = str(run.manifest["frechet_name"])
     if column == f"{distance}_extrapolated":
-        return WORDS["at N → ∞"]
+        return WORDS[LIMIT]
     record = metrics().get("frechet" if column in (distance, "same", "others") else column)
     return record.meaning if record is not None else WORDS.get(COLUMNS.get(column, ""), "")
 
@@ -55,6 +56,11 @@ def write_glossary(run: Run) -> Path:
     path = run.folder / "tables" / "glossary.md"
     path.write_text(markdown(run), encoding="utf-8", newline="\n")
     return path
+
+
+def other_words() -> list[tuple[str, str]]:
+    """Heading and sentence of what is no column of the explorer, whose columns bring their own."""
+    return [(word, text) for word, text in WORDS.items() if word not in (*COLUMNS.values(), LIMIT)]
 
 
 def markdown(run: Run) -> str:

@@ -20,7 +20,7 @@ from reports.explorer.sets import set_columns, sets
 from reports.explorer.stops import Choices
 from reports.explorer.tables import Tables, columns, described
 from reports.explorer.tables import tables as metric_tables
-from reports.glossary import glossary, meaning
+from reports.glossary import meaning, other_words
 from reports.tables import build_tables
 from reports.writers.layout import Table
 from reports.writers.style import colours
@@ -100,7 +100,7 @@ def page_data(choices: Choices, written: Tables, tested: bool = True) -> dict[st
         "factors": list(run.factors),
         "scopes": {scope.name: list(scope.prompts) for scope in choices.scopes},
         "columns": {name: about | {"meaning": meaning(run, name)} for name, about in known.items()},
-        "glossary": sorted(glossary(run).items(), key=lambda entry: entry[0].casefold()),
+        "glossary": other_words(),
         "cell_columns": list(SHOWN),
         "curve_columns": list(CURVE_COLUMNS),
         "tables": metric_tables(choices, means, pairs, written),

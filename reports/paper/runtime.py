@@ -137,8 +137,10 @@ def _break_even_row(
 ) -> dict[str, Value]:
     first = None if found is None else NEVER if math.isinf(found.first) else found.first
     last = None if found is None or math.isinf(found.first) or math.isinf(found.last) else found.last
-    counted = {"counted": "images", "prompts": prompts} if prompts else {"counted": "prompts", "images": images}
-    return {"editor": editor, "against": rival, **counted, "cheaper_from": first, "cheaper_to": last}
+    row: dict[str, Value] = {"editor": editor, "against": rival, "cheaper_from": first, "cheaper_to": last}
+    if prompts:
+        return row | {"counted": "images", "prompts": prompts}
+    return row | {"counted": "prompts", "images": images}
 
 
 def _bars_caption(run: Run, costs: Mapping[str, Cost]) -> str:

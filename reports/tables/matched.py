@@ -147,8 +147,9 @@ def _intervals(level: Level, metrics: Sequence[str]) -> dict[tuple[float, str, s
         rows = summarise(cells, metrics, population=population_of(cells["prompt"].nunique()), by=("editor",))
         for row in rows[rows["cells"] > 0].itertuples():
             known = isfinite(row.low) and isfinite(row.high)
-            ends = (_rounded(row.low), _rounded(row.high)) if known else (None, None)
-            found[level.goal, editor, row.metric] = Interval(_rounded(row.mean), *ends, int(row.cells), int(row.images))
+            low, high = (_rounded(row.low), _rounded(row.high)) if known else (None, None)
+            mean_ = _rounded(row.mean)
+            found[level.goal, editor, row.metric] = Interval(mean_, low, high, int(row.cells), int(row.images))
     return found
 
 
@@ -217,8 +218,8 @@ def _pairs(level: Level, groups: Groups) -> Block | None:
         texts = []
         for record in records:
             test = here.loc[(pair.first, pair.second, record.name)]
-            ends = (test["low"], test["high"]) if isfinite(test["low"]) else (None, None)
-            value = Interval(float(test["difference"]), *ends, int(test["cells"]), int(test["images"]))
+            low, high = (test["low"], test["high"]) if isfinite(test["low"]) else (None, None)
+            value = Interval(float(test["difference"]), low, high, int(test["cells"]), int(test["images"]))
             text = interval_text(value, record.digits) if isfinite(test["difference"]) else ""
             texts.append(f"**{text}**" if test["p_holm"] < SIGNIFICANT else text)
         rows.append((f"{pair.first} - {pair.second}", f"{len(pair.prompts)}: {', '.join(pair.prompts)}", *texts))

@@ -58,7 +58,8 @@ class SweepPoint:
     def from_json(cls, stored: Mapping[str, Any]) -> SweepPoint:
         """As ``as_json`` gave it; null is NaN, and so is a number that earlier versions did not store."""
         numbers = {name: math.nan if stored.get(name) is None else stored[name] for name in _NUMBERS}
-        return cls(**numbers, **{name: stored.get(name) for name in ("goal", "images", "effect_noise")})
+        goal, images, noise = (stored.get(name) for name in ("goal", "images", "effect_noise"))
+        return cls(**numbers, goal=goal, images=images, effect_noise=noise)
 
     def as_json(self) -> dict[str, float | None]:
         """All numbers by name; goal, images and noise only where there are some."""

@@ -5,8 +5,13 @@ function aboutView() {
     h("h2", {}, "This run"), h("table", { class: "cell" }, h("tbody", {}, facts().map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, text))))),
     h("h2", {}, "What is not in this page"), leftOut().map((text) => note(text)),
     h("h2", {}, "Failures"), failureList(),
-    h("h2", {}, "What the headings mean"), h("dl", {}, data.glossary.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, meaning)]).flat()),
+    h("h2", {}, "What the headings mean"), h("dl", {}, headings().map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, meaning)]).flat()),
   ];
+}
+
+function headings() {
+  const columns = Object.values(data.columns).filter((column) => column.meaning).map((column) => [column.label, column.meaning]);
+  return [...columns, ...data.glossary].sort(([one], [other]) => one.localeCompare(other));
 }
 
 function facts() {

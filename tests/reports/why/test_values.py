@@ -209,4 +209,4 @@ def test_older_folders_without_goals_and_editors_are_explained(reported):
     assert "editors" not in manifest
     found = explain(Run(reported), find_value(reported, "main:deltaedit:default:success"))
     assert (found["editor"], found["determinism"]) == ({}, "not checked")
-    assert Run(reported).manifest["schema"] == 1
+    assert Run(reported).manifest["schema"] == 2
