@@ -64,7 +64,7 @@ class Judges:
             logits, so that the CLIP sees every edit once; None of any other.
         second: a second attribute judge, of another architecture and trained on other pictures: images -> logits
             float32 [N, V] of every factor, or [N, V + 1] with one more for *no valid value*. None where there is none.
-        realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as 99 of 100 unseen
+        realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as nearly all unseen
             real pictures are. None where there is no such judge.
     """
 

@@ -179,8 +179,8 @@ def judge_attributes(
         visible: bool [n, F].
 
     Returns:
-        success bool [n]; preservation float64 [n] in [0, 1], NaN where no other factor can be seen; eligible bool [n];
-        target effect float64 [n] in σ.
+        success bool [n], by all judges where eligible; preservation float64 [n] in [0, 1], NaN where no other factor
+        can be seen; eligible bool [n]; target effect float64 [n] in σ.
     """
     device = domain.editing.device
     before = {name: torch.as_tensor(logits).to(device) for name, logits in logits_before.items()}
@@ -189,10 +189,11 @@ def judge_attributes(
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
     shared = change.success.clone()
-    for judge in (_second, _real):  # asked only about what the judges before them take for a success
-        verdict = judge(domain, edits[shared], prompt) if shared.any() else None
+    for judge in (_second, _real):  # asked only where it matters: about what the judges before them take for a success
+        asked = shared & change.eligible
+        verdict = judge(domain, edits[asked], prompt) if asked.any() else None
         if verdict is not None:
-            shared[shared.clone()] = verdict
+            shared[asked] = verdict
     names = ("preservation", "eligible", "target_effect")
     found = off_device({"success": shared, **{name: getattr(change, name) for name in names}})
     success, preservation, eligible, effect = found.values()

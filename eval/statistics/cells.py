@@ -18,7 +18,8 @@ LIKE_THESE = "prompts-like-these"
 POPULATIONS = (THESE_PROMPTS, LIKE_THESE)
 
 KEYS = ("editor", "prompt", "strength", "kind", "effect_goal", "image", "eligible", "setting")
-SHARES = ("success", "preservation", "clean_success")
+VERDICTS = ("success_by_attributes", "success_by_second", "success_by_counterfactual", "real")  # of single judges
+SHARES = ("success", "preservation", "clean_success", *VERDICTS)
 # Of cells whose reconstruction does not have the value yet, as in the tables of a run.
 ELIGIBLE_ONLY = (*SHARES, "target_effect", "ad_mean", "ad_max", "effect")
 # Up to this share of a metric's standard deviation a difference is rounding. Between two releases of a library it can
@@ -44,8 +45,9 @@ class Grid:
 def metric_columns(cells: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """The metrics of a table of cells, or those of them that are wanted.
 
-    Without a wish these are all numeric columns that an editor can change: the inversion's own error and the columns
-    per factor (``preservation.<factor>``, ``effect.<factor>``) are left out, but can be wished for.
+    Without a wish these are all numeric columns that an editor can change: the inversion's own error, the columns per
+    factor (``preservation.<factor>``, ``effect.<factor>``) and the verdicts of single judges, which success is made of,
+    are left out, but can be wished for.
 
     Raises:
         UsageError: a wanted metric that the cells do not have.
@@ -58,7 +60,9 @@ def metric_columns(cells: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[str
     for name in wanted:
         if name not in numeric:
             raise unknown("metric", name, numeric)
-    return tuple(wanted) or tuple(name for name in numeric if "." not in name and not name.startswith("inversion_"))
+    return tuple(wanted) or tuple(
+        name for name in numeric if "." not in name and not name.startswith("inversion_") and name not in VERDICTS
+    )
 
 
 def with_setting(cells: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,8 @@ SPLITS: dict[str, Split] = {
     "train-persons-check": Split(3_000, seed=4, per_person=3),
     "judge": Split(36_000, seed=11, rho=0.0, per_person=3),  # every judge; no editor sees them
     "judge-check": Split(4_000, seed=12, rho=0.0, per_person=4),
+    "second-judge": Split(12_000, seed=13, rho=0.0),  # the second attribute judge
+    "second-judge-check": Split(2_000, seed=14, rho=0.0),
     "calibration": Split(200, seed=21, rho=0.0),  # strengths are chosen on these
     "test": Split(1_000, seed=31, rho=0.0),  # balanced; a run edits the first --images of them
 }

@@ -122,6 +122,8 @@ class AvatarsDomain:
             fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
             accuracy=_accuracy(self.card("attribute-judge")),
             same_person=same_person_cosine(self.name, self.fingerprints),
+            second=self._weights.second_judge().to(self.device),
+            realism=self._weights.realism().to(self.device),
         )
 
     def test_sources(self, count: int) -> Sources:

@@ -18,10 +18,12 @@ from eval.domains.avatars.networks import (
     IdentityNetwork,
     build_clip,
 )
+from eval.domains.avatars.realism import Realism
+from eval.domains.avatars.second_judge import PatchReader, SecondJudge
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 
-JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features")
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "identity", "frechet-features", "second-judge", "realism")
 # Networks may be asked for first within inference mode, but editors take gradients through them.
 NORMAL_TENSORS = torch.inference_mode(False)
 
@@ -65,6 +67,23 @@ class Weights(ShippedWeights):
         network = AttributeNetwork(tuple(card["widths"]))
         self.fill("attribute-judge", network, tensors)
         return network, dict(zip(FACTOR_NAMES, sigma, strict=True))
+
+    @NORMAL_TENSORS
+    def second_judge(self) -> SecondJudge:
+        """The second attribute judge, on a tower of its own."""
+        tensors, card = self.read("second-judge")
+        reader = PatchReader(int(card["width"]))
+        self.fill("second-judge", reader, tensors)
+        network = SecondJudge(self.clip("judge-clip").model.visual, reader)
+        self.freeze("second-judge", network)
+        return network
+
+    @NORMAL_TENSORS
+    def realism(self) -> Realism:
+        """Distance from real pictures."""
+        network = Realism(self.features("frechet-features"), **self.read("realism")[0])
+        self.freeze("realism", network)
+        return network
 
     @NORMAL_TENSORS
     def features(self, name: str) -> AttributeNetwork:

@@ -48,7 +48,7 @@ def success_by_second(chunk: JudgedChunk) -> Tensor:
 
 @metric(
     heading="real",
-    formula="1 if the distance from real pictures is at most 1, that of 99 in 100 unseen real pictures, else 0",
+    formula="1 if the distance from real pictures is at most 1, as that of nearly all unseen real pictures is, else 0",
     judge="realism",
     recipe="threshold-1",
     **_VERDICT,

@@ -84,7 +84,9 @@ def test_the_editors_own_error_is_not_replaced(tiny_domain):
     tiny_domain.judges.identity(torch.zeros(1, 3, 16, 16))  # and the guard is down again
 
 
-@pytest.mark.parametrize("network", ["attribute-judge", "judge-clip", "identity", "frechet-features"])
+@pytest.mark.parametrize(
+    "network", ["attribute-judge", "judge-clip", "identity", "frechet-features", "second-judge", "realism"]
+)
 def test_a_judges_weight_file_is_not_read_for_an_editor(network):
     weights = Weights(WEIGHTS)
     weights.read(network)

@@ -76,8 +76,9 @@ def test_given_strengths_are_settings_of_their_own():
 
 
 def test_metrics_that_no_editor_changes_are_left_out_unless_wished_for():
-    frame = cells()
+    frame = cells().assign(success_by_second=True, real=1.0)
     assert metric_columns(frame) == ("success", "preservation")
+    assert metric_columns(frame, ["real"]) == ("real",)
     assert metric_columns(frame, ["inversion_ssim"]) == ("inversion_ssim",)
     with pytest.raises(UsageError, match="did you mean 'success'"):
         metric_columns(frame, ["succes"])

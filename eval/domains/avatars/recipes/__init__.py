@@ -15,6 +15,8 @@ NETWORKS = (
     "editing-clip",
     "editing-identity",
     "judge-clip",
+    "second-judge",
+    "realism",
     "relevance",
     "delta-mapper",
     "styleclip-mapper",

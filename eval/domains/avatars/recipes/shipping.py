@@ -13,7 +13,8 @@ from deltaedit.tools.artefacts import hardware_name
 from eval.domains.avatars import datasets
 from eval.domains.avatars.factors import FACTOR_NAMES, Portraits
 from eval.domains.avatars.networks import WEIGHTS, AvatarGenerator, to_float
-from eval.domains.avatars.recipes import attributes, clips, encoder, generator, identity
+from eval.domains.avatars.recipes import attributes, clips, encoder, generator, identity, realism, second_judge
+from eval.domains.avatars.recipes.spoiled import Networks
 from eval.domains.avatars.weights_io import Weights, avatar_clip
 from eval.domains.recipes.training import Report
 from eval.metrics.attributes import log_odds
@@ -33,6 +34,10 @@ def ship(name: str, report: Report) -> str:
         network, seconds, recipe, measured = _clip(name, report)
     elif name == "generator":
         network, seconds, recipe, measured = _generator(weights, report)
+    elif name == second_judge.NAME:
+        network, seconds, recipe, measured = _second_judge(weights, report)
+    elif name == realism.NAME:
+        network, seconds, recipe, measured = _realism(weights, report)
     else:
         network, seconds, recipe, measured = _encoder(weights, report)
     card = {
@@ -44,6 +49,10 @@ def ship(name: str, report: Report) -> str:
         "measured": measured,
     }
     tensors = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    if name == second_judge.NAME:  # its tower is in the file of the judge CLIP
+        tensors = network.reader.state_dict()  # type: ignore[operator, union-attr]
+    if name == realism.NAME:  # its trunk is in the file of the Fréchet network
+        tensors = {key: getattr(network, key) for key in ("mean", "whitening")}
     if name == "attribute-judge":
         tensors["sigma"] = _sigma(network)
     weights.write(name, tensors, card)
@@ -158,6 +167,23 @@ def _mixed_distance(weights: Weights, network: AvatarGenerator) -> dict[str, flo
         f"fd_avatars of mixed codes (N={FRECHET_SAMPLES})": distance,
         f"fd_avatars of renders against renders (N={FRECHET_SAMPLES})": floor,
     }
+
+
+def _second_judge(weights: Weights, report: Report) -> Built:
+    networks = Networks(weights.generator(), weights.encoder())
+    tower = weights.clip("judge-clip").model.visual
+    network, seconds = second_judge.train_second_judge(tower, networks, report)
+    what = (
+        "Judge. Reads every factor, or that it shows no valid value, from what the judge CLIP's tower has of patches."
+    )
+    return network, seconds, _facts(what, second_judge.RECIPE), second_judge.measured(network, networks)
+
+
+def _realism(weights: Weights, report: Report) -> Built:
+    networks = Networks(weights.generator(), weights.encoder())
+    network, seconds = realism.fit_realism(weights.features("frechet-features"), networks, report)
+    what = "Judge. How far a picture is from real ones, by statistics of the Fréchet network's maps."
+    return network, seconds, _facts(what, realism.RECIPE), realism.measured(network, networks)
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ def test_every_prompt_asks_for_a_value_that_exists(domain):
 def test_no_network_both_edits_and_judges(domain):
     assert not set(EDITING_NETWORKS) & set(JUDGE_NETWORKS)
     prints = domain.fingerprints
-    assert len({prints[name] for name in (*EDITING_NETWORKS, *JUDGE_NETWORKS)}) == 9
+    assert len({prints[name] for name in (*EDITING_NETWORKS, *JUDGE_NETWORKS)}) == 11
     assert domain.judges.fingerprints == {name: prints[name] for name in JUDGE_NETWORKS}
 
 
