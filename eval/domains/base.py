@@ -62,8 +62,9 @@ class Judges:
         same_person: cosine of identity from which two pictures show one person; None where that was not measured.
         attributes_of_clip: of an attribute judge that only reads the judge CLIP's features: these [N, E] -> the same
             logits, so that the CLIP sees every edit once; None of any other.
-        second: a second attribute judge, of another architecture and trained on other pictures: images -> logits
-            float32 [N, V] of every factor, or [N, V + 1] with one more for *no valid value*. None where there is none.
+        second: a second attribute judge, of another architecture and other pictures: images -> bool [N, V] of
+            every factor, the values that it accepts; none of a spoiled picture. None where there is no such judge.
+        second_counts: success needs the second judge's yes; otherwise its verdict is only shown beside the others'.
         realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as nearly all unseen
             real pictures are. None where there is no such judge.
     """
@@ -82,6 +83,7 @@ class Judges:
     same_person: float | None = None
     attributes_of_clip: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     second: Callable[[Tensor], Mapping[str, Tensor]] | None = None
+    second_counts: bool = False
     realism: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:

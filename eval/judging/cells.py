@@ -148,7 +148,9 @@ def judge_edits(
     before = {name: values[rows].to(edits.device) for name, values in sources.logits.items()}
     change = _change(domain, before, logits, prompt, counterfactuals.visible[rows])
     chunk = _judged(sources, counterfactuals, rows, (edits, change, identity, clips), domain.judges.same_person)
-    chunk = replace(chunk, second=_second(domain, edits, prompt), realism=_realism(domain, edits))
+    counts = domain.judges.second_counts
+    second, realism = _second(domain, edits, prompt), _realism(domain, edits)
+    chunk = replace(chunk, second=second, second_counts=counts, realism=realism)
     features = {
         "frechet": domain.judges.frechet(edits).float(),
         "identity": identity,
@@ -189,7 +191,8 @@ def judge_attributes(
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
     shared = change.success.clone()
-    for judge in (_second, _real):  # asked only where it matters: about what the judges before them take for a success
+    others = (_second, _real) if domain.judges.second_counts else (_real,)
+    for judge in others:  # asked only where it matters: about what the judges before them take for a success
         asked = shared & change.eligible
         verdict = judge(domain, edits[asked], prompt) if asked.any() else None
         if verdict is not None:
@@ -213,11 +216,11 @@ def _change(
 
 
 def _second(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
-    """Whether the second attribute judge reads the value asked for: bool [n]; None where there is none."""
+    """Whether the second attribute judge accepts the value asked for: bool [n]; None where there is none."""
     judge, value = domain.judges.second, domain.factors[prompt.attribute].index(prompt.value)
     if judge is None:
         return None
-    return torch.cat([judge(block)[prompt.attribute].argmax(1) == value for block in edits.split(BATCH)])
+    return torch.cat([judge(block)[prompt.attribute][:, value] for block in edits.split(BATCH)])
 
 
 def _realism(domain: Domain, edits: Tensor) -> Tensor | None:

@@ -86,18 +86,15 @@ def measure_judges(domain: Domain, count: int, report: Callable[[str], None] = l
 
 def _readers(domain: Domain) -> dict[str, Callable[[Tensor], np.ndarray]]:
     """Judge -> images to the value it reads for each factor, int64 [N, F]; the CLIP by the nearest of the texts."""
-    readers = {"attributes": lambda images: _read_attributes(domain, domain.judges.attributes, images)}
-    second = domain.judges.second
-    if second is not None:  # *no valid value* is read wrong wherever there is one
-        readers["second"] = lambda images: _read_attributes(domain, second, images)
+    readers = {"attributes": lambda images: _read_attributes(domain, images)}
     texts = _value_texts(domain)
     if texts:
         readers["clip"] = lambda images: _read_by_texts(domain, images, texts)
     return readers
 
 
-def _read_attributes(domain: Domain, judge: Callable[[Tensor], Mapping[str, Tensor]], images: Tensor) -> np.ndarray:
-    parts = [judge(block) for block in images.split(BATCH)]
+def _read_attributes(domain: Domain, images: Tensor) -> np.ndarray:
+    parts = [domain.judges.attributes(block) for block in images.split(BATCH)]
     read: np.ndarray = np.stack(
         [torch.cat([part[factor].argmax(1) for part in parts]).cpu().numpy() for factor in domain.factors], 1
     )

@@ -32,7 +32,8 @@ def recipes(domain: Domain) -> dict[str, str]:
 
 def _network_ids(domain: Domain, record: Metric) -> str:
     """The network of a record, and for success by all judges the others that the domain has."""
-    others = [name for name in SHARING if record.name in SHARED and name in domain.judges.fingerprints]
+    counting = SHARING if domain.judges.second_counts else SHARING[1:]
+    others = [name for name in counting if record.name in SHARED and name in domain.judges.fingerprints]
     return "".join(_network_id(domain, name) for name in (record.judge, *others))
 
 

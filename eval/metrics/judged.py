@@ -51,7 +51,8 @@ class JudgedChunk:
         inversion_psnr_db: [n], reconstruction against original.
         inversion_ssim: [n], likewise.
         same_person: cosine of identity from which two pictures show one person; None where the domain states none.
-        second: bool [n], the second attribute judge reads the value asked for; None where there is no such judge.
+        second: bool [n], the second attribute judge accepts the value asked for; None where there is no such judge.
+        second_counts: success needs its yes.
         realism: [n], distance from real pictures, at most 1 for a real one; None where the domain has no such judge.
     """
 
@@ -72,11 +73,12 @@ class JudgedChunk:
     inversion_ssim: Tensor
     same_person: float | None = None
     second: Tensor | None = None
+    second_counts: bool = False
     realism: Tensor | None = None
 
     @property
     def success(self) -> Tensor:
-        """Bool [n]: every judge that there is reads the value asked for, in a picture that is real."""
+        """Bool [n]: every judge that counts finds the value asked for, in a picture that is real."""
         shared = self.attributes.success
-        shared = shared if self.second is None else shared & self.second
+        shared = shared & self.second if self.second_counts and self.second is not None else shared
         return shared if self.realism is None else shared & (self.realism <= REAL)

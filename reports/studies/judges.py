@@ -12,12 +12,8 @@ from reports.writers.style import INK, SMALL_PT, TITLE_PT, TWO_COLUMNS_IN, axes_
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-JUDGES = {"attributes": "attribute judge", "second": "second attribute judge", "clip": "judge CLIP, zero-shot"}
-CARDS = {
-    "attributes": "attribute-judge",
-    "second": "second-judge",
-    "clip": "judge-clip",
-}
+JUDGES = {"attributes": "attribute judge", "clip": "judge CLIP, zero-shot"}
+CARDS = {"attributes": "attribute-judge", "clip": "judge-clip"}  # the card that tells a judge's held-out accuracy
 STAGES = {"unedited": "unedited", "counterfactuals": "counterfactuals", "inverted": "inverted counterfactuals"}
 COLUMNS = ("judge", "of", "name", "card", *STAGES)
 IDENTITY_COLUMNS = (

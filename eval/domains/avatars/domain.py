@@ -122,7 +122,7 @@ class AvatarsDomain:
             fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
             accuracy=_accuracy(self.card("attribute-judge")),
             same_person=same_person_cosine(self.name, self.fingerprints),
-            second=self._weights.second_judge().to(self.device),
+            second=self._weights.second_judge().to(self.device).accepts,
             realism=self._weights.realism().to(self.device),
         )
 

@@ -69,11 +69,24 @@ class SecondJudge(nn.Module):
     Args:
         tower: the image tower of the judge CLIP.
         reader: what was trained.
+        slack: float32 [F], by how much another answer's logit may exceed that of a value which is still accepted: so
+            much that nearly all unseen inversions are accepted as what they show. Where the judge reads badly it has
+            less to say instead of more to reject.
     """
 
-    def __init__(self, tower: nn.Module, reader: PatchReader) -> None:
+    slack: Tensor
+
+    def __init__(self, tower: nn.Module, reader: PatchReader, slack: Tensor) -> None:
         super().__init__()
         self.tower, self.reader = tower, reader
+        self.register_buffer("slack", slack, persistent=False)
+
+    def accepts(self, images: Tensor) -> dict[str, Tensor]:
+        """Images [N, 3, 64, 64] in [-1, 1] -> bool [N, V] of each factor: values that the picture may show."""
+        accepted = {}
+        for slack, (name, logits) in zip(self.slack, self(images).items(), strict=True):
+            accepted[name] = logits[:, :-1] + slack >= logits.amax(1, keepdim=True)
+        return accepted
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, 64, 64] in [-1, 1] -> logits float32 [N, V + 1] of each factor; the last: no valid value."""

@@ -72,9 +72,9 @@ class Weights(ShippedWeights):
     def second_judge(self) -> SecondJudge:
         """The second attribute judge, on a tower of its own."""
         tensors, card = self.read("second-judge")
-        reader = PatchReader(int(card["width"]))
+        slack, reader = tensors.pop("slack"), PatchReader(int(card["width"]))
         self.fill("second-judge", reader, tensors)
-        network = SecondJudge(self.clip("judge-clip").model.visual, reader)
+        network = SecondJudge(self.clip("judge-clip").model.visual, reader, slack)
         self.freeze("second-judge", network)
         return network
 

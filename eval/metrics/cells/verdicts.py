@@ -36,13 +36,13 @@ def success_by_attributes(chunk: JudgedChunk) -> Tensor:
 @metric(
     heading="success by second judge",
     short="by second",
-    formula="1 if the second attribute judge reads the value asked for on the edit, else 0",
+    formula="1 if the second attribute judge accepts the value asked for on the edit, else 0",
     judge="second-judge",
-    recipe="largest-logit,no-valid-value",
+    recipe="logit-within-slack-of-largest,no-valid-value",
     **_VERDICT,
 )
 def success_by_second(chunk: JudgedChunk) -> Tensor:
-    """The second attribute judge, which may also read no valid value, reads the value asked for."""
+    """The second attribute judge, which may also find no valid value, accepts the value asked for."""
     return _unknown(chunk) if chunk.second is None else chunk.second
 
 

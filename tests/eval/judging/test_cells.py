@@ -304,7 +304,7 @@ def test_a_domain_that_does_not_know_the_answers(domain, sources, edits):
 
 
 def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
-    """The second judge says no valid value of the second edit, the third edit is not real, nor is the fourth."""
+    """The second judge accepts no value of the second edit, the third edit is not real, nor is the fourth."""
     domain = Domain()
     names = {tuple(image.flatten().tolist()): i for i, image in enumerate(round_to_8_bit(edits))}
 
@@ -312,14 +312,14 @@ def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
         return torch.tensor([names[tuple(image.flatten().tolist())] for image in images])
 
     def second(images):
-        value = torch.where(number(images) == 1, 2, 1)
-        return {"glasses": F.one_hot(value, 3).float()}
+        return {"glasses": torch.stack([number(images) == 7, number(images) != 1], 1)}
 
     yes = {"glasses": torch.tensor([[0.0, 1.0]]), "hair": torch.zeros(1, 3), "mouth": torch.zeros(1, 2)}
     domain.judges = replace(
         domain.judges,
         attributes=lambda images: {factor: row.expand(len(images), -1) for factor, row in yes.items()},
         second=second,
+        second_counts=True,
         realism=lambda images: torch.tensor([1.0, 0.5, 1.01, 7.0])[number(images)],
     )
     rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
@@ -329,13 +329,17 @@ def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
     assert [row["success"] for row in rows] == [True, False, False, False]
     before = {name: logits[2:6] for name, logits in sources.logits.items()}
     success, *_ = judge_attributes(domain, before, edits, PROMPT, counterfactuals.visible[2:6])
-    assert success.tolist() == [True, False, False, False]
+    assert success[1:].tolist() == [False, False, False]  # the first is not eligible: nobody looks further
     known = {**domain.judges.fingerprints, "second-judge": "2" * 64, "realism": "9" * 64}
     domain.judges = replace(domain.judges, fingerprints=known)
     assert recipes(domain)["success"] == (
         "one-vs-rest-log-odds,8-bit@attribute-judge:aaaaaaaaaaaa@second-judge:222222222222@realism:999999999999"
     )
     assert recipes(domain)["real"] == "threshold-1,8-bit@realism:999999999999"
+    domain.judges = replace(domain.judges, second_counts=False)
+    assert "second" not in recipes(domain)["success"]
+    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
+    assert [row["success"] for row in rows] == [True, True, False, False]
 
 
 def test_a_missing_edit_is_refused(domain, sources, counterfactuals, edits):

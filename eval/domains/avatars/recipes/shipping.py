@@ -50,7 +50,7 @@ def ship(name: str, report: Report) -> str:
     }
     tensors = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     if name == second_judge.NAME:  # its tower is in the file of the judge CLIP
-        tensors = network.reader.state_dict()  # type: ignore[operator, union-attr]
+        tensors = {**network.reader.state_dict(), "slack": network.slack}  # type: ignore[operator, union-attr]
     if name == realism.NAME:  # its trunk is in the file of the Fréchet network
         tensors = {key: getattr(network, key) for key in ("mean", "whitening")}
     if name == "attribute-judge":

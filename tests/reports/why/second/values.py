@@ -210,6 +210,19 @@ def _at_ceiling(asked: Question) -> Second:
     return Second(bool(len(both)) and all(above), "compared plain means")
 
 
+def _disagree(asked: Question) -> Second:
+    """Cells whose verdicts are not all equal, over those that have two or more."""
+    if asked.row["kind"] == "reference":
+        return Second(None, "the row has no such number")
+    _, cells = cells_of(asked.files, asked.table, asked.row, asked.column)
+    names = [name for name in asked.column.recipes if name in cells]
+    told = [{float(value) for value in row if value == value} for row in cells[names].to_numpy(object)]
+    counts = [sum(value == value for value in row) for row in cells[names].to_numpy(object)]
+    numbers = [float(len(kinds) > 1) if count > 1 else np.nan for kinds, count in zip(told, counts, strict=True)]
+    sources, prompts = cells["source"].to_numpy(np.int64), cells["prompt"].to_numpy()
+    return _of_numbers(asked, np.array(numbers), sources, PLAIN, prompts)
+
+
 def _told(asked: Question) -> Second:
     value = asked.files.manifest.get(asked.stem)
     return Second(None if value is None else float(value), "read from the manifest")
@@ -296,6 +309,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Question], Second]] = {
     ("", "prompts"): _prompts,
     ("", "prompts_mastered"): _mastered,
     ("", "mastered"): _mastered,
+    ("main", "judges_disagree"): _disagree,
     ("", "at_ceiling"): _at_ceiling,
     ("", "identity_floor"): _told,
     ("", "identity_ceiling"): _told,
