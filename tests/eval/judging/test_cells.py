@@ -328,8 +328,10 @@ def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
     assert [row["real"] for row in rows] == [True, True, False, False]
     assert [row["success"] for row in rows] == [True, False, False, False]
     before = {name: logits[2:6] for name, logits in sources.logits.items()}
-    success, *_ = judge_attributes(domain, before, edits, PROMPT, counterfactuals.visible[2:6])
-    assert success[1:].tolist() == [False, False, False]  # the first is not eligible: nobody looks further
+    before["glasses"] = torch.tensor([[1.0, 0.0]]).expand(4, -1)  # nobody has them yet; of the first they are hidden
+    success, _, eligible, _ = judge_attributes(domain, before, edits, PROMPT, counterfactuals.visible[2:6])
+    assert eligible.tolist() == [False, True, True, True]
+    assert success[1:].tolist() == [False, False, False]
     known = {**domain.judges.fingerprints, "second-judge": "2" * 64, "realism": "9" * 64}
     domain.judges = replace(domain.judges, fingerprints=known)
     assert recipes(domain)["success"] == (
