@@ -1,0 +1,125 @@
+"""How `report`, `why` and `export` bear large runs: seconds, memory and sizes on folders multiplied out of a small run.
+
+    python -m benchmarks.growth RUN --prompts 100 --images 4
+
+Cells are drawn with replacement from those of the first editor and prompt of RUN, their numbers moved a little, so that
+every table and figure has as much to do as with a run of that size; what they say means nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from eval.runs.names import counterfactual_file
+from eval.runs.plan import Chunk
+from eval.runs.reader import Run
+
+KEPT_IMAGES = 16
+BATCH = 50
+MEASURED = """
+import resource, sys
+from eval.cli import main
+code = main(sys.argv[1:])
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def multiply(template: Path, out: Path, editors: int, prompts: int, images: int) -> None:
+    """Write a run folder with so many of each."""
+    run = Run(template)
+    rng = np.random.default_rng(0)
+    for part in ("chunks", "counterfactuals", "strengths", "costs"):
+        (out / part).mkdir(parents=True)
+    rows = rng.integers(0, len(run.names), images)
+    with np.load(template / "sources.npz") as arrays:
+        sources = {name: arrays[name][rows] if len(arrays[name]) == len(run.names) else arrays[name] for name in arrays}
+    sources["names"] = np.array([f"test-{number:05d}" for number in range(images)])
+    np.savez(out / "sources.npz", **sources)
+    first = run.prompts[0]
+    names = [f"{first['name']}-{number:04d}" for number in range(prompts)]
+    labels = [f"{run.editors[0]}-{number:02d}" for number in range(editors)]
+    (out / "prompts.json").write_text(json.dumps([{**first, "name": name} for name in names]))
+    (out / "factors.json").write_text((template / "factors.json").read_text())
+    asked = {**run.manifest["arguments"], "methods": labels, "prompts": names, "images": images, "batch": BATCH}
+    (out / "manifest.json").write_text(json.dumps({**run.manifest, "arguments": asked}))
+    with np.load(counterfactual_file(template, first["name"])) as arrays:
+        answers = {name: arrays[name][rows] if len(arrays[name]) == len(run.names) else arrays[name] for name in arrays}
+    for name in names:
+        np.savez(counterfactual_file(out, name), **answers)
+    cost = next(iter(run.costs.values()), {})
+    for label in labels:
+        (out / "costs" / f"{label}.json").write_text(json.dumps({**cost, "editor": label}))
+        for name in names:
+            _write_cells(run, out, label, name, rows, rng)
+
+
+def _write_cells(run: Run, out: Path, label: str, prompt: str, rows: np.ndarray, rng: np.random.Generator) -> None:
+    """The chunks of one editor and prompt, of every kind and strength of the template's first pair."""
+    mine = [c for c in run.chunks if (c["editor"], c["prompt"]) == (run.editors[0], run.prompts[0]["name"])]
+    for about in {(c["kind"], c["strength"]): c for c in mine}.values():
+        table = run._chunk_table(about).to_pandas()
+        numbers = table.select_dtypes("floating").columns.drop("strength")
+        with np.load(run.folder / "chunks" / f"{about['id']}.npz") as arrays:
+            whole = dict(arrays)
+        for first in range(0, len(rows), BATCH):
+            taken = rows[first : first + BATCH] % len(table)
+            count, kept = len(taken), max(0, min(KEPT_IMAGES - first, len(taken)))
+            cells = table.iloc[taken].reset_index(drop=True)
+            cells[numbers] *= 1 + 0.05 * rng.standard_normal((count, len(numbers)))
+            cells = cells.assign(editor=label, prompt=prompt, image=[f"test-{first + n:05d}" for n in range(count)])
+            chunk = Chunk(label, prompt, about["kind"], about["strength"], first, count, about.get("effect_goal"))
+            path = out / "chunks" / chunk.id
+            cells.to_parquet(path.with_name(f"{chunk.id}.parquet"), index=False)
+            parts = {name: array[taken % len(array)] for name, array in whole.items() if name not in ("images", "kept")}
+            pictures = whole["images"][np.arange(kept) % len(whole["images"])]
+            np.savez(path.with_name(f"{chunk.id}.npz"), images=pictures, kept=np.arange(first, first + kept), **parts)
+            written = {**about, "id": chunk.id, "editor": label, "prompt": prompt, "first": first, "count": count}
+            path.with_name(f"{chunk.id}.json").write_text(json.dumps(written))
+
+
+def main() -> None:
+    """Multiply, then measure each command in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--editors", type=int, default=2)
+    parser.add_argument("--prompts", type=int, default=4)
+    parser.add_argument("--images", type=int, default=50)
+    parser.add_argument("--keep", type=Path, help="Write the folder here and keep it.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        out = options.keep or Path(temporary) / "run"
+        began = perf_counter()
+        multiply(options.run, out, options.editors, options.prompts, options.images)
+        print(f"{options.editors} editors, {options.prompts} prompts, {options.images} images:")
+        print(f"  written in {perf_counter() - began:.0f} s, {_megabytes(out):.0f} MB")
+        label, prompt = f"{Run(options.run).editors[0]}-00", f"{Run(options.run).prompts[0]['name']}-0000"
+        value = f"{label}/{prompt}/test-00000/default/success"
+        for command in (["report", out], ["why", out, value], ["export", out, "--to", "parquet"]):
+            began = perf_counter()
+            words = [sys.executable, "-c", MEASURED, *map(str, command)]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            peak = next((line.split()[1] for line in done.stderr.splitlines() if line.startswith("peak")), "?")
+            print(f"  {command[0]:7} {perf_counter() - began:6.1f} s  peak {peak} MiB  exit code {done.returncode}")
+            for line in [line for line in done.stderr.splitlines() if not line.startswith("peak")][-4:]:
+                print(f"          {line[:200]}")
+        page = out / "report.html"
+        print(f"  report.html {page.stat().st_size / 1e6 if page.exists() else 0:.1f} MB")
+        for path in sorted((out / "figures").glob("*.png")):
+            print(f"  {path.name} {path.stat().st_size / 1e6:.2f} MB")
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    main()
