@@ -139,9 +139,12 @@ class AblationRunner:
         for job in missing:
             groups.setdefault((job.seed, job.arm.label), []).append(job)
         failures = []
-        if any(self._is_untrained(group[0]) for group in groups.values()):
-            self._make_training_set(quiet)
         edits = len(SWEEP) * self._calibration.count + self.ablation.images
+        untrained = [group[0] for group in groups.values() if self._is_untrained(group[0])]
+        if missing and not quiet:
+            print(self._cost(untrained, len(missing) * edits), file=sys.stderr, flush=True)
+        if untrained:
+            self._make_training_set(quiet)
         with Progress(len(missing) * edits, quiet) as progress:
             for group in groups.values():
                 try:
@@ -152,6 +155,13 @@ class AblationRunner:
                     sentence = " ".join(f"{type(error).__name__}: {error}".split())
                     failures.append(f"The arm '{group[0].arm.label}' with seed {group[0].seed} failed: {sentence}")
         return failures
+
+    def _cost(self, untrained: Sequence[Job], pictures: int) -> str:
+        """What is to be done, in one line; a strength that is tried beyond the sweep edits more."""
+        editors = [self.ablation.editor(job.arm, job.seed) for job in untrained]
+        trainings = {json.dumps(mapper_key(self._editing, each), sort_keys=True): each.steps for each in editors}
+        steps, count = sum(trainings.values()), len(trainings)
+        return f"to do: {steps:,} steps in {count} trainings, {pictures:,} edited pictures or a few more"
 
     def _is_untrained(self, job: Job) -> bool:
         key = mapper_key(self._editing, self.ablation.editor(job.arm, job.seed))

@@ -59,6 +59,17 @@ def test_every_arm_seed_and_prompt_is_stored_and_mappers_are_shared(tiny_domain,
         assert [point["strength"] for point in result["sweep"]][-7:] == [0.25, 0.5, 0.75, 1, 1.5, 2, 3]
 
 
+def test_it_says_what_is_to_do_before_it_begins(tiny_domain, tmp_path, capsys):
+    store = Store(tmp_path / "run")
+    claim(store, record(tiny_domain, TOY))
+    runner = AblationRunner(tiny_domain, TOY, store, 8)
+    assert runner.run() == []
+    # 2 arms x 2 seeds are trained for 12 steps; 3 arms x 2 seeds x 2 prompts edit 7 strengths x 8 images and 6 images.
+    assert "to do: 48 steps in 4 trainings, 744 edited pictures or a few more" in capsys.readouterr().err
+    runner.run()
+    assert "to do" not in capsys.readouterr().err
+
+
 def test_cells_are_those_of_the_editor_at_the_matched_strength(tiny_domain, tmp_path):
     store, _ = run(tiny_domain, tmp_path / "run")
     prompts = [prompt for prompt in tiny_domain.prompts if prompt.name in TOY.prompts]
