@@ -38,8 +38,7 @@ LATENT_TOLERANCE = 1e-3  # between batch sizes, in units of W+ and S, whose numb
 IMAGE_TOLERANCE = 2 / 255  # between batch sizes: one of 256 grey levels, of images in [-1, 1]
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"  # without it cuBLAS refuses to be deterministic
 
-DETERMINISTIC, BATCH_DEPENDENT = "deterministic", "batch-dependent"
-NOT_REPEATABLE, FAILED = "not repeatable", "failed"
+DETERMINISTIC, BATCH_DEPENDENT, NOT_REPEATABLE, FAILED = "deterministic", "batch-dependent", "not repeatable", "failed"
 
 
 @contextmanager
