@@ -34,10 +34,12 @@ from eval.runs.runner import Runner, joined_costs
 from eval.runs.store import Store
 
 IMAGES, BATCH, WORKERS = 12, 8, 2
+DEADLY = 1.7
+STRENGTHS = f"default,calibrated,{DEADLY}"
 
 
 class Wave:
-    """Moves every style by a wave; ends its process in the second chunk of a prompt as often as ``deaths`` says."""
+    """Moves every style by a wave; ends its process in a prompt's second chunk at one strength as often as is said."""
 
     name: ClassVar[str] = "wave"
     space: ClassVar[str] = "S"
@@ -52,7 +54,7 @@ class Wave:
     def fit(self, prompt: Prompt) -> None: ...
 
     def edit(self, latents: Latents, prompt: Prompt, strength: float) -> Latents:
-        if len(latents) == IMAGES - BATCH:
+        if len(latents) == IMAGES - BATCH and strength == DEADLY:  # which no calibration tries
             died = len(list(self.marks.glob(f"{prompt.name}-*")))
             if died < self.deaths.get(prompt.attribute, 0):
                 (self.marks / f"{prompt.name}-{died}").touch()
@@ -85,7 +87,7 @@ def setup_of(tmp_path: Path, domain: Any, specs: list[EditorSpec], name: str, st
 
 def run(tmp_path: Path, domain: Any, name: str, workers: int, **deaths: int) -> list[Failure]:
     specs = [EditorSpec("wave", Wave, {"marks": str(tmp_path), **deaths}, "wave")]
-    setup, store = setup_of(tmp_path, domain, specs, name, "default,calibrated")
+    setup, store = setup_of(tmp_path, domain, specs, name, STRENGTHS)
     executor = Processes(setup, workers) if workers > 1 else None
     return Runner(domain, setup.arguments, specs, store, executor).run(quiet=True)
 
@@ -105,7 +107,7 @@ def test_two_workers_of_which_some_are_killed_make_the_same_bytes(tiny_domain: A
     assert [(failure.chunk.prompt, failure.chunk.first) for failure in failures] == [("smile", BATCH)]
     assert failures[0].sentence.startswith("The worker of this chunk ended 2 times without an answer")
     serial, shared = files(tmp_path / "serial"), files(tmp_path / "shared")
-    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1  # cells; strengths; counterfactuals; sources
+    assert len(serial) == 2 * 3 * 2 * 2 + 2 + 2 + 1  # cells; strengths; counterfactuals; sources
     assert len(serial.keys() - shared.keys()) == 2
     assert [name for name in shared if serial[name] != shared[name]] == []
 

@@ -13,7 +13,7 @@ from eval.runs.executors.ray import Ray
 from eval.runs.executors.setup import Setup
 from eval.runs.plan import Arguments
 from eval.runs.runner import Runner
-from tests.eval.runs.executors.test_processes import BATCH, WORKERS, EditorSpec, Wave, files, run, setup_of
+from tests.eval.runs.executors.test_processes import BATCH, STRENGTHS, WORKERS, EditorSpec, Wave, files, run, setup_of
 
 ROOT = Path(__file__).parents[4]
 
@@ -26,7 +26,7 @@ def test_two_workers_of_which_one_is_killed_make_the_same_bytes(
     ray = pytest.importorskip("ray")
     assert run(tmp_path, tiny_domain, "serial", 1) == []
     specs = [EditorSpec("wave", Wave, {"marks": str(tmp_path), "hair": 1}, "wave")]
-    setup, store = setup_of(tmp_path, tiny_domain, specs, "ray", "default,calibrated")
+    setup, store = setup_of(tmp_path, tiny_domain, specs, "ray", STRENGTHS)
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     settings = {"include_dashboard": False, "logging_level": "ERROR", "log_to_driver": False}
     try:
@@ -40,7 +40,7 @@ def test_two_workers_of_which_one_is_killed_make_the_same_bytes(
         ray.shutdown()
     assert [path.name for path in tmp_path.glob("red-hair-*")] == ["red-hair-0"]  # one death
     serial = files(tmp_path / "serial")
-    assert len(serial) == 2 * 2 * 2 * 2 + 2 + 2 + 1
+    assert len(serial) == 2 * 3 * 2 * 2 + 2 + 2 + 1
     assert files(tmp_path / "ray") == serial
     assert not list((tmp_path / "ray").rglob("*.tmp"))
 
