@@ -97,7 +97,7 @@ def test_tables_hold_what_was_measured(found):
 def test_the_command_writes_everything_and_tells_a_useless_judge(tiny_domain, monkeypatch, tmp_path):
     promise = dict.fromkeys(tiny_domain.factors, 1.0)  # random networks do not keep it
     tiny_domain.judges = dataclasses.replace(tiny_domain.judges, accuracy=promise)
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **where: tiny_domain)
     result = CliRunner().invoke(command, ["--images", "8", "--out", str(tmp_path)], standalone_mode=False)
     assert result.exception is None and result.return_value == 1, result.output
     assert "its card promises 100%" in result.output
@@ -108,7 +108,7 @@ def test_the_command_writes_everything_and_tells_a_useless_judge(tiny_domain, mo
 
 
 def test_a_run_of_other_judges_is_left_alone(tiny_domain, monkeypatch, tmp_path):
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **where: tiny_domain)
     (tmp_path / "manifest.json").write_text(json.dumps({"fingerprints": {"judge": "9" * 64}}))
     result = CliRunner().invoke(command, ["--images", "8", "--out", str(tmp_path)], standalone_mode=False)
     assert isinstance(result.exception, UsageError) and "scored by other judges (judge)" in str(result.exception)
