@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from eval.prompts import Prompt
+    from eval.runs.executors.choice import Execution
+    from eval.runs.request import RunRequest
     from reports.report import Report
 
 
@@ -39,13 +41,10 @@ def run(
     device: str | None = None,
     precision: str = "float32",
 ) -> Run:
-    """Edit the test images of a domain, judge the edits, write the tables.
-
-    The same call again finishes what is missing and does nothing twice.
+    """Edit a domain's test images, judge the edits, write the tables; the same call again finishes what is missing.
 
     Args:
-        methods: editors as on the command line (``"deltaedit,styleclip-global[beta=0.15]"``), or a list of such names
-            and of editor classes.
+        methods: editors as on a command line (``"deltaedit,styleclip-global[beta=0.15]"``), a list of names or classes.
         domain: a name (``deltabench domains`` lists them) or a TOML file.
         prompts: names with commas between them, a TOML file, or a list of names or prompts; None for all of the domain.
         images: how many test images to edit.
@@ -63,8 +62,7 @@ def run(
         executor: ``processes`` of this machine, or ``ray`` (docs/scaling.md).
         address: of a Ray cluster; None: one of this machine.
         gpus_per_worker: share of a GPU that each worker of a Ray cluster takes.
-        device: where to compute: ``auto`` (the best there is), ``cpu``, ``cuda``, ``cuda:N``, ``mps``; None for
-            ``$DELTABENCH_DEVICE``, or ``auto``.
+        device: ``auto`` (the best there is), ``cpu``, ``cuda``, ``cuda:N``, ``mps``; None: ``$DELTABENCH_DEVICE``.
         precision: of edits and of their pictures: ``float32``, ``tf32`` or ``bf16``; judges always take float32.
 
     Returns:
@@ -74,32 +72,24 @@ def run(
         UsageError: something that does not exist, or a folder that holds another run.
     """
     from eval.runs.executors.choice import Execution
-    from eval.runs.request import RunRequest, execute, plan_run
+    from eval.runs.request import RunRequest
+
+    places = (None if place is None else Path(place) for place in (images_dir, out))
+    what = (methods, domain, prompts, images, strengths, seed, batch, *places)
+    request = RunRequest(*what, cell_timeout_s, device, precision, refresh)
+    return _made(request, Execution(workers, executor, address, gpus_per_worker), deterministic, quiet, figures)
+
+
+def _made(request: RunRequest, execution: Execution, deterministic: bool, quiet: bool, figures: bool) -> Run:
+    """Do what is asked for, then report."""
+    from eval.runs.request import execute, plan_run
     from reports.report import write_report
 
-    photographs = None if images_dir is None else Path(images_dir)
-    folder = None if out is None else Path(out)
-    request = RunRequest(
-        methods,
-        domain,
-        prompts,
-        images,
-        strengths,
-        seed,
-        batch,
-        photographs,
-        folder,
-        cell_timeout_s,
-        device,
-        precision,
-        refresh,
-    )
     planned = plan_run(request, quiet)
-    failures = execute(planned, deterministic, quiet, execution=Execution(workers, executor, address, gpus_per_worker))
+    failures = execute(planned, deterministic, quiet, execution=execution)
     if not planned.has_cells:
         raise RuntimeError(f"Every chunk failed: {failures[0].sentence}")
-    written = write_report(planned.folder, figures, quiet)
-    return _opened(written)
+    return _opened(write_report(planned.folder, figures, quiet))
 
 
 def _opened(written: Report) -> Run:

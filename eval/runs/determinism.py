@@ -148,10 +148,7 @@ class Probe:
         return Pass(
             Latents.cat([part.latents for part in parts]),
             torch.cat([part.images for part in parts]),
-            {
-                name: np.concatenate([part.numbers[name] for part in parts])
-                for name in column_names(self.domain.factors)
-            },
+            {n: np.concatenate([part.numbers[n] for part in parts]) for n in column_names(self.domain.factors)},
         )
 
     def _part(self, editor: TimedEditor, rows: slice) -> Pass:
