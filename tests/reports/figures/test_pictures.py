@@ -5,8 +5,7 @@ from reports.figures.amortised import amortised_figure
 from reports.figures.pictures.failures import failure_cards, failures_figure
 from reports.figures.pictures.qualitative import pages, qualitative_figure, qualitative_grid
 from reports.figures.pictures.strips import columns, strips, strips_figure
-from reports.figures.runtime import _middle_half
-from reports.tables.runtime import Cost
+from reports.tables.runtime import Cost, middle_half
 from reports.writers.style import TWO_COLUMNS_IN, house_style, spread_labels
 
 HIGHEST_IN = 9.0  # of a page, with room for a caption
@@ -55,5 +54,5 @@ def test_labels_are_apart_and_inside():
 
 
 def test_the_middle_half_needs_four():
-    assert _middle_half([1.0, 2.0, 3.0]) is None
-    assert _middle_half([1.0, 2.0, 3.0, 4.0, 5.0]) == (2.0, 4.0)
+    assert middle_half([1.0, 2.0, 3.0]) is None
+    assert middle_half([1.0, 2.0, 3.0, 4.0, 5.0]) == (2.0, 4.0)
