@@ -74,8 +74,8 @@ def run(
     from eval.runs.executors.choice import Execution
     from eval.runs.request import RunRequest
 
-    places = (None if place is None else Path(place) for place in (images_dir, out))
-    what = (methods, domain, prompts, images, strengths, seed, batch, *places)
+    photographs, folder = (None if place is None else Path(place) for place in (images_dir, out))
+    what = (methods, domain, prompts, images, strengths, seed, batch, photographs, folder)
     request = RunRequest(*what, cell_timeout_s, device, precision, refresh)
     return _made(request, Execution(workers, executor, address, gpus_per_worker), deterministic, quiet, figures)
 

@@ -56,4 +56,4 @@ def orders(rows: Sequence[Mapping[str, Value]]) -> tuple[str, ...]:
 
 
 def _order(ranked: Sequence[Mapping[str, Value]], name: str) -> str:
-    return " > ".join(f"{row['editor']} {number(row[name], 2)}" for row in ranked)
+    return " > ".join(f"{row['editor']} {number(float(row[name] or 0), 2)}" for row in ranked)

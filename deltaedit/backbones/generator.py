@@ -35,7 +35,7 @@ class MappingNetwork(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Z [N, z_dim], standard normal -> w [N, D]."""
-        x = self.norm(z)
+        x: Tensor = self.norm(z)
         for layer in self.layers:
             x = layer(x)
         return x

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
+from eval.device import clock
 from eval.domains import guard as judge_guard
 from eval.domains.base import Judges
 from eval.editors import isolation
 from eval.editors.protocol import Editor
-from eval.editors.timed_editor import clock, offers_offsets
+from eval.editors.timed_editor import offers_offsets
 from eval.judging.apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
 

@@ -73,8 +73,12 @@ class CalibrationImages:
     @cached_property
     def identity(self) -> Tensor:
         """Unit embeddings [N, E] of the originals by the identity judge."""
+
+        def embedded(rows: slice) -> Tensor:
+            return _embedded(self.domain, round_to_8_bit(self._sources.images[rows]), self.block)
+
         with torch.inference_mode():
-            return _embedded(self.domain, round_to_8_bit(self._sources.images), self.block)
+            return torch.cat(in_blocks(embedded, len(self.latents), self.block))
 
     def visible(self, prompt: Prompt) -> np.ndarray:
         """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""

@@ -62,5 +62,7 @@ def agreement(
 def _kappa(share: Interval, chance: float) -> Interval:
     if not chance < 1:
         return Interval(None, None, None, share.cells, share.images)
-    ends = [None if end is None else (end - chance) / (1 - chance) for end in (share.mean, share.low, share.high)]
-    return Interval(*ends, share.cells, share.images)
+    mean, low, high = (
+        None if end is None else (end - chance) / (1 - chance) for end in (share.mean, share.low, share.high)
+    )
+    return Interval(mean, low, high, share.cells, share.images)

@@ -12,7 +12,7 @@ from eval.runs.executors.choice import EXECUTORS, Execution
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _Count(click.ParamType):
+class _Count(click.ParamType):  # type: ignore[type-arg]
     """A whole number from 1 up, or ``auto``."""
 
     name = "integer or auto"

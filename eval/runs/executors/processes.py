@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 
 from eval.errors import UsageError
 from eval.runs.executors.schedule import Schedule
@@ -97,7 +98,7 @@ class _Member:
     def __init__(self, setup: Setup, number: int) -> None:
         self.setup = setup
         self.number = number
-        self.process: SpawnedProcess | None = None
+        self.process: SpawnProcess | None = None
         self.connection: Connection
         self.unit: Unit | None = None
         self.is_ready = False
@@ -128,9 +129,6 @@ class _Member:
                 self.process.kill()
                 self.process.join()
         self.process, self.unit, self.is_ready = None, None, False
-
-
-SpawnedProcess = type(get_context("spawn").Process())
 
 
 def serve(setup: Setup, number: int, connection: Connection) -> None:

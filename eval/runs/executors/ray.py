@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -55,10 +56,11 @@ class Ray:
         """
         import ray
 
+        remote: Any = ray.remote
         with self._cluster():
             count, threads = self._shares(ray.cluster_resources())
             wanted = {"num_cpus": threads, "num_gpus": self.gpus, "max_restarts": 0}
-            actor = ray.remote(**wanted)(Actor)
+            actor = remote(**wanted)(Actor)
             setup = replace(self.setup, threads=threads)
             crew: dict[int, Any] = {}
             busy: dict[Any, tuple[int, Unit]] = {}
@@ -94,9 +96,9 @@ class Ray:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             if self.address is None:
-                ray.init(num_cpus=cores(), include_dashboard=False, logging_level="ERROR")
+                ray.init(num_cpus=cores(), include_dashboard=False, logging_level=logging.ERROR)
             else:
-                ray.init(address=self.address, logging_level="ERROR")
+                ray.init(address=self.address, logging_level=logging.ERROR)
         except Exception as error:  # Ray raises it as such where a cluster of this machine does not start in time
             reason = " ".join(str(error).split())[:120]
             raise UsageError(
