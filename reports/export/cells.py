@@ -58,7 +58,7 @@ def wide_cells(run: Run) -> DataFrame:
         raise ValueError(f"{run.folder} has no finished chunk to export; give the same `deltabench run` again.")
     rows = run.every_row
     cells = pandas.concat([rows, run.oracle], ignore_index=True) if len(run.oracle) else rows.copy()
-    prompts = {prompt["name"]: prompt for prompt in run.prompts}
+    prompts = {prompt["name"]: prompt for prompt in run.asked_prompts}
     added = {
         "run": run.folder.resolve().name,
         "domain": run.manifest.get("domain", ""),

@@ -60,7 +60,7 @@ function gridCell(row, column, key) {
   return made;
 }
 
-// What a difference is taken to: an edit to the inversion, the inversion and the answer to the original.
+// What a difference is taken to: an edit to the inversion, the inversion and the counterfactual to the original.
 function differsFrom(ref) {
   if (ref.side === "original") return null;
   return { ...ref, side: ref.side === "edit" || ref.side === "oracle" ? "inversion" : "original" };

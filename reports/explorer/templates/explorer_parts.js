@@ -61,7 +61,7 @@ const quoted = (prompt) => `“${prompt.target}”`;
 const strengthText = (cell) => (cell?.strength === undefined || cell.strength === null ? "" : `strength ${cell.strength}`);
 
 function sideLabel(ref) {
-  return { original: "original", inversion: "inversion", edit: ref.editor, answer: "counterfactual", oracle: "counterfactual, inverted" }[ref.side];
+  return { original: "original", inversion: "inversion", edit: ref.editor, counterfactual: "counterfactual", oracle: "counterfactual, inverted" }[ref.side];
 }
 
 // Long labels may break where a reader would.

@@ -29,7 +29,7 @@ arm = "raw"
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch, tiny_domain):
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **place: tiny_domain)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "mine.toml"
     path.write_text(MINE, encoding="utf-8")
@@ -90,7 +90,7 @@ def test_options_make_another_ablation(mine, tmp_path, capsys):
         (["none.toml"], "cannot be read"),
         (["conditioning", "--prompts", "smle"], "did you mean 'smile'"),
         (["conditioning", "--prompts", ","], "--prompts is empty"),
-        (["conditioning", "--effect", "-1"], "'effect' in conditioning must be a number above 0. Got -1.0"),
+        (["conditioning", "--effect", "-1"], "'--effect': -1.0 is not in the range x>0"),
         (["conditioning", "--seeds", "0"], "--seeds"),
     ],
 )

@@ -78,7 +78,7 @@ def test_tables_explorer_and_export_show_it(run: Run) -> None:
     assert float(row["sharpness_low"]) <= mean <= float(row["sharpness_high"])
     assert "sharpness ↑" in (run.folder / "tables" / "main.md").read_text(encoding="utf-8")
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    assert '"sharpness":{"label":"sharpness","digits":2,"better":1}' in page
+    assert '"sharpness":{"label":"sharpness","digits":2,"better":1' in page
     entries = {entry["name"]: entry for entry in schema(run, wide_cells(run), "wide")["columns"]}
     assert (entries["sharpness"]["better"], entries["sharpness"]["recipe"]) == ("more", "horizontal-differences,8-bit")
 

@@ -50,7 +50,7 @@ def test_says_how_to_get_tsne(folder, monkeypatch, capsys):
         (["--features", "absent"], "must be a folder"),
         (["--features", "toy", "--pairs", "5"], "--pairs must be from 20 to 30"),
         (["--features", "toy", "--seed", "-1"], "'--seed': -1 is not in the range"),
-        (["--features", "toy", "--out", "toy/cspace_toy_i.npy"], "cannot be written"),
+        (["--features", "toy", "--out", "toy/cspace_toy_i.npy"], "is a file, so that"),
         (["--domain", "avatar"], "did you mean 'avatars'"),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_missing_array_is_told(folder, capsys):
 
 def test_a_domain_has_pairs_and_prompts(folder, tiny_domain, monkeypatch, capsys):
     tiny_domain.name = "avatars"
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **place: tiny_domain)
     assert main(["align", "--domain", "avatars", "--clip", "editing", "--pairs", "20"]) == 0
     out = capsys.readouterr().out
     assert "avatars-editing: 20 pairs" in out and "red-hair" in out

@@ -34,7 +34,10 @@ GOOD = {  # command -> parameter -> a value that is right
     "methods show": {"name": "deltaedit"},
     "check-editor": {"editor": "identity", "domain_name": "tiny"},
     "judges": {"domain_name": "tiny"},
+    "label": {"run_folder": "made"},
     "doctor": {},
+    "bench": {"domain": "tiny"},
+    "prepare": {"domain": "tiny"},
     "domains": {},
     "models": {},
     "models check": {"file": "picture.png"},
@@ -55,8 +58,9 @@ INSTEAD = {  # parameter of a command -> what its call has instead
     **{("edit", name): {**FILES, "domain": None} for name in ("mapper", "relevance", "encoder", "identity")},
     **{("edit", name): {**FILES, "domain": None} for name in ("styleclip_mapper", "noise", "device")},
 }
-WRITTEN = ("out",)  # parameters that name what is written
-FREE = {"prompts", "source_texts"}  # of edit: any text is right but none
+WRITTEN = ("out", "export")  # parameters that name what is written
+FREE = {("edit", "prompts"), ("edit", "source_texts"), ("label", "rater")}  # any text is right but none
+NONE = {("run", "refresh")}  # an empty text means none
 TEXTS = ["", "no such", "no-such.toml", "garbage.toml", "folder.toml", "empty.toml", "x" * 400, "a\nb", "\x1b[31m"]
 PATHS = ["no-such", "folder", "empty.bin", "garbage.bin", "x" * 300, "no\nsuch", "text.txt/x"]
 
@@ -83,7 +87,9 @@ def bad_values(command, parameter):
         low = getattr(kind, "min", None)
         numbers = ["", "many", "1e", "0x"] + ([] if low is None else [str(low - 1)])
         return numbers + (["nan", "inf", "-inf"] if isinstance(kind, click.types.FloatParamType) else ["1.5", "9" * 30])
-    return ["", " "] if command == "edit" and parameter.name in FREE else TEXTS
+    if (command, parameter.name) in NONE:
+        return TEXTS[1:]
+    return ["", " "] if (command, parameter.name) in FREE else TEXTS
 
 
 CASES = [

@@ -27,7 +27,7 @@ def test_writes_the_paper_into_the_run_folder(folder, capsys):
         (["absent"], "is not a run folder"),
         (["{run}", "--ablations", "{run}"], "is not a finished ablation"),
         (["{run}", "--align", "{run}"], "is not an alignment"),
-        (["{run}", "--out", "{run}/manifest.json"], "cannot be written"),
+        (["{run}", "--out", "{run}/manifest.json"], "is a file, so that"),
     ],
 )
 def test_mistakes_are_one_sentence(folder, arguments, words, capsys):

@@ -128,9 +128,9 @@ def test_no_ranking_inside_a_group(page):
     show(page, "#view=table&strength=matched-1")
     rows = page.evaluate(
         "JSON.parse(document.getElementById('data').textContent).tables['matched-1'].all.rows"
-        ".filter(r => r.role === 'compared').map(r => [r.editor, r.values.kept[3]])"
+        ".filter(r => r.role === 'compared').map(r => [r.editor, r.values.preservation[3]])"
     )
-    page.click("[data-key=sort-kept]")
+    page.click("[data-key=sort-preservation]")
     assert order(page)[: len(rows)] == [name for name, _ in sorted(rows, key=lambda row: row[1])]  # stable
     shared = {a for n, (_, a) in enumerate(rows) for m, (_, b) in enumerate(rows) if n != m and set(a) & set(b)}
     assert (page.locator(".lane.on").count() > 0) == bool(shared)
