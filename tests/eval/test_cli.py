@@ -96,9 +96,9 @@ def test_an_editor_that_exits_loses_its_own_chunks_only(
 def test_an_editor_that_exits_fails_edit_and_its_check(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-editor", "nudging:Exits", "--domain", "tiny"]) == 1
     assert "FAILED  works without an error: EditorStopped: The editor under check called" in capsys.readouterr().out
-    (here / "leaving.py").write_text("import sys\nsys.exit(0)\n")
-    assert main(run(methods="leaving:Editor")) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("The editor 'leaving:Editor' (leaving:Editor) cannot be")
+    (here / "exiting.py").write_text("import sys\nsys.exit(0)\n")
+    assert main(run(methods="exiting:Editor")) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("The editor 'exiting:Editor' (exiting:Editor) cannot be")
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
