@@ -79,6 +79,8 @@ def _write(folder: Path, out: Path, format_: str, layout: str) -> list[Path]:
     from reports.export.cells import export_files
 
     run = Run(folder)
+    for sentence in filter(None, (*run.damaged, run.unfinished)):
+        click.echo(sentence, err=True)
     if format_ in ("csv", "parquet"):
         return export_files(run, out, format_, layout)
     rows = _table_rows(run)

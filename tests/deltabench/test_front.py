@@ -40,7 +40,7 @@ def run(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> de
 
 def test_tables_are_those_of_the_folder(run: deltabench.Run) -> None:
     assert run.folder.parent.name == "deltabench-runs"
-    assert {path.stem for path in (run.folder / "tables").glob("*.csv")} == set(run.tables)
+    assert {path.stem for path in (run.folder / "tables").glob("*.md")} == {*run.tables, "glossary"}
     written = pd.read_csv(run.folder / "tables" / "main.csv")
     main = run.tables["main"]
     assert list(main.columns) == list(written.columns)

@@ -74,7 +74,7 @@ def test_options_make_another_ablation(mine, tmp_path, capsys):
     options = ["--seeds", "1", "--steps", "4", "--images", "5", "--effect", "0.2", "--prompts", "glasses"]
     assert main(["ablate", "mine.toml", *options]) == 0
     (folder,) = (tmp_path / "deltabench-runs").iterdir()
-    assert folder.name.startswith("ablation-mine-avatars-")
+    assert folder.name.startswith("ablation-mine-tiny-")
     assert {path.name for path in (folder / "cells").iterdir()} == {
         "delta--seed0--glasses.json",
         "raw--seed0--glasses.json",

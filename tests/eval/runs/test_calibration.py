@@ -98,7 +98,7 @@ def test_a_calibration_goes_on_where_it_was_killed(tiny_domain: Any) -> None:
     prompt = tiny_domain.prompts[0]
     editor = TimedEditor(EditorSpec("step", Step, {}, "step"), tiny_domain.editing, 0, None)
     editor.fit(prompt)
-    images, goals = CalibrationImages(tiny_domain, 20), (0.3, 1.2)
+    images, goals = CalibrationImages(tiny_domain, 100), (0.3, 1.3)
     saved: list[dict[str, Any]] = []
     calibrate(editor, prompt, images, goals, None, lambda kept: saved.append(dict(kept)))
     assert len(saved[0]["sweep"]) == len(SWEEP) and "matched" not in saved[0]
