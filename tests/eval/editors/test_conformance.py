@@ -222,7 +222,7 @@ def test_one_image_is_not_enough(tiny_domain):
 
 @pytest.mark.parametrize(("editor", "code"), [("identity", 0), ("stylemc[images=8]", 0)])
 def test_the_command(tiny_domain, monkeypatch, editor, code):
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **place: tiny_domain)
     result = CliRunner().invoke(command.check_editor, [editor, "--domain", "tiny", "--prompt", "smile"])
     assert result.exit_code == code, result.output
     assert f"{editor} on tiny, prompt 'smile', 3 images" in result.output
@@ -230,7 +230,7 @@ def test_the_command(tiny_domain, monkeypatch, editor, code):
 
 
 def test_the_command_tells_failures(tiny_domain, monkeypatch, tmp_path):
-    monkeypatch.setattr("eval.domains.load_domain", lambda name: tiny_domain)
+    monkeypatch.setattr("eval.domains.load_domain", lambda name, **place: tiny_domain)
     source = (
         "class Careless:\n    name, space, paper = 'careless', 'S', ''\n"
         "    def prepare(self, domain): pass\n    def fit(self, prompt): pass\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.util
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from eval.errors import UsageError
 from eval.judging.cells import judge_sources
 from eval.judging.recipes import recipes
 from eval.prompts import Prompt
+from eval.runs.integrity.seals import SUMS, file_sum, read_sealed, sealed
 from eval.runs.manifest import manifest
 from eval.runs.plan import Arguments, parse_strengths
 from eval.runs.runner import Runner
@@ -327,5 +329,8 @@ def test_unequal_n_is_refused(tmp_path: Path) -> None:
     path = sorted((store.folder / "chunks").glob("*.npz"))[0]
     with np.load(path) as arrays:
         np.savez(path, **{**dict(arrays), "frechet": arrays["frechet"][:7]})
+    said = path.with_suffix(".json")
+    record = read_sealed(said)
+    said.write_text(json.dumps(sealed({**record, SUMS: {**record[SUMS], ".npz": file_sum(path)}})))
     with pytest.raises(ValueError, match=r"must hold 12 rows of 'frechet', got 7"):
         write_tables(store.folder)

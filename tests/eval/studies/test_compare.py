@@ -47,6 +47,7 @@ def write_chunk(folder, editor, prompt, names, success, identity):
     chunk = f"{editor}--{prompt}--default-1--00000"
     rows = {"editor": editor, "prompt": prompt, "strength": 1.0, "kind": "default", "image": names, "eligible": True}
     pd.DataFrame({**rows, "success": success, "identity": identity}).to_parquet(folder / "chunks" / f"{chunk}.parquet")
+    np.savez(folder / "chunks" / f"{chunk}.npz", kept=np.arange(0))
     about = {"id": chunk, "editor": editor, "prompt": prompt, "strength": 1.0, "kind": "default"}
     (folder / "chunks" / f"{chunk}.json").write_text(json.dumps({**about, "first": 0, "count": len(names)}))
 
