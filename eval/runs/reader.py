@@ -132,7 +132,7 @@ class Run:
     def missing(self) -> Missing:
         """The cells that the run lacks; false where it is finished."""
         names = [prompt["name"] for prompt in self.asked_prompts]
-        return missing(self.manifest.get("arguments", {}), names, self._every_chunk)
+        return missing(self.manifest.get("arguments", {}), names, self._every_chunk, self.failures)
 
     @cached_property
     def unfinished(self) -> str:

@@ -42,7 +42,7 @@ def differing_parts(first: Run, second: Run) -> Iterator[str]:
         for part in _unequal(one["inputs"][network], other["inputs"][network]):
             values = [str(manifest["inputs"][network].get(part)) for manifest in (one, other)]
             yield f"the {part.removesuffix('_px')} of the images for {network} ({values[0]} and {values[1]})"
-    prompts = _unequal(*({prompt["name"]: prompt for prompt in run.prompts} for run in (first, second)))
+    prompts = _unequal(*({prompt["name"]: prompt for prompt in run.asked_prompts} for run in (first, second)))
     if prompts:
         yield f"the prompts ({', '.join(prompts)})"
     yield from _differing_images(first, second)

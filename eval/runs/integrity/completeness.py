@@ -46,13 +46,19 @@ class Shared:
     any: bool
 
 
-def missing(arguments: Mapping[str, Any], prompts: Sequence[str], chunks: Iterable[Mapping[str, Any]]) -> Missing:
-    """Count the cells that are not there.
+def missing(
+    arguments: Mapping[str, Any],
+    prompts: Sequence[str],
+    chunks: Iterable[Mapping[str, Any]],
+    failures: Iterable[Mapping[str, Any]] = (),
+) -> Missing:
+    """Count the cells that are still to be made; those of an editor that failed at a prompt are not.
 
     Args:
         arguments: of the manifest.
         prompts: names of all prompts of the run.
         chunks: what the ``.json`` of every finished chunk says.
+        failures: what the ``.error.json`` of every failed chunk says.
     """
     images = int(arguments.get("images") or 0)
     wanted = {
@@ -66,9 +72,10 @@ def missing(arguments: Mapping[str, Any], prompts: Sequence[str], chunks: Iterab
         key = (chunk["editor"], chunk["prompt"], _strength(chunk))
         if key in wanted:
             wanted[key] -= chunk["count"]
+    failed = {(failure["editor"], failure["prompt"]) for failure in failures}
     lacking: dict[str, int] = {}
-    for (editor, _, _), count in wanted.items():
-        if count > 0:
+    for (editor, prompt, _), count in wanted.items():
+        if count > 0 and (editor, prompt) not in failed:
             lacking[editor] = lacking.get(editor, 0) + count
     return Missing(lacking, expected)
 

@@ -125,7 +125,7 @@ def test_runtime_bars_carry_the_durations(finished_run):
     assert [[text.get_text().strip() for text in axes.texts] for axes in figure.axes] == [
         ["20 min", "2.5 min", "20 min"],
         ["50 ms", "20 ms", "5 min"],
-        ["2 ms", "42 ms", "2 ms"],
+        ["12 ms", "52 ms", "12 ms"],
     ]
 
 
