@@ -119,18 +119,22 @@ def test_best_weights_lie_beside_the_state_and_both_go(images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("fault", ["old format", "no best weights"])
-def test_a_state_that_cannot_be_resumed_is_refused(images, tmp_path, fault):
+def test_a_state_of_an_earlier_version_is_refused(images, tmp_path):
     state_file = tmp_path / "state.pt"
     train_mapper(images, LAYOUT, TINY, state_file)
-    if fault == "old format":
-        state = torch.load(state_file, weights_only=True)
-        del state["format"]
-        torch.save(state, state_file)
-    else:
-        best_file(state_file).unlink()
+    state = torch.load(state_file, weights_only=True)
+    del state["format"]
+    torch.save(state, state_file)
     with pytest.raises(ValueError, match=r"state\.pt cannot be resumed by this version; delete it"):
         train_mapper(images, LAYOUT, TINY, state_file)
+
+
+def test_a_state_without_its_best_weights_is_trained_anew(images, tmp_path):
+    state_file = tmp_path / "state.pt"
+    first = train_mapper(images, LAYOUT, TINY, state_file)
+    best_file(state_file).unlink()
+    again = train_mapper(images, LAYOUT, TINY, state_file)
+    assert all(torch.equal(again.state[name], first.state[name]) for name in first.state)
 
 
 def test_a_state_of_other_settings_is_refused(images, tmp_path):

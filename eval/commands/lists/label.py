@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from eval.commands import COUNT
 from eval.errors import UsageError
 
 
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--rater", default="rater", show_default=True, help="Who looks; each has a file in RUN/labels.")
-@click.option("--count", default=300, show_default=True, type=click.IntRange(1), help="At most this many edits.")
+@click.option("--count", default=300, show_default=True, type=COUNT, help="At most this many edits.")
 @click.option("--sheet", default=20, show_default=True, type=click.IntRange(1, 400), help="Edits on a sheet.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Default: a free one.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")

@@ -76,7 +76,9 @@ def test_a_damaged_shipped_file_is_refused(tmp_path):
     shipped = Artefacts(tmp_path / "shipped")
     path = shipped.get("relevance", KEY, lambda: {"value": torch.ones(100)}).path
     spoil("truncated", path, shipped)
-    with pytest.raises(ValueError, match=r"is damaged \(its sha256 is not the recorded one\); install the package again"):
+    with pytest.raises(
+        ValueError, match=r"is damaged \(its sha256 is not the recorded one\); install the package again"
+    ):
         Artefacts(tmp_path / "cache", tmp_path / "shipped").get("relevance", KEY, dict)
 
 
