@@ -28,6 +28,7 @@ def label(
     A page on this machine shows source, edit and text; editor, strength and verdicts are hidden. Every rater sees the
     same edits in the same order. `deltabench judges --edits RUN` compares the judges with these labels.
     """
+    from eval.folders import check_file
     from eval.labelling.edits import QUESTION, TEXT, edit_items, labels_of, rater_labels, write_export
     from eval.labelling.server import LabelServer
     from eval.labelling.sheets import Sheets
@@ -38,6 +39,7 @@ def label(
     except ValueError as error:
         raise UsageError(str(error)) from None
     if export is not None:
+        check_file(export)
         labels = labels_of(run)
         if not labels:
             raise UsageError(f"{run_folder} has no labels yet; make some with `deltabench label {run_folder}`.")
