@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from eval.runs.integrity import finished
 from eval.runs.reader import Run
 from reports.report import write_report
 from reports.tables import write_tables
@@ -45,8 +46,10 @@ def test_main_and_frechet_measure_a_distance_once(finished_run):
 
 def test_one_report_reads_every_file_of_cells_once(small_run, tmp_path, monkeypatch):
     """Tables, figures, page and summary are made of one opened run."""
-    folder, read_chunks, original = shutil.copytree(small_run, tmp_path / "run"), [], Run._chunk_table
-    monkeypatch.setattr(Run, "_chunk_table", lambda run, chunk: read_chunks.append(chunk["id"]) or original(run, chunk))
+    folder, read_chunks, original = shutil.copytree(small_run, tmp_path / "run"), [], finished.chunk_table
+    monkeypatch.setattr(
+        finished, "chunk_table", lambda at, chunk: read_chunks.append(chunk["id"]) or original(at, chunk)
+    )
     write_report(folder, figures=True)
     assert (folder / "report.html").is_file() and (folder / "figures" / "grid.png").is_file()
     assert sorted(read_chunks) == sorted(chunk["id"] for chunk in Run(folder).chunks)
