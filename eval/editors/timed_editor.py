@@ -51,11 +51,16 @@ class RecordingArtefacts(Artefacts):
 
     def find(self, name: str, key: Mapping[str, object]) -> Path | None:
         """As ``Artefacts.find``."""
-        return super().find(name, {**key, **self._source})
+        return super().find(name, self._known(name, key))
+
+    def _known(self, name: str, key: Mapping[str, object]) -> Mapping[str, object]:
+        """The key with the editor's source, but for what ships: that is of the editors that ship."""
+        plain = super().find(name, key)
+        return key if plain is not None and plain.parent == self.shipped else {**key, **self._source}
 
     def get(self, name: str, key: Mapping[str, object], build: Callable[[], dict[str, Tensor]]) -> Artefact:
         """As ``Artefacts.get``."""
-        artefact = super().get(name, {**key, **self._source}, build)
+        artefact = super().get(name, self._known(name, key), build)
         if not artefact.built_here and artefact.path.name not in self.seen:  # asked for twice, it was computed once
             self.loaded_cost_s += artefact.cost_s
         about = {"file": artefact.path.name, "cost_s": artefact.cost_s, "hardware": artefact.hardware}
