@@ -17,6 +17,11 @@ AUTO = "auto"
 FORMS = "auto, cpu, cuda, cuda:N or mps"
 
 
+def cores() -> int:
+    """Processor cores that this process may use, by its affinity."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def chosen_device(asked: str | torch.device | None = None) -> torch.device:
     """The device that is asked for.
 

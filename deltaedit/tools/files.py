@@ -21,6 +21,12 @@ Read = TypeVar("Read")
 Write = Callable[[IO[bytes]], object]
 
 
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_whole(path: Path, write: Write, sync_folder: bool = True) -> None:
     """Write a file so that it is there whole or not at all, even after a power cut.
 

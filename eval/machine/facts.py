@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from deltaedit.tools.artefacts import hardware_name
-from eval.device import chosen_device
+from eval.device import chosen_device, cores
 from eval.folders import cache_folder
 from eval.memory import free_bytes
+from eval.metrics.runtime import load_average
 
 GIB = 1024**3
 PACKAGES = ("deltabench", "torch", "torchvision", "numpy", "open_clip_torch", "facenet-pytorch", "onnxruntime", "ray")
@@ -45,23 +46,22 @@ def facts() -> dict[str, Any]:
 
 def processor() -> dict[str, Any]:
     """Name, cores of the machine and those that this process may use, vector units, load."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "name": hardware_name(),
         "cores": os.cpu_count() or 1,
         "usable": usable_cores(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
-        "load": load,
+        "load": load_average(),
     }
 
 
 def usable_cores() -> float:
     """Cores that this process may use: by its affinity, and by the limit of its container."""
-    cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    usable = float(cores())
     with contextlib.suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        cores = min(cores, int(quota) / int(period))  # "max" is no number
-    return cores
+        usable = min(usable, int(quota) / int(period))  # "max" is no number
+    return usable
 
 
 def memory() -> dict[str, float | None]:

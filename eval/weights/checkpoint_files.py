@@ -16,6 +16,7 @@ from deltaedit.backbones.noise import with_noise
 from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, TrainingSet
 from deltaedit.tools.errors import CheckpointError
+from deltaedit.tools.files import file_sha256
 from eval.folders import cache_folder
 from eval.weights.checkpoints import read_e4e, read_generator
 from eval.weights.clip_files import read_clip
@@ -169,12 +170,6 @@ def fingerprint(files: CheckpointFiles) -> str:
     else:
         use += [str(files.training_samples)]
     return hashlib.sha256(repr((sorted(digests.items()), use)).encode()).hexdigest()
-
-
-def file_sha256(path: Path | str) -> str:
-    """Checksum of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _synthesis(generator: Generator, noise: str) -> StyleGAN2:

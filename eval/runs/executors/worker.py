@@ -111,16 +111,15 @@ class Worker:
 
     def _of_same_strength(self, chunk: Chunk) -> Chunk | None:
         """A finished chunk of the same strength under another kind."""
-        found = None
         for strength in self.arguments.strengths:
             other = replace(chunk, kind=strength.kind, effect_goal=strength.goal)
             value = strength.value
             if value is None:
                 name = self.store.strength_file(chunk.editor, chunk.prompt)
                 value = stored_value(self.store.read_json(name), strength.goal)
-            if found is None and other != chunk and value == chunk.strength and self.store.is_done(other):
-                found = other
-        return found
+            if other != chunk and value == chunk.strength and self.store.is_done(other):
+                return other
+        return None
 
     def _oracle(self, prompt: Prompt, chunk: Chunk) -> None:
         """The counterfactuals through the inversion, judged like edits: what no editor of this generator can beat."""

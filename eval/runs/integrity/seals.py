@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from deltaedit.tools.files import is_zip
+from deltaedit.tools.files import file_sha256, is_zip
 
 CHECKSUM = "checksum"
 ABOUT = "about"
@@ -70,12 +70,6 @@ def read_sealed(path: Path) -> Any:
     return value
 
 
-def file_sum(path: Path) -> str:
-    """sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def chunk_fault(folder: Path, name: str, wanted: Mapping[str, Any] | None = None) -> str:
     """Why the files of a chunk cannot be counted; '' where they can.
 
@@ -104,7 +98,7 @@ def _files_fault(folder: Path, name: str, sums: Mapping[str, str]) -> str:
     for ending, is_whole in ((".npz", is_zip), (".parquet", _is_parquet)):
         path = folder / f"{name}{ending}"
         try:
-            fits = file_sum(path) == sums[ending] if ending in sums else is_whole(path)
+            fits = file_sha256(path) == sums[ending] if ending in sums else is_whole(path)
         except OSError as error:
             return f"{path.name} cannot be read ({error.strerror or error})"
         if not fits:

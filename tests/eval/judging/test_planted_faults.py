@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from baselines.controls import Identity
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
+from deltaedit.tools.files import file_sha256
 from eval.editors.spec import EditorSpec
 from eval.errors import UsageError
 from eval.judging.cells import judge_sources
 from eval.judging.recipes import recipes
 from eval.prompts import Prompt
-from eval.runs.integrity.seals import SUMS, file_sum, read_sealed, sealed
+from eval.runs.integrity.seals import SUMS, read_sealed, sealed
 from eval.runs.manifest import manifest
 from eval.runs.plan import Arguments, parse_strengths
 from eval.runs.runner import Runner
@@ -331,6 +332,6 @@ def test_unequal_n_is_refused(tmp_path: Path) -> None:
         np.savez(path, **{**dict(arrays), "frechet": arrays["frechet"][:7]})
     said = path.with_suffix(".json")
     record = read_sealed(said)
-    said.write_text(json.dumps(sealed({**record, SUMS: {**record[SUMS], ".npz": file_sum(path)}})))
+    said.write_text(json.dumps(sealed({**record, SUMS: {**record[SUMS], ".npz": file_sha256(path)}})))
     with pytest.raises(ValueError, match=r"must hold 12 rows of 'frechet', got 7"):
         write_tables(store.folder)
