@@ -48,7 +48,7 @@ def name_of(cell: Sequence[object]) -> str:
     """A name that tells nothing: twelve digits of the sha256 of editor, prompt, strength and image.
 
     >>> name_of(("deltaedit", "smile", "1", "test-0003"))
-    '9a4d7d1c0f4e'
+    '2f411367b416'
     """
     return hashlib.sha256("|".join(map(str, cell)).encode()).hexdigest()[:12]
 
