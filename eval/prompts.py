@@ -19,6 +19,11 @@ FORM = (
     'Write source = "face" and, for each prompt, [[prompt]] with name = "glasses", target = "face with glasses", '
     'attribute = "eyeglasses", value = "round".'
 )
+FORMS = {  # of what is written in TOML
+    "prompt set": FORM,
+    "domain": "docs/real_domains.md shows the form.",
+    "ablation": "docs/ablations.md shows the form.",
+}
 DESCRIPTION_KEYS = ("name", "fit", "editing", "judges", "factors", "regions")  # of a domain, which holds prompts, too
 TOP_KEYS = ("source", "prompt", *DESCRIPTION_KEYS)
 
@@ -87,19 +92,18 @@ def _faults(row: Mapping[str, Any], where: str) -> list[str]:
 
 
 def load_toml(path: Path, what: str) -> dict[str, Any]:
-    """A TOML file in any encoding that an editor of texts writes: UTF-8 with or without its mark, or UTF-16.
+    """A TOML file in any encoding that an editor of texts writes: UTF-8 or UTF-16, each with or without its mark.
 
     Args:
         path: the file.
-        what: it is, for the sentence, for example ``prompt set``.
+        what: it is, a key of ``FORMS``.
 
     Raises:
         UsageError: it is missing or cannot be read, or is no TOML.
     """
     try:
         content = path.read_bytes()
-        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return tomllib.loads(content.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n"))
+        return tomllib.loads(content.decode(_encoding(content)).replace("\r\n", "\n"))
     except FileNotFoundError:
         raise UsageError(f"There is no {what} {path}.") from None
     except OSError as error:
@@ -108,8 +112,17 @@ def load_toml(path: Path, what: str) -> dict[str, Any]:
         raise UsageError(f"The {what} {path} is no text in UTF-8; save it in that encoding.") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:80] or "nested without end"
-        form = f" {FORM}" if what == "prompt set" else ""
-        raise UsageError(f"The {what} {path} is not valid TOML: {reason}.{form}") from None
+        raise UsageError(f"The {what} {path} is not valid TOML: {reason}. {FORMS[what]}") from None
+
+
+def _encoding(content: bytes) -> str:
+    """Of a text: by its mark, or where a letter of ASCII has its zero in UTF-16; otherwise UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    first, second = any(content[:64:2]), any(content[1:64:2])
+    if len(content) > 1 and first != second:
+        return "utf-16-le" if first else "utf-16-be"
+    return "utf-8-sig"
 
 
 def _short(value: object) -> str:

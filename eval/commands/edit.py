@@ -93,7 +93,7 @@ def parse_seeds(texts: tuple[str, ...]) -> tuple[int, ...]:
         UsageError: something else.
     """
     parts = [part.strip() for text in texts for part in text.split(",")]
-    wrong = next((part for part in parts if not re.fullmatch(r"-?\d{1,12}", part)), None)
+    wrong = next((part for part in parts if not re.fullmatch(r"-?[0-9]{1,99}", part)), None)
     if wrong is not None:
         raise UsageError(f"--seed must be whole numbers with commas between them, e.g. 1,2,3. Got '{wrong}' instead.")
     return tuple(int(part) for part in parts)

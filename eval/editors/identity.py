@@ -1,7 +1,7 @@
-"""What an editor is made of: the sha256 of its module and of what it imports beside it.
+"""What an editor is made of: the sha256 of the code of its module and of what it imports beside it.
 
 A run folder of one source is not filled up with cells of another, and what an editor of one source computed and kept is
-not used by another.
+not used by another. Comments, docstrings and layout are no code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -18,11 +19,12 @@ from pathlib import Path
 
 OURS = ("baselines", "deltaedit")  # packages of the editors that come with DeltaBench: beside one another
 DIGITS = 16
+CODE = "code:"  # before a digest of code alone; folders of earlier versions have digests of whole files
 
 
 @cache
 def sources_of(editor: type) -> dict[str, str]:
-    """The files that an editor is made of -> the first digits of their sha256; line endings do not count.
+    """The files that an editor is made of -> the first digits of the sha256 of their code.
 
     Its module; and, however indirectly, the modules that it imports from its own package or, where it is in none, from
     its own folder. Libraries are not among them: the manifest has their versions.
@@ -36,13 +38,12 @@ def sources_of(editor: type) -> dict[str, str]:
         name = waiting.pop()
         if name in found or not _is_beside(editor.__module__, name) or (path := _file(name)) is None:
             continue
-        source = path.read_bytes().replace(b"\r\n", b"\n")
-        found[name] = hashlib.sha256(source).hexdigest()[:DIGITS]
+        source = path.read_bytes()
+        found[name] = _digest(source)
         waiting += _imports(name, path, source)
     if not found:
         with suppress(OSError, TypeError):  # nobody knows its lines
-            lines = inspect.getsource(editor)
-            found[editor.__qualname__] = hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
+            found[editor.__qualname__] = _digest(textwrap.dedent(inspect.getsource(editor)).encode())
     return dict(sorted(found.items()))
 
 
@@ -52,6 +53,39 @@ def source_key(editor: type) -> dict[str, str]:
         return {}
     sources = "".join(f"{name} {digest}\n" for name, digest in sources_of(editor).items())
     return {"editor_source": hashlib.sha256(sources.encode()).hexdigest()[:DIGITS]}
+
+
+def is_same_source(module: str, there: str | None, here: str | None) -> bool:
+    """Whether a module is the one of a run folder.
+
+    Args:
+        module: its name.
+        there: its digest in the folder; of an earlier version, that of the whole file: then the file must be the same.
+        here: its digest of today.
+    """
+    if there is None or there == here or there.startswith(CODE):
+        return there == here
+    path = _file(module)
+    return path is not None and there == hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:DIGITS]
+
+
+def _digest(source: bytes) -> str:
+    """The first digits of the sha256 of a source's code; of one that is no Python, of all of it."""
+    try:
+        code = ast.unparse(_CodeAlone().visit(ast.parse(source))).encode("utf-8", "surrogatepass")
+    except (SyntaxError, ValueError, RecursionError):
+        code = source.replace(b"\r\n", b"\n")
+    return CODE + hashlib.sha256(code).hexdigest()[:DIGITS]
+
+
+class _CodeAlone(ast.NodeTransformer):
+    """Leaves out what does nothing: docstrings and other texts that stand alone, and ``pass``."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
 
 
 def _file(module: str) -> Path | None:

@@ -93,10 +93,11 @@ class PatientArtefacts(Artefacts):
                 f"{_capital(what)} is missing, and computing it here would take {time_text}, more than "
                 f"--compute-minutes {self._limit_s / 60:g}: {instead}raise that."
             )
-        self._say(f"{_capital(what)} is missing; it is computed now, which takes {time_text}, and kept.")
+        self._say(f"{_capital(what)} is missing; it is computed now, which takes {time_text}.")
         began = time.perf_counter()
         artefact = super().get(name, key, build)
-        self._say(f"That took {duration(time.perf_counter() - began)}; it is in {artefact.path}.")
+        kept = f"; it is kept in {artefact.path}" if artefact.path.is_file() else ""
+        self._say(f"That took {duration(time.perf_counter() - began)}{kept}.")
         return artefact
 
     def estimated_s(self, name: str, key: Mapping[str, object]) -> float | None:

@@ -32,10 +32,12 @@ def written(tmp_path, content, name="prompts.toml"):
         RIGHT.encode("utf-8-sig"),
         RIGHT.encode("utf-16"),
         codecs.BOM_UTF16_BE + RIGHT.encode("utf-16-be"),
+        RIGHT.encode("utf-16-le"),
+        RIGHT.encode("utf-16-be"),
         RIGHT.replace("\n", "\r\n"),
         RIGHT.replace("[[prompt]]", "[prompt]"),
     ],
-    ids=["plain", "mark", "utf-16", "utf-16 be", "crlf", "one table"],
+    ids=["plain", "mark", "utf-16", "utf-16 be", "utf-16 le, no mark", "utf-16 be, no mark", "crlf", "one table"],
 )
 @pytest.mark.parametrize("name", ["prompts.toml", "prompts.txt"])
 def test_every_encoding_and_one_plain_table_are_read(tmp_path, content, name):

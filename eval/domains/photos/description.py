@@ -224,14 +224,14 @@ def _choice(path: Path, table: Mapping[str, Any], key: str, allowed: tuple[str, 
 def _count(path: Path, table: Mapping[str, Any], key: str, default: int) -> int:
     value = table.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 2:
-        raise UsageError(f"The number '{key}' of {path} must be whole, 2 or more. Got {shortened(value)} instead.")
+        raise UsageError(f"The number '{key}' of {path} must be whole, 2 or more. Got {shortened(repr(value))} instead.")
     return value
 
 
 def _share(path: Path, table: Mapping[str, Any], key: str, default: float) -> float:
     value = table.get(key, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise UsageError(f"The number '{key}' of {path} must be from 0 to 1. Got {shortened(value)} instead.")
+        raise UsageError(f"The number '{key}' of {path} must be from 0 to 1. Got {shortened(repr(value))} instead.")
     return float(value)
 
 

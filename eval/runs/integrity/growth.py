@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eval.editors.identity import is_same_source
 from eval.errors import UsageError
 from eval.prompts import Prompt
 from eval.runs.integrity.seals import Damaged, read_sealed
@@ -158,7 +159,8 @@ def editor_change(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> s
         return ""
     sources, now = there.get("sources"), here.get("sources", {})
     if sources:
-        changed = [name for name in dict.fromkeys([*sources, *now]) if sources.get(name) != now.get(name)]
+        every = dict.fromkeys([*sources, *now])
+        changed = [name for name in every if not is_same_source(name, sources.get(name), now.get(name))]
         if changed:
             return f"{', '.join(changed[:3])}{' …' if len(changed) > 3 else ''} changed since"
     plain = [{key: value for key, value in entry.items() if key != "sources"} for entry in (there, here)]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.errors import UsageError, unknown
-from eval.prompts import Prompt
+from eval.prompts import Prompt, load_toml
 
 if TYPE_CHECKING:
     from deltaedit.editor import DeltaEdit
@@ -121,12 +120,7 @@ def load(path: Path) -> Ablation:
     Raises:
         UsageError: the file is missing, is not TOML, or lacks something.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"The ablation {path} cannot be read ({error.strerror or error}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The ablation {path} is not valid TOML: {error}.") from None
+    data = load_toml(path, "ablation")
     for name in data:
         if name not in FIELDS:
             raise unknown(f"field of an ablation (in {path})", name, FIELDS)

@@ -10,7 +10,7 @@ import pytest
 
 from baselines.controls import Identity
 from deltaedit.editor import DeltaEdit
-from eval.editors.identity import source_key, sources_of
+from eval.editors.identity import is_same_source, source_key, sources_of
 
 FILES = {
     "mine.py": "import json\nimport torch\nimport mine_helpers\n\nclass Mine:\n    def fit(self): import mine_late\n",
@@ -46,7 +46,8 @@ def digest(text: str) -> str:
 
 def test_an_editor_is_its_module_and_what_it_imports_beside_it(folder: Path) -> None:
     found = sources_of(importlib.import_module("mine").Mine)
-    assert found == {name: digest(FILES[f"{name}.py"]) for name in ("mine", "mine_deep", "mine_helpers", "mine_late")}
+    assert list(found) == ["mine", "mine_deep", "mine_helpers", "mine_late"]
+    assert found["mine_deep"] == f"code:{digest('X = 1')}"
 
 
 def test_of_a_package_the_modules_that_it_imports(folder: Path) -> None:
@@ -60,15 +61,46 @@ def test_of_a_package_the_modules_that_it_imports(folder: Path) -> None:
     ]
 
 
-def test_a_change_beside_it_is_another_key_and_line_endings_are_none(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "is_same"),
+    [
+        ("X = 1\r\n", True),
+        ('"""One."""\n\nX = (1)  # the first\n"""of all"""', True),
+        ("X = 2\n", False),
+        ("X = 1\nY = 1\n", False),
+        ('X = "1"\n', False),
+        ("X = = 1\n", False),
+    ],
+)
+def test_another_code_beside_it_is_another_key_and_another_text_is_none(
+    folder: Path, source: str, is_same: bool
+) -> None:
     editor = importlib.import_module("mine").Mine
     before = source_key(editor)
-    (folder / "mine_deep.py").write_bytes(b"X = 1\r\n")
+    (folder / "mine_deep.py").write_bytes(source.encode())
     sources_of.cache_clear()
-    assert source_key(editor) == before
-    (folder / "mine_deep.py").write_text("X = 2\n")
+    assert (source_key(editor) == before) == is_same
+
+
+def test_docstrings_of_classes_and_functions_are_no_code(folder: Path) -> None:
+    editor = importlib.import_module("mine").Mine
+    before = sources_of(editor)
+    (folder / "mine.py").write_text(
+        FILES["mine.py"]
+        .replace("Mine:\n", "Mine:\n    'Edits.'\n")
+        .replace(": import", ":\n        'Fits.'\n        import")
+    )
     sources_of.cache_clear()
-    assert source_key(editor) != before
+    assert sources_of(editor) == before
+
+
+def test_a_folder_of_earlier_versions_has_the_sums_of_whole_files(folder: Path) -> None:
+    now = sources_of(importlib.import_module("mine").Mine)["mine_deep"]
+    assert is_same_source("mine_deep", digest("X = 1\n"), now)
+    assert not is_same_source("mine_deep", digest("X = 1"), now)
+    assert not is_same_source("mine_gone", digest("X = 1\n"), None)
+    assert not is_same_source("mine_deep", None, now)
+    assert not is_same_source("mine_deep", f"code:{digest('X = 2')}", now)
 
 
 def test_our_own_editors_name_their_files_and_keep_their_keys() -> None:

@@ -21,8 +21,19 @@ def test_what_is_there_is_not_announced_and_what_is_quick_is_computed(tiny_domai
     first = artefacts.get("stylemc", key, lambda: {"direction": torch.ones(3)})
     assert first.built_here and len(said) == 2
     assert said[0].startswith("The direction of this prompt is missing; it is computed now, which takes about")
+    assert said[1].endswith(f"; it is kept in {first.path}.")
     again = artefacts.get("stylemc", key, lambda: {"direction": torch.zeros(3)})
     assert not again.built_here and torch.equal(again.tensors["direction"], torch.ones(3)) and len(said) == 2
+
+
+def test_what_cannot_be_kept_is_not_said_to_be(tiny_domain, capsys):
+    said = []
+    tiny_domain.editing.artefacts.cache.parent.mkdir(parents=True, exist_ok=True)
+    tiny_domain.editing.artefacts.cache.write_text("a file where the folder should be")
+    artefacts = PatientArtefacts(tiny_domain.editing, 60.0, said.append, True)
+    built = artefacts.get("stylemc", {"images": 2, "resolution": 16}, lambda: {"direction": torch.ones(3)})
+    assert torch.equal(built.tensors["direction"], torch.ones(3))
+    assert "kept" not in said[1] and "what is computed is not kept" in capsys.readouterr().err
 
 
 def test_the_estimate_is_that_of_a_like_one_where_that_took_longer(tiny_domain):

@@ -111,7 +111,7 @@ def test_the_example_of_the_documentation_can_run(write):
 def test_unknown_names(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'conditioning'"):
         find("conditionin")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="There is no ablation"):
         find(str(tmp_path / "none.toml"))
 
 
