@@ -170,7 +170,9 @@ def _opened(path: Path) -> tuple[Image, list[str]]:
         if path.suffix.lower() in PHONE_SUFFIXES:
             raise UsageError(f"{path} is HEIC, which is not read; convert it to PNG or JPEG.") from None
         reason = " ".join(str(error).replace(str(path), path.name).split())[:120]
-        raise UsageError(f"{path} is no whole picture that can be read ({reason or type(error).__name__}).") from None
+        raise UsageError(
+            f"{path} is no whole picture that can be read ({reason or type(error).__name__}); copy or download it anew."
+        ) from None
 
 
 def _levels(picture: Image) -> Tensor:

@@ -66,7 +66,8 @@ def is_same_source(module: str, there: str | None, here: str | None) -> bool:
     if there is None or there == here or there.startswith(CODE):
         return there == here
     path = _file(module)
-    return path is not None and there == hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:DIGITS]
+    whole = b"" if path is None else path.read_bytes().replace(b"\r\n", b"\n")
+    return path is not None and there == hashlib.sha256(whole).hexdigest()[:DIGITS]
 
 
 def _digest(source: bytes) -> str:

@@ -224,7 +224,9 @@ def _choice(path: Path, table: Mapping[str, Any], key: str, allowed: tuple[str, 
 def _count(path: Path, table: Mapping[str, Any], key: str, default: int) -> int:
     value = table.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 2:
-        raise UsageError(f"The number '{key}' of {path} must be whole, 2 or more. Got {shortened(repr(value))} instead.")
+        raise UsageError(
+            f"The number '{key}' of {path} must be whole, 2 or more. Got {shortened(repr(value))} instead."
+        )
     return value
 
 
