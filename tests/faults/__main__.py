@@ -11,7 +11,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # forked processes share no pool of threads
 
-from tests.faults.kills import Found, kill_often
+from tests.faults.kills import Found, Whole, kill_often
 from tests.faults.product import TIMED, Case, preload
 from tests.faults.scenarios import SCENARIOS, Skipped
 
@@ -22,21 +22,20 @@ def faults(kills: int, seed: int, only: str) -> int:
 
     torch.set_num_threads(1)
     preload()
-    failed = 0
+    failed, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="deltabench-faults-") as name:
         root = Path(name)
-        began = time.monotonic()
         first, again = Case(root / "whole"), Case(root / "again")
-        codes = first.finish(), again.finish()
-        whole_s = (time.monotonic() - began) / 2
-        wanted = first.contents()
-        if codes != (0, 0) or wanted != again.contents():
+        process = first.start()
+        codes = process.wait(), again.finish()
+        whole = Whole(first.contents(), process.used_s(), first.written())
+        if codes != (0, 0) or whole.contents != again.contents():
             print(f"Two runs that nothing happened to differ, or ended with {codes}:\n{first.log}")
             return 1
-        print(f"A run takes {whole_s:.1f} s and writes {len(wanted)} files that are compared byte for byte;")
-        print(f"not compared, for they hold seconds: {', '.join(TIMED)} and the .json of chunks.")
+        print(f"A run takes {whole.work_s:.1f} s of processor time; {len(whole.contents)} of its files are compared")
+        print(f"byte for byte; not compared, for they hold seconds: {', '.join(TIMED)} and the .json of chunks.")
         try:
-            phases = kill_often(root / "kills", wanted, whole_s, kills, seed)
+            phases = kill_often(root / "kills", whole, kills, seed)
             times = ", ".join(f"{phase} {count}" for phase, count in sorted(phases.items()))
             print(f"{phases.total()} of {kills} kills survived, all identical ({times})")
         except Found as error:
@@ -46,13 +45,14 @@ def faults(kills: int, seed: int, only: str) -> int:
             if only not in title:
                 continue
             try:
-                scenario(root / title.replace(" ", "-"), wanted, whole_s)
+                scenario(root / title.replace(" ", "-"), whole)
                 print(f"survived: {title}", flush=True)
             except Skipped as reason:
                 print(f"skipped: {title} ({reason})", flush=True)
             except Found as error:
                 failed += 1
                 print(f"FAILED {title}: {error}", flush=True)
+    print(f"That took {(time.monotonic() - began) / 60:.0f} min.")
     return 1 if failed else 0
 
 

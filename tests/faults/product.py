@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,7 +24,8 @@ METHODS = "identity,deltaedit[steps=8,batch=4,relevance_images=2,relevance_stati
 OPTIONS = ("--domain", "tiny", "--prompts", "glasses,smile", "--images", "4", "--batch", "2", "--no-figures")
 TIMED = ("tables/runtime.", "costs/", "manifest.json")  # seconds, and when the folder was made
 CHUNKS = 2 * 2 * 2 * 2  # editors, prompts, strengths, batches
-LONGEST_S = 600.0
+LONGEST_S = 3600.0  # of a command that hangs; the machine may be loaded
+TICKS_A_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -83,6 +84,10 @@ class Case:
         stats = {path.name: path.stat() for path in self.folder.glob("chunks/*.json")}
         return {name: (stat.st_mtime_ns, stat.st_ino) for name, stat in stats.items() if ".error." not in name}
 
+    def written(self) -> int:
+        """How many files and folders there are."""
+        return sum(len(folders) + len(files) for _, folders, files in os.walk(self.root))
+
     def leftovers(self) -> list[str]:
         """Half-written files."""
         return [str(path.relative_to(self.root)) for path in self.root.rglob(".*.tmp")]
@@ -93,7 +98,7 @@ class Case:
             return "start"
         if any(self.cache.rglob("*.best")):
             return "training"
-        if (self.folder / "tables").exists() or len(self.chunks()) >= CHUNKS:
+        if len(self.chunks()) >= CHUNKS:
             return "tables"
         fitting = not any(self.cache.glob("artefacts/relevance-*"))
         calibrating = len(list(self.folder.glob("strengths/*.json"))) % 2
@@ -112,6 +117,7 @@ class Process:
     def __init__(self, options: Sequence[str], cache: Path, log: Path) -> None:
         sys.stdout.flush()
         self.pid = os.fork()
+        self.worked_s = 0.0  # seconds of the processor that it took, once it has ended
         self._code: int | None = None
         if self.pid == 0:
             os._exit(_child(options, cache, log))
@@ -119,10 +125,24 @@ class Process:
     def poll(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
         if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self._code = os.waitstatus_to_exitcode(status)
+                self.worked_s = used.ru_utime + used.ru_stime
         return self._code
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Let it go on until something is reached, or it has ended."""
+        while self.poll() is None and not reached():
+            time.sleep(0.002)
+
+    def used_s(self) -> float:
+        """Seconds of the processor that it has taken: the same on a loaded machine."""
+        if self.poll() is None:
+            with suppress(OSError):  # it ends in this moment
+                used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                return sum(map(int, used)) / TICKS_A_S
+        return self.worked_s
 
     def wait(self, seconds: float = LONGEST_S) -> int | None:
         """The exit code, after so many seconds at most; then None."""

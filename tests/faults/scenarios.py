@@ -9,20 +9,21 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from tests.faults.kills import Found, check_same
-from tests.faults.product import Case
+from tests.faults.kills import Found, Whole, check_same
+from tests.faults.product import Case, Process
 
 
 class Skipped(Exception):
     """A scenario that this machine does not allow, and why."""
 
 
-Scenario = Callable[[Path, dict[str, str], float], None]
+Scenario = Callable[[Path, Whole], None]
 
 
-def full_disk(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def full_disk(root: Path, whole: Whole) -> None:
     """A file system without room: one sentence, and the same command goes on when there is room."""
     with tmpfs(root, "120k") as disk:
         case = Case(disk, root / "log")
@@ -31,27 +32,27 @@ def full_disk(root: Path, wanted: dict[str, str], whole_s: float) -> None:
         expect(case, code == 2 and told, f"exit code 2 and one sentence, got {code}")
         remount(disk, "size=64m")
         expect(case, case.finish() == 0, "exit code 0 with room")
-        check_same(case, wanted)
+        check_same(case, whole)
 
 
-def read_only(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def read_only(root: Path, whole: Whole) -> None:
     """A folder that cannot be written: one sentence; the chunks that are there stay."""
     with tmpfs(root, "64m") as disk:
         case = Case(disk, root / "log")
         process = case.start()
-        time.sleep(whole_s / 2)
+        process.until(partial(_has_worked, process, whole.work_s / 2))
         process.kill()
         remount(disk, "ro")
         code = case.finish()
         expect(case, code == 2 and "cannot be written" in case.log, f"exit code 2 and one sentence, got {code}")
         remount(disk, "rw")
         expect(case, case.finish() == 0, "exit code 0 when it can be written again")
-        check_same(case, wanted)
+        check_same(case, whole)
 
 
-def damaged_files(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def damaged_files(root: Path, whole: Whole) -> None:
     """Truncated, emptied and swapped files of every kind are made again, and nothing else is."""
-    case = finished(root, wanted)
+    case = finished(root, whole)
     chunks = sorted(path.stem for path in case.folder.glob("chunks/*.json"))
     first, second, third, fourth = (case.folder / "chunks" / name for name in chunks[:4])
     for ending in (".npz", ".parquet", ".json"):
@@ -62,7 +63,7 @@ def damaged_files(root: Path, wanted: dict[str, str], whole_s: float) -> None:
         expect(case, case.finish() == 0, "exit code 0")
         if any(case.chunks()[name] != state for name, state in kept.items()):
             raise Found(f"Damaged {ending} files let sound chunks be computed again.")
-        check_same(case, wanted)
+        check_same(case, whole)
     small = ["sources.npz", "factors.json", "prompts.json", "costs/identity.json"]
     small += [*rel(case, "counterfactuals/*.npz"), *sorted(rel(case, "strengths/*.json"))[:2]]
     for damage in (cut, lambda path: path.write_bytes(b""), Path.unlink):
@@ -71,15 +72,15 @@ def damaged_files(root: Path, wanted: dict[str, str], whole_s: float) -> None:
             damage(case.folder / name)
         expect(case, case.finish() == 0, "exit code 0 after damage to small files")
         expect(case, case.chunks() == kept, "no chunk computed again for a small file")
-        check_same(case, wanted)
+        check_same(case, whole)
     swap(*(case.folder / name for name in sorted(rel(case, "counterfactuals/*.npz"))[:2]))
     expect(case, case.finish() == 0, "exit code 0 after counterfactuals changed places")
-    check_same(case, wanted)
+    check_same(case, whole)
 
 
-def garbage_in_the_cache(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def garbage_in_the_cache(root: Path, whole: Whole) -> None:
     """Whatever the cache holds under the right names, a run's numbers are the same."""
-    case = finished(root, wanted)
+    case = finished(root, whole)
     kept = [path for path in sorted(case.cache.rglob("*")) if path.is_file()]
     if not kept:
         raise Found("The run has kept nothing in its cache.")
@@ -88,12 +89,12 @@ def garbage_in_the_cache(root: Path, wanted: dict[str, str], whole_s: float) -> 
             path.write_bytes(garbage)
         shutil.rmtree(case.folder)
         expect(case, case.finish() == 0, f"exit code 0 with garbage {number} in the cache")
-        check_same(case, wanted)
+        check_same(case, whole)
 
 
-def edited_manifest(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def edited_manifest(root: Path, whole: Whole) -> None:
     """One sentence for a manifest that was changed; with the right one everything is as it was."""
-    case = finished(root, wanted)
+    case = finished(root, whole)
     path = case.folder / "manifest.json"
     right = path.read_bytes()
     for wrong in (b"", b"[]", b"{}", b"null", right[:100], right.replace(b'"images": 4', b'"images": 3')):
@@ -103,35 +104,38 @@ def edited_manifest(root: Path, wanted: dict[str, str], whole_s: float) -> None:
         expect(case, code == 2 and told, f"exit code 2 and one sentence, got {code}")
     path.write_bytes(right)
     expect(case, case.finish() == 0, "exit code 0")
-    check_same(case, wanted)
+    check_same(case, whole)
 
 
-def two_processes(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def two_processes(root: Path, whole: Whole) -> None:
     """A second process on the folder is refused and harms nothing."""
     case = Case(root)
     process = case.start()
-    while not case.chunks() and process.poll() is None:
-        time.sleep(0.01)
+    process.until(lambda: bool(case.chunks()))
     second = Case(root, root.with_name("second"))
     code = second.finish()
     expect(second, code == 2 and "Another process is writing" in second.log, f"a second process refused, got {code}")
     expect(case, process.wait() == 0, "exit code 0 of the first process")
-    check_same(case, wanted)
+    check_same(case, whole)
 
 
-def signals(root: Path, wanted: dict[str, str], whole_s: float) -> None:
+def signals(root: Path, whole: Whole) -> None:
     """SIGTERM, and Ctrl-C twice in a row: the same command goes on."""
     case = Case(root)
     for numbers in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT), (signal.SIGINT,)):
         process = case.start()
-        time.sleep(whole_s / 3)
+        process.until(partial(_has_worked, process, whole.work_s / 5))
         for number in numbers:
             process.send(number)
             time.sleep(0.05)
         code = process.wait()
         expect(case, code in (130, -signal.SIGTERM, -signal.SIGINT, 143), f"an exit code of a signal, got {code}")
     expect(case, case.finish() == 0, "exit code 0")
-    check_same(case, wanted)
+    check_same(case, whole)
+
+
+def _has_worked(process: Process, seconds: float) -> bool:
+    return process.used_s() >= seconds
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -145,11 +149,11 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-def finished(root: Path, wanted: dict[str, str]) -> Case:
+def finished(root: Path, whole: Whole) -> Case:
     """A run that nothing happened to."""
     case = Case(root)
     expect(case, case.finish() == 0, "exit code 0")
-    check_same(case, wanted)
+    check_same(case, whole)
     return case
 
 
