@@ -68,6 +68,7 @@ class EditingDomain:
     relevance_by_derivative: int = 0  # images behind an R_s by derivatives, where a sweep takes days; 0 for the sweep
     labelled: Callable[[], LabelledCodes] | None = None  # for supervised references; computed when called
     relevance: Callable[..., Tensor] | None = None  # stands in for ``relevance_matrix``: has parts of it at hand
+    known_features: Callable[[Latents, Callable[[], Tensor]], Tensor] | None = None  # has computed some of them before
     precision: str = "float32"  # of edits and of the pictures of edits, see ``deltaedit.tools.precision.computing``
 
     def images(self, latents: Latents) -> Tensor:
@@ -77,4 +78,8 @@ class EditingDomain:
 
     def image_features(self, latents: Latents) -> Tensor:
         """CLIP image features of the latents' pictures: float32 [N, E], unit norm."""
-        return self.clip.encode_images(self.images(latents))
+
+        def compute() -> Tensor:
+            return self.clip.encode_images(self.images(latents))
+
+        return compute() if self.known_features is None else self.known_features(latents, compute)

@@ -67,6 +67,9 @@ class Judges:
         second_counts: success needs the second judge's yes; otherwise its verdict is only shown beside the others'.
         realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as nearly all unseen
             real pictures are. None where there is no such judge.
+        clip_and_second: of a second judge that looks through the judge CLIP's image tower: images -> what the CLIP and
+            what ``second`` says of them, so that the tower sees every edit once; None of any other.
+        frechet_and_realism: likewise for what ``frechet`` and ``realism`` say, where both look through one network.
     """
 
     attributes: Callable[[Tensor], Mapping[str, Tensor]]
@@ -85,9 +88,12 @@ class Judges:
     second: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     second_counts: bool = False
     realism: Callable[[Tensor], Tensor] | None = None
+    clip_and_second: Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]] | None = None
+    frechet_and_realism: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("attributes", "identity", "frechet", "second", "realism"):
+        separate = ("attributes", "identity", "frechet", "second", "realism")
+        for name in (*separate, "clip_and_second", "frechet_and_realism"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, guarded(getattr(self, name), name))
         protect(self.clip, "clip")

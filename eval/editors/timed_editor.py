@@ -30,6 +30,7 @@ from eval.device import clock
 from eval.domains.base import Judges
 from eval.editors.identity import source_key
 from eval.editors.isolation import at_work
+from eval.editors.known_features import KnownFeatures
 from eval.editors.spec import EditorSpec
 from eval.judging.apart import check_holds_no_judge, judge_weights
 from eval.prompts import Prompt
@@ -89,7 +90,8 @@ class TimedEditor:
     ) -> None:
         self.label, self._timeout_s = spec.label, spec.timeout_s
         self._artefacts = RecordingArtefacts(domain.artefacts, source_key(spec.editor))
-        self._domain = dataclasses.replace(domain, artefacts=self._artefacts)
+        self._features = KnownFeatures(domain.device)
+        self._domain = dataclasses.replace(domain, artefacts=self._artefacts, known_features=self._features)
         self._editor = spec.build(seed)
         self._judge_weights = {} if judges is None else judge_weights(judges)
         self._prepared = False
@@ -156,23 +158,23 @@ class TimedEditor:
             offsets, offsets_s = self._remembered_offsets(given, prompt)
         else:
             offsets, offsets_s = None, 0.0
-        began = clock(self._domain.device)
+        began = self._clock()
         if offsets is None:
             with at_work(self.label, self._timeout_s):
                 edited = self._editor.edit(given, prompt, strength)
         else:
             edited = given.moved(self._domain.synthesis, strength * offsets)
-        return edited, offsets_s + clock(self._domain.device) - began
+        return edited, offsets_s + self._clock() - began
 
     def _remembered_offsets(self, latents: Latents, prompt: Prompt) -> tuple[Tensor, float]:
         """Offsets of these images and this prompt, and the seconds that computing them took."""
         codes = latents.w_plus.detach().cpu().contiguous().numpy().tobytes()
         key = hashlib.sha256(prompt.name.encode() + b"\0" + codes).hexdigest()
         if key not in self._offsets:
-            began = clock(self._domain.device)
+            began = self._clock()
             with at_work(self.label, self._timeout_s):
                 offsets = self._editor.offsets(_copy(latents), prompt)
-            offsets_s = clock(self._domain.device) - began
+            offsets_s = self._clock() - began
             shapes = tuple(latents.w_plus.shape), tuple(latents.s.shape)
             if not isinstance(offsets, Tensor) or tuple(offsets.shape) not in shapes:
                 got = tuple(offsets.shape) if isinstance(offsets, Tensor) else type(offsets).__name__
@@ -182,6 +184,10 @@ class TimedEditor:
                 )
             self._offsets[key] = offsets.detach(), offsets_s
         return self._offsets[key]
+
+    def _clock(self) -> float:
+        """Seconds, those that known features spared included."""
+        return clock(self._domain.device) + self._features.spared_s
 
     def _timed(self, work: Callable[[], object]) -> tuple[float, float | None]:
         """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""

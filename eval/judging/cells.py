@@ -17,18 +17,24 @@ from torch import Tensor
 from eval.domains.base import Domain, Sources
 from eval.judging.counterfactuals import Counterfactuals
 from eval.judging.picture_file import PictureFile
-from eval.judging.scores import attributes_of, off_device, read_scores
+from eval.judging.scores import (
+    BATCH,
+    attributes_of,
+    is_real,
+    off_device,
+    read_attributes,
+    score_edits,
+    second_accepts,
+)
 from eval.judging.source_checks import check_distinct, check_reading
 from eval.judging.synthesis import synthesised
 from eval.memory import in_blocks, pictures_at_once
 from eval.metrics.attributes import AttributeChange, attribute_change
 from eval.metrics.book import cell_metrics
 from eval.metrics.counterfactual import psnr, ssim
-from eval.metrics.judged import REAL, ClipView, JudgedChunk
+from eval.metrics.judged import ClipView, JudgedChunk
 from eval.pixels import Pictures, round_to_8_bit, to_float
 from eval.prompts import Prompt
-
-BATCH = 64  # images at once where a caller names no other number
 
 Logits = Mapping[str, Tensor]
 
@@ -99,7 +105,8 @@ def judge_sources(domain: Domain, sources: Sources, batch: int) -> JudgedSources
 def _source_features(domain: Domain, original: Tensor, made: Tensor) -> dict[str, Tensor]:
     """What judges make of some originals and reconstructions, by the names of ``JudgedSources``."""
     judges = domain.judges
-    logits, clip_judge = read_scores(domain, made)
+    clip_judge = judges.clip.encode_images(made).float()
+    logits = read_attributes(domain, made, clip_judge)
     return {
         **{f"logits.{factor}": logits[factor] for factor in domain.factors},
         "frechet": judges.frechet(made).float(),
@@ -142,20 +149,19 @@ def judge_edits(
     if len(names) != len(images):
         raise ValueError(f"There must be one edit for each of the {len(names)} images. Got {len(images)} instead.")
     edits = round_to_8_bit(images.to(domain.editing.device))
-    logits, clip_judge = read_scores(domain, edits)
-    identity = domain.judges.identity(edits).float()
-    clips = {"editing": domain.editing.clip.encode_images(edits).float(), "judge": clip_judge}
+    scores = score_edits(domain, edits, prompt)
+    clips = {"editing": domain.editing.clip.encode_images(edits).float(), "judge": scores.clip}
     before = {name: values[rows].to(edits.device) for name, values in sources.logits.items()}
-    change = _change(domain, before, logits, prompt, counterfactuals.visible[rows])
-    chunk = _judged(sources, counterfactuals, rows, (edits, change, identity, clips), domain.judges.same_person)
+    change = _change(domain, before, scores.logits, prompt, counterfactuals.visible[rows])
+    seen = edits, change, scores.identity, clips
+    chunk = _judged(sources, counterfactuals, rows, seen, domain.judges.same_person)
     counts = domain.judges.second_counts
-    second, realism = _second(domain, edits, prompt), _realism(domain, edits)
-    chunk = replace(chunk, second=second, second_counts=counts, realism=realism)
+    chunk = replace(chunk, second=scores.second, second_counts=counts, realism=scores.realism)
     features = {
-        "frechet": domain.judges.frechet(edits).float(),
-        "identity": identity,
-        "clip": clip_judge,
-        "logits": torch.cat([*logits.values()], 1),
+        "frechet": scores.frechet,
+        "identity": scores.identity,
+        "clip": scores.clip,
+        "logits": torch.cat([*scores.logits.values()], 1),
     }
     columns = _columns(chunk, domain.factors)
     found = off_device({**features, **{f"column.{name}": values for name, values in columns.items()}})
@@ -191,7 +197,7 @@ def judge_attributes(
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
     shared = change.success.clone()
-    others = (_second, _real) if domain.judges.second_counts else (_real,)
+    others = (second_accepts, is_real) if domain.judges.second_counts else (is_real,)
     for judge in others:  # asked only where it matters: about what the judges before them take for a success
         asked = shared & change.eligible
         verdict = judge(domain, edits[asked], prompt) if asked.any() else None
@@ -213,26 +219,6 @@ def _change(
     sigma = {name: domain.judges.sigma[name].float().to(device) for name in domain.factors}
     seen = torch.as_tensor(np.asarray(visible, dtype=bool), device=device)
     return attribute_change(before, after, sigma, seen, (factor, value))
-
-
-def _second(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
-    """Whether the second attribute judge accepts the value asked for: bool [n]; None where there is none."""
-    judge, value = domain.judges.second, domain.factors[prompt.attribute].index(prompt.value)
-    if judge is None:
-        return None
-    return torch.cat([judge(block)[prompt.attribute][:, value] for block in edits.split(BATCH)])
-
-
-def _realism(domain: Domain, edits: Tensor) -> Tensor | None:
-    """Distance from real pictures, float32 [n]; None where there is no such judge."""
-    judge = domain.judges.realism
-    return None if judge is None else torch.cat([judge(block).float() for block in edits.split(BATCH)])
-
-
-def _real(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
-    """Whether pictures are real, whatever they show: bool [n]; None where there is no such judge."""
-    distance = _realism(domain, edits)
-    return None if distance is None else distance <= REAL
 
 
 def _judged(

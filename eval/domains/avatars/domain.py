@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,10 +110,12 @@ class AvatarsDomain:
         attributes, sigma = self._weights.attribute_judge()
         identity, floor, ceiling = self._weights.identity("identity")
         features = self._weights.features("frechet-features").to(self.device)
+        clip = self._weights.clip("judge-clip").to(self.device)
+        second, realism = self._weights.second_judge().to(self.device), self._weights.realism().to(self.device)
         return Judges(
             attributes=attributes.to(self.device),
             sigma=sigma,
-            clip=self._weights.clip("judge-clip").to(self.device),
+            clip=clip,
             identity=identity.to(self.device),
             identity_floor=floor,
             identity_ceiling=ceiling,
@@ -122,8 +124,10 @@ class AvatarsDomain:
             fingerprints={name: self.fingerprints[name] for name in JUDGE_NETWORKS},
             accuracy=_accuracy(self.card("attribute-judge")),
             same_person=same_person_cosine(self.name, self.fingerprints),
-            second=self._weights.second_judge().to(self.device).accepts,
-            realism=self._weights.realism().to(self.device),
+            second=second.accepts,
+            realism=realism,
+            clip_and_second=partial(second.with_features, clip),
+            frechet_and_realism=realism.with_features,
         )
 
     def test_sources(self, count: int) -> Sources:

@@ -7,10 +7,13 @@ factors' values and is blind to destroyed pictures; the early blocks are not. Th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from eval.domains.avatars.networks import AttributeNetwork, Trunk
+from eval.domains.avatars.networks import AttributeNetwork
 
 
 class Realism(nn.Module):
@@ -27,17 +30,30 @@ class Realism(nn.Module):
 
     def __init__(self, network: AttributeNetwork, mean: Tensor, whitening: Tensor) -> None:
         super().__init__()
-        self.trunk = network.trunk
+        self.trunk, self.neck = network.trunk, network.neck
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("whitening", whitening, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [N, 3, 64, 64] in [-1, 1] -> float32 [N]."""
-        distance: Tensor = ((map_statistics(self.trunk, images) - self.mean) @ self.whitening).norm(dim=1)
+        return self._distance(self.trunk.features(images))
+
+    def with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The Fréchet features [N, F] and the distance [N] of images, of one look at them."""
+        maps = self.trunk.features(images)
+        return F.relu(self.neck(maps[-1].flatten(1))), self._distance(maps)
+
+    def _distance(self, maps: Sequence[Tensor]) -> Tensor:
+        distance: Tensor = ((map_statistics(maps) - self.mean) @ self.whitening).norm(dim=1)
         return distance
 
 
-def map_statistics(trunk: Trunk, images: Tensor) -> Tensor:
-    """Mean and standard deviation over the places of every channel of every block: float32 [N, D]."""
-    maps = [block.float().flatten(2) for block in trunk.features(images)]
-    return torch.cat([part for block in maps for part in (block.mean(2), block.std(2))], 1)
+def map_statistics(maps: Sequence[Tensor]) -> Tensor:
+    """Mean and standard deviation over the places of every channel of every block [N, C, H, W]: float32 [N, D]."""
+    moments: list[Tensor] = []
+    for block in maps:
+        places = block.float().permute(0, 2, 3, 1).flatten(1, 2)  # channels last, as networks of judges keep them
+        mean = places.mean(1)
+        squares = (places - mean[:, None]).square().sum(1)  # twice as fast as torch.std
+        moments += [mean, (squares / (places.shape[1] - 1)).sqrt()]
+    return torch.cat(moments, 1)

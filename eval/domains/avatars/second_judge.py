@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deltaedit.backbones.clip import Clip
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
 
 SLOTS = tuple(len(VALUES[factor]) + 1 for factor in FACTOR_NAMES)  # the last of a factor: it shows no valid value
@@ -24,13 +25,17 @@ def patch_tokens(tower: Any, images: Tensor) -> Tensor:
     places = tower.conv1(images).flatten(2).transpose(1, 2)
     whole = tower.class_embedding.expand(len(images), 1, -1)
     x = tower.ln_pre(torch.cat([whole, places], 1) + tower.positional_embedding)
-    batch_first = getattr(tower.transformer, "batch_first", False)  # the order of axes changed between releases
-    x, found = x if batch_first else x.transpose(0, 1), []
+    x, found = _by_image(tower, x), []
     for number, block in enumerate(tower.transformer.resblocks, 1):
         x = block(x)
         if number in LAYERS:
-            found.append(x if batch_first else x.transpose(0, 1))
+            found.append(_by_image(tower, x))
     return torch.cat(found, 2)[:, 1:]
+
+
+def _by_image(tower: Any, tokens: Tensor) -> Tensor:
+    """Tokens between the axes of the tower's blocks, which changed between releases, and images first."""
+    return tokens if getattr(tower.transformer, "batch_first", False) else tokens.transpose(0, 1)
 
 
 class PatchReader(nn.Module):
@@ -83,10 +88,25 @@ class SecondJudge(nn.Module):
 
     def accepts(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, 64, 64] in [-1, 1] -> bool [N, V] of each factor: values that the picture may show."""
-        accepted = {}
-        for slack, (name, logits) in zip(self.slack, self(images).items(), strict=True):
-            accepted[name] = logits[:, :-1] + slack >= logits.amax(1, keepdim=True)
-        return accepted
+        return self._accepted(self(images))
+
+    def with_features(self, clip: Clip, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Unit features [N, E] by the judge CLIP and what ``accepts`` says, of one look through the CLIP's tower."""
+        blocks, found = clip.model.visual.transformer.resblocks, []
+        hooks = [blocks[n - 1].register_forward_hook(lambda _, given, made: found.append(made)) for n in LAYERS]
+        try:
+            features = clip.encode_images(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        tokens = torch.cat([_by_image(clip.model.visual, made) for made in found], 2)[:, 1:]
+        return features, self._accepted(self.reader(tokens, images))
+
+    def _accepted(self, answers: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: logits[:, :-1] + slack >= logits.amax(1, keepdim=True)
+            for slack, (name, logits) in zip(self.slack, answers.items(), strict=True)
+        }
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images [N, 3, 64, 64] in [-1, 1] -> logits float32 [N, V + 1] of each factor; the last: no valid value."""

@@ -54,6 +54,7 @@ class Schedule:
         self._prepared: set[str] = {ORACLE}
         self._pairs: dict[tuple[str, str], _Pair] = {}
         self._last: dict[int, tuple[str, str]] = {}  # worker -> the pair that it worked on last
+        self._attribute = {prompt.name: prompt.attribute for prompt in arguments.prompts}
         for prompt in arguments.prompts:
             for label in labels:
                 pair = _Pair(label, prompt.name)
@@ -76,17 +77,19 @@ class Schedule:
     def take(self, worker: int = 0) -> Unit | None:
         """The next unit for a worker; None where nothing may be done now.
 
-        A worker stays with its pair, then with its prompt, as long as it can: fits and counterfactuals are made once.
+        A worker stays with its pair, its prompt, its attribute as long as it can: fits and counterfactuals are made
+        once, and the counterfactuals of all values of an attribute serve all its prompts.
 
         Args:
             worker: its number.
         """
         mine = self._last.get(worker, ("", ""))
         others = {pair for number, pair in self._last.items() if number != worker}
+        attribute, known = self._attribute.get(mine[0]), {self._attribute[prompt] for prompt, _ in others}
 
-        def distance(pair: _Pair) -> tuple[bool, bool, bool]:
-            place = (pair.prompt, pair.editor)
-            return place != mine, place in others, pair.prompt != mine[0]
+        def distance(pair: _Pair) -> tuple[bool, bool, bool, bool, bool]:
+            place, asked = (pair.prompt, pair.editor), self._attribute[pair.prompt]
+            return place != mine, place in others, pair.prompt != mine[0], asked != attribute, asked in known
 
         for pair in sorted(self._pairs.values(), key=distance):
             if pair.ready and self._may_start(pair):

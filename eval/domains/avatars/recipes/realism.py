@@ -72,7 +72,7 @@ def _real(networks: Networks, split: str, count: int) -> tuple[np.ndarray, np.nd
 
 
 def _statistics(features: AttributeNetwork, pictures: np.ndarray) -> Tensor:
-    return torch.cat([map_statistics(features.trunk, to_float(block)) for block in _blocks(pictures)]).double()
+    return torch.cat([map_statistics(features.trunk.features(to_float(block))) for block in _blocks(pictures)]).double()
 
 
 def _distances(judge: Realism, pictures: np.ndarray) -> np.ndarray:

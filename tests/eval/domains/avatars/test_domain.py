@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from eval.domains.avatars import datasets
 from eval.domains.avatars.domain import EDITING_NETWORKS, JUDGE_NETWORKS, load
 from eval.domains.avatars.factors import FACTOR_NAMES, VALUES
+from eval.domains.avatars.networks import EDITING_CLIP, WEIGHTS, build_clip
 from eval.domains.avatars.renderer import render
+from eval.domains.avatars.weights_io import Weights, avatar_clip
 from eval.metrics.counterfactual import psnr
 
 
@@ -96,3 +100,31 @@ def test_samples_depend_on_their_seed_only(domain):
 )
 def test_cards_record_networks_that_are_good_enough(domain, network, measurement, required):
     assert domain.card(network)["measured"][measurement] >= required
+
+
+def test_judges_that_share_a_network_say_what_each_says_alone(domain, sources):
+    judges = domain.judges
+    with torch.inference_mode():
+        clip, second = judges.clip_and_second(sources.images)
+        frechet, realism = judges.frechet_and_realism(sources.images)
+        torch.testing.assert_close(clip, judges.clip.encode_images(sources.images))
+        alone = judges.second(sources.images)
+        assert all(torch.equal(second[factor], alone[factor]) for factor in VALUES)
+        torch.testing.assert_close(frechet, judges.frechet(sources.images))
+        torch.testing.assert_close(realism, judges.realism(sources.images))
+        assert not judges.clip.model.visual.transformer.resblocks[1]._forward_hooks
+
+
+def test_norms_in_kernels_change_nothing_but_rounding(sources):
+    """Against PyTorch's own batch norm after the convolution, and open_clip's whole network as it was stored."""
+    weights = Weights(WEIGHTS)
+    block, x = weights.features("perceptual").trunk.blocks[0], sources.images
+    with torch.inference_mode():
+        expected = F.relu(block.norm2(block.second(F.relu(block.norm1(block.first(x))))))
+        torch.testing.assert_close(block(x), expected, atol=1e-4, rtol=1e-4)
+        plain = build_clip(EDITING_CLIP)
+        weights.restore("editing-clip", plain)
+        torch.testing.assert_close(
+            weights.clip("editing-clip").encode_images(x), avatar_clip(plain).encode_images(x), atol=1e-5, rtol=0
+        )
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in weights.clip("editing-clip").model.modules())

@@ -164,20 +164,20 @@ def test_a_worker_stays_with_its_prompt_and_an_editor_is_prepared_once(tiny_doma
     first, second = schedule.take(0), schedule.take(1)
     assert first is not None and second is not None
     assert (first.task, *first.pair) == ("fit", "red-hair", "a")
-    assert (second.task, *second.pair) == ("fit", "red-hair", "b")  # a is being prepared
+    assert (second.task, *second.pair) == ("fit", "smile", "b")  # a is being prepared, and hair is the first worker's
     assert schedule.take(2) is None  # both are
     assert [schedule.ended(Outcome(unit, costs={})) for unit in (first, second)] == [[], []]
     chunk = schedule.take(0)
     assert chunk is not None and (chunk.task, *chunk.pair) == (CHUNK, "red-hair", "a")
     other = schedule.take(2)
-    assert other is not None and (other.task, other.prompt) == ("fit", "smile")
+    assert other is not None and (other.task, *other.pair) == ("fit", "red-hair", "b")
     assert [unit.chunk.first for unit in (chunk, schedule.take(0)) if unit is not None and unit.chunk] == [0, BATCH]
     assert schedule.lost(other) is None
     again = schedule.take(2)
     assert again == other
     failed = schedule.lost(again)
     assert failed is not None
-    assert [lost.prompt for lost in schedule.ended(failed)] == ["smile"] * 2
+    assert [lost.prompt for lost in schedule.ended(failed)] == ["red-hair"] * 2
 
 
 def test_a_chunk_that_was_stored_before_its_worker_died_is_not_made_again(tiny_domain: Any, tmp_path: Path) -> None:
