@@ -30,11 +30,17 @@ def distances(images: Tensor, candidates: Tensor, largest_shift_px: int = LARGES
     rim = largest_shift_px
     height, width = images.shape[-2:]
     inner = candidates[..., rim : height - rim, rim : width - rim].flatten(2)
-    best = inner.new_full(candidates.shape[:2], torch.inf)
+    # |x - c|² = |x - o|² + |c - o|² - 2 (x - o)·(c - o): one pass a shift for all candidates. With one of them as the
+    # origin o all numbers are small, so that little is lost to cancellation.
+    origin = inner[:, 0]
+    offsets = inner - origin[:, None]
+    squares = offsets.square().sum(2)
+    best = torch.full_like(squares, torch.inf)
     for dy, dx in _shifts(rim):
-        moved = images[..., rim + dy : height - rim + dy, rim + dx : width - rim + dx].flatten(1)
-        best = torch.minimum(best, (moved[:, None] - inner).square().mean(2))
-    return best
+        moved = images[..., rim + dy : height - rim + dy, rim + dx : width - rim + dx].flatten(1) - origin
+        products = torch.bmm(offsets, moved[:, :, None]).squeeze(2)
+        best = torch.minimum(best, moved.square().sum(1)[:, None] + squares - 2 * products)
+    return best.clamp(min=0) / inner.shape[2]
 
 
 def _shifts(largest: int) -> Iterator[tuple[int, int]]:

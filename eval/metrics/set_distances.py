@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from eval.metrics.frechet import checked, frechet_distance, frechet_floor
+from eval.metrics.frechet import checked, distance_of_rows, frechet_distance, frechet_floor, reduced, scaled
 from eval.metrics.frechet_bootstrap import frechet_interval
 from eval.metrics.kernel_distances import KernelDistance, cmmd, kid
 
@@ -41,13 +42,14 @@ class Extrapolation:
 class SetDistances:
     """Everything that the table ``frechet`` prints; the same seed for all editors.
 
-    What kernels say of the counterfactuals alone is kept for as long as the same array of them is given.
+    What is computed of the counterfactuals alone is kept for as long as the same array of them is given.
     """
 
     distance = staticmethod(frechet_distance)
 
     def __init__(self) -> None:
         self._within: dict[KernelDistance, tuple[Any, Sequence[Any], float]] = {}
+        self._subsets: tuple[Any, Sequence[Any], list[Subset]] | None = None
 
     def kid(self, edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> float:
         """Kernel Inception Distance over pairs of different persons: 0 for equal sets."""
@@ -82,10 +84,30 @@ class SetDistances:
         """What real images of other persons score against real images, at the N of the whole set."""
         return frechet_floor(real, len(real), np.random.default_rng(SEED), persons)
 
-    @staticmethod
-    def by_size(edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> Extrapolation:
-        """As ``paired_extrapolation``."""
-        return paired_extrapolation(edits, counterfactuals, persons, np.random.default_rng(SEED))
+    def by_size(self, edits: Any, counterfactuals: Any, persons: Sequence[Any]) -> Extrapolation:
+        """As ``paired_extrapolation``; every editor is looked at on the same subsets."""
+        known = self._subsets
+        if known is None or known[0] is not counterfactuals or known[1] is not persons:
+            known = counterfactuals, persons, subsets_of(counterfactuals, persons, np.random.default_rng(SEED))
+            self._subsets = known
+        return extrapolated(edits, known[2])
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some persons of a set.
+
+    Attributes:
+        step: number of the size that it belongs to.
+        rows: theirs, int [n].
+        mean: float64 [D], of the counterfactuals of these rows.
+        factor: of their covariance, as ``eval.metrics.frechet.reduced`` gives it.
+    """
+
+    step: int
+    rows: np.ndarray
+    mean: np.ndarray
+    factor: np.ndarray
 
 
 def paired_extrapolation(x: Any, y: Any, persons: Sequence[Any], rng: np.random.Generator) -> Extrapolation:
@@ -113,15 +135,35 @@ def paired_extrapolation(x: Any, y: Any, persons: Sequence[Any], rng: np.random.
         raise ValueError(
             f"Both sets and their persons must be of equal N. Got {len(x)}, {len(y)} and {len(persons)} instead."
         )
+    return extrapolated(x, subsets_of(y, persons, rng))
+
+
+def subsets_of(y: Any, persons: Sequence[Any], rng: np.random.Generator) -> list[Subset]:
+    """The subsets of ``paired_extrapolation`` with what is computed of one side alone; none of too few persons."""
+    y, _ = checked(y, y)
     labels = np.unique(np.asarray(persons), return_inverse=True)[1]
     count = int(labels.max(initial=-1)) + 1
     if count < FEWEST_PERSONS:
+        return []
+    found = []
+    for step, chosen in enumerate(round(count / share) for share in np.linspace(4, 1, EXTRAPOLATION_SIZES)):
+        for _ in range(REPEATS if chosen < count else 1):
+            rows = np.flatnonzero(np.isin(labels, rng.permutation(count)[:chosen]))
+            mean, scaled_rows = scaled(y[rows])
+            found.append(Subset(step, rows, mean, reduced(scaled_rows)))
+    return found
+
+
+def extrapolated(x: Any, subsets: Sequence[Subset]) -> Extrapolation:
+    """The line through the distances of a set's subsets [N, D] from those of the other side."""
+    if not subsets:
         return Extrapolation(float("nan"), (), ())
+    x, _ = checked(x, x)
     sizes, distances = [], []
-    for chosen in (round(count / share) for share in np.linspace(4, 1, EXTRAPOLATION_SIZES)):
-        subsets = [rng.permutation(count)[:chosen] for _ in range(REPEATS if chosen < count else 1)]
-        rows = [np.flatnonzero(np.isin(labels, subset)) for subset in subsets]
-        sizes.append(round(float(np.mean([len(subset) for subset in rows]))))
-        distances.append(float(np.mean([frechet_distance(x[subset], y[subset]) for subset in rows])))
+    for _, group in groupby(subsets, lambda subset: subset.step):
+        same_size = list(group)
+        sizes.append(round(float(np.mean([len(subset.rows) for subset in same_size]))))
+        apart = [distance_of_rows(*scaled(x[one.rows]), one.mean, one.factor) for one in same_size]
+        distances.append(float(np.mean(apart)))
     _, limit = np.polyfit(1 / np.asarray(sizes, dtype=np.float64), distances, 1)
     return Extrapolation(float(limit), tuple(sizes), tuple(distances))

@@ -149,9 +149,10 @@ def _image_statistics(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     centre = sums.sum(0) / counts.sum(0)
     residuals = sums - counts * centre  # small numbers: the squares below do not cancel
     clusters = (counts > 0).sum(0)
-    total = weights @ counts
-    shift = (weights @ residuals) / total
-    squares = weights @ residuals**2 - 2 * shift * (weights @ (residuals * counts)) + shift**2 * (weights @ counts**2)
+    parts = np.concatenate([counts, residuals, residuals**2, residuals * counts, counts**2], axis=1)
+    total, drawn, drawn_squares, products, count_squares = np.split(weights @ parts, 5, axis=1)  # reads the draws once
+    shift = drawn / total
+    squares = drawn_squares - 2 * shift * products + shift**2 * count_squares
     return _studentised(shift, squares * clusters / (clusters - 1), total)
 
 

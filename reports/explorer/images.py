@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import io
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from eval.device import cores
 from reports.explorer.stops import Choices
 
 LARGEST_EXACT_PX = 128  # larger pictures are photos: differences do not shrink enough
@@ -181,14 +183,16 @@ def _pack(stored: StoredPictures, packing: Packing) -> Pictures:
     wide: list[list[int]] = []
     tiles: dict[str, dict[str, dict[str, list[int | None]]]] = {}
     references: dict[str, dict[str, list[int | None]]] = {COUNTERFACTUAL: {}, INVERTED: {}}
+    pool = ThreadPoolExecutor(cores())  # encoding, nearly all of the time, needs no lock of the interpreter
     for name in [prompt["name"] for prompt in stored.run.prompts]:
-        packed = [_sprite(mine, packing) for mine in stored.tiles(name, persons, packing.px)]
+        packed = list(pool.map(lambda mine: _sprite(mine, packing), stored.tiles(name, persons, packing.px)))
         sprites.append([sprite for sprite, _, _ in packed])
         wide.append([columns for _, columns, _ in packed])
         for place, (_, _, numbers) in enumerate(packed):
             for (stop, editor), number in numbers.items():
                 known = references[stop] if stop in references else tiles.setdefault(stop, {}).setdefault(editor, {})
                 known.setdefault(name, [None] * len(persons))[place] = number
+    pool.shutdown()
     base = [picture for part in stored.base(persons, packing.px) for picture in part]
     text = _encoded(_sheet(base, len(persons)), packing) if base else ""
     kept = len(stored.sources)

@@ -8,7 +8,7 @@ from typing import Any
 from eval.runs.reader import ORACLE, Run
 from reports.explorer.stops import Choices, Stop
 from reports.explorer.tables import Row, Tables, of_stop, role_of, row_values
-from reports.tables.frechet import COUNTERFACTUAL
+from reports.pool import COUNTERFACTUAL
 from reports.tables.frechet import NAME as COUNTERFACTUALS
 from reports.tables.originals import NAME as ORIGINALS
 from reports.writers.layout import Value, number

@@ -16,7 +16,8 @@ from reports.figures.pictures.grid import grid_figure
 from reports.figures.prompts import prompts_figure
 from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
-from reports.tables.frechet import Pool, frechet_tables
+from reports.pool import Pool
+from reports.tables.frechet import frechet_tables
 from reports.writers.attempts import attempt
 from reports.writers.style import house_style, note_below, save
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import ORACLE, Run
-from reports.tables.frechet import COUNTERFACTUAL, INVERSION, NAME, SIZES_NAME
+from reports.pool import COUNTERFACTUAL, INVERSION
+from reports.tables.frechet import NAME, SIZES_NAME
 from reports.writers.layout import Table, Value
 from reports.writers.style import FAINT, INK, ONE_COLUMN_IN, SMALL_PT, TITLE_PT, axes_at, colours, new_figure, wrapped
 

@@ -35,13 +35,16 @@ def draw_rates(
         bold_from: rates from here on are printed bold.
     """
     import matplotlib
+    from matplotlib.collections import PolyCollection
 
+    squares, fills = [], []
     colour_map = matplotlib.colormaps[RATE_MAP]
     for row, line in enumerate(values):
         for column, value in enumerate(line):
             share = 0.0 if value is None else (value - limits[0]) / (limits[1] - limits[0])
             colour = colour_map(min(max(share, 0.0), 1.0))
-            axes.fill_between([column, column + 1], row, row + 1, color=EMPTY if value is None else colour, linewidth=0)
+            squares.append([(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)])
+            fills.append(EMPTY if value is None else colour)
             if value is not None:
                 weight = "bold" if value >= bold_from - ROUNDING else "normal"
                 style: dict[str, Any] = {
@@ -51,6 +54,7 @@ def draw_rates(
                     "weight": weight,
                 }
                 axes.text(column + 0.5, row + 0.52, f"{100 * value:.0f}", fontsize=SMALL_PT, **style)
+    axes.add_collection(PolyCollection(squares, facecolors=fills, linewidths=0))
     _frame(axes, len(values), len(values[0]))
     axes.set_xticks([place + 0.5 for place in range(len(columns))])
     axes.set_yticks([place + 0.5 for place in range(len(rows))])

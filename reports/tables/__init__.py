@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from eval.runs.reader import Run, opened
+from reports.pool import Pool
 from reports.tables.attributes import attributes_table
 from reports.tables.counterfactual import counterfactual_table
 from reports.tables.determinism import determinism_table, marked
-from reports.tables.frechet import Pool, frechet_tables
+from reports.tables.frechet import frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import matched_table
 from reports.tables.originals import originals_table

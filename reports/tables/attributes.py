@@ -69,8 +69,9 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     cells = run.rows.loc[setting.rows, ["prompt", "source", "eligible", *columns]]
     cells = cells[cells["eligible"].astype(bool)]
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
-    asked = [factor for factor in run.factors if (targets == factor).any()]
-    return [_entry(cells[targets == target], target, factor) for target in asked for factor in run.factors]
+    parts = {factor: cells[targets == factor] for factor in run.factors}
+    asked = {target: part for target, part in parts.items() if len(part)}
+    return [_entry(part, target, factor) for target, part in asked.items() for factor in run.factors]
 
 
 def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:

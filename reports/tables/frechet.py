@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from eval.metrics.book import metric_of
-from eval.metrics.set_distances import SetDistances
-from eval.runs.reader import ORACLE, Run, Setting
+from eval.runs.reader import Run
+from reports.pool import COUNTERFACTUAL, Line, Pool, common_cells
 from reports.tables.columns import BY_PERSON, EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
-COUNTERFACTUAL, INVERSION = "counterfactual", "inversion"
 NAME, SIZES_NAME = "frechet", "frechet_sizes"
 QUESTION = "How far are the edits, as a set, from the counterfactuals?"
 SIZES_QUESTION = "How does the Fréchet distance depend on the number of images?"
@@ -59,134 +57,6 @@ def frechet_columns(name: str) -> dict[str, Column]:
         **{f"{name}{ending}": distance_column(ending, name) for ending in ("_floor", "_extrapolated")},
         **kernels,
     }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of the table: whose pictures, and their features.
-
-    Attributes:
-        frechet: float32 [N, D].
-        clip: float32 [N, E] of the judge CLIP; None in runs that did not store them.
-    """
-
-    editor: str
-    kind: str
-    strength: str
-    frechet: np.ndarray
-    clip: np.ndarray | None
-
-
-class Pool:
-    """The cells that every setting has, so that N is equal for all, and the features of their counterfactuals."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.distances = SetDistances()
-        self.cells = common_cells(run)
-        self.persons = [source for _, source in self.cells]
-        counterfactuals = self._references("frechet")
-        self.known = counterfactuals is not None
-        self.counterfactuals = np.zeros((0, 0), np.float32) if counterfactuals is None else counterfactuals
-        self.clip_counterfactuals = self._references("clip")
-        self._edits: dict[tuple[str, str, str], np.ndarray] = {}  # Fréchet features of settings, read once
-        self._distances: dict[tuple[str, str, str], float] = {}
-
-    def _references(self, key: str) -> np.ndarray | None:
-        features = {prompt: self.run.counterfactual(prompt, key) for prompt in {prompt for prompt, _ in self.cells}}
-        if not self.cells or any(array is None for array in features.values()):
-            return None
-        return np.stack([features[prompt][source] for prompt, source in self.cells])  # type: ignore[index]
-
-    def distance(self, setting: Setting) -> float | None:
-        """Fréchet distance of the edits of a setting; None where it is not known or there are fewer than two cells."""
-        if not self.known or len(self.cells) < 2:
-            return None
-        return self.known_distance(_key(setting), self.edits(setting))
-
-    def known_distance(self, key: tuple[str, str, str], features: np.ndarray) -> float:
-        """Fréchet distance of a line's features, computed once: ``main`` and ``frechet`` print the same number."""
-        if key not in self._distances:
-            self._distances[key] = float(self.distances.distance(features, self.counterfactuals))
-        return self._distances[key]
-
-    def edits(self, setting: Setting) -> np.ndarray:
-        """Fréchet features of a setting's cells, float32 [N, D] in the order of the pool."""
-        if _key(setting) not in self._edits:
-            self._edits[_key(setting)] = self.features(setting.rows, "frechet")
-        return self._edits[_key(setting)]
-
-    def unedited(self) -> float | None:
-        """Fréchet distance of the reconstructions: what doing nothing scores."""
-        if not self.known or len(self.cells) < 2:
-            return None
-        return self.known_distance((INVERSION, "reference", ""), self.run.sources("frechet")[self.persons])
-
-    def lines(self) -> list[Line]:
-        """Every setting, then the references: the oracle, the inversion alone, the counterfactuals themselves."""
-        clips = self.clip_counterfactuals is not None
-        lines = [
-            Line(
-                setting.editor,
-                setting.kind,
-                setting.strength,
-                self.edits(setting),
-                self.features(setting.rows, "clip") if clips else None,
-            )
-            for setting in self.run.settings
-        ]
-        oracle = self._oracle(clips)
-        inverted = self.run.sources("clip")[self.persons] if clips else None
-        return [
-            *lines,
-            *([oracle] if oracle else []),
-            Line(INVERSION, "reference", "", self.run.sources("frechet")[self.persons], inverted),
-            Line(COUNTERFACTUAL, "reference", "", self.counterfactuals, self.clip_counterfactuals),
-        ]
-
-    def features(self, rows: np.ndarray, key: str) -> np.ndarray:
-        """A judge's features of a setting's cells, [N, D] in the order of the pool.
-
-        Raises:
-            ValueError: a chunk holds another number of features than cells, so that N would not be equal.
-        """
-        cells = self.run.rows.loc[rows, ["prompt", "source"]]
-        where = dict(zip(zip(cells["prompt"], cells["source"], strict=True), rows, strict=True))
-        return self.run.features(np.array([where[cell] for cell in self.cells]), key)
-
-    def _oracle(self, clips: bool) -> Line | None:
-        """The counterfactuals through the inversion, where the run has all of them."""
-        cells = self.run.oracle
-        if not len(cells):
-            return None
-        where = {
-            (prompt, int(source)): (chunk, position)
-            for prompt, source, chunk, position in zip(
-                cells["prompt"], cells["source"], cells["chunk"], cells["position"], strict=True
-            )
-        }
-        if not set(self.cells) <= set(where):
-            return None
-        rows = [where[cell] for cell in self.cells]
-        found = {
-            key: np.stack([self.run.chunk_array(chunk, key)[position] for chunk, position in rows])
-            for key in ("frechet", *(["clip"] if clips else []))
-        }
-        return Line(ORACLE, "reference", "", found["frechet"], found.get("clip"))
-
-
-def _key(setting: Setting) -> tuple[str, str, str]:
-    return setting.editor, setting.kind, setting.strength
-
-
-def common_cells(run: Run) -> list[tuple[str, int]]:
-    """(prompt, source) that all settings have, in the order of prompts, then sources."""
-    sets = []
-    for setting in run.settings:
-        cells = run.rows.loc[setting.rows, ["prompt", "source"]]
-        sets.append(set(zip(cells["prompt"], cells["source"].astype(int), strict=True)))
-    order = {prompt["name"]: number for number, prompt in enumerate(run.prompts)}
-    return sorted(set.intersection(*sets), key=lambda cell: (order[cell[0]], cell[1])) if sets else []
 
 
 def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
@@ -281,10 +151,17 @@ def _sizes_block(run: Run, points: list[dict[str, Value]]) -> Block:
     return Block(title, ("editor", "strength", *(f"N {n}" for n in sizes)), tuple(rows), texts=2)
 
 
+def _of_some(run: Run, pool: Pool) -> str:
+    """Which persons they are of, where that is not all."""
+    every, some = len(common_cells(run, len(run.rows))), len(pool.cells)
+    return f" ({some:,} of {every:,}, those of the first {len(set(pool.persons)):,} persons)" if some < every else ""
+
+
 def _notes(run: Run, pool: Pool, floor: float) -> tuple[str, ...]:
     name = run.manifest["frechet_name"]
     return (
-        "Only cells that all editors and strengths have, so N is equal: the edits pooled over prompts against the "
+        f"Only cells that all editors and strengths have{_of_some(run, pool)}, so N is equal: the edits pooled over "
+        "prompts against the "
         "counterfactuals of the same cells. Both sides show the same persons, so a perfect editor scores 0.",
         f"Scale: counterfactuals of *other* persons score {number(floor, 1)} at this N. A distance below that is "
         "smaller than the chance of drawing persons; a good editor need not reach it.",

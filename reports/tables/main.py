@@ -12,8 +12,8 @@ from eval.runs.reader import Run, Setting
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.means import eligible_mean, interval_of, mean_of, over_fewer
+from reports.pool import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
-from reports.tables.frechet import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
 from reports.verdicts import VERDICTS, disagreement, orders
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number

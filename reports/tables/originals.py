@@ -11,8 +11,9 @@ import numpy as np
 from eval.metrics.book import metric_of
 from eval.metrics.set_distances import SetDistances
 from eval.runs.reader import Run
+from reports.pool import INVERSION, Pool
 from reports.tables.columns import EDITOR, FRECHET, KIND, STRENGTH, Column, count, names
-from reports.tables.frechet import INVERSION, POOLED, Pool
+from reports.tables.frechet import POOLED
 from reports.writers.layout import Block, Table, Value, number
 
 NAME = "originals"

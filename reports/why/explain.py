@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.runs.reader import ORACLE, Run
+from reports.pool import INVERSION, common_cells
 from reports.tables.columns import DRAWS, FRECHET, LABEL, SEED, Column, manifest_names
 from reports.tables.determinism import read_determinism
-from reports.tables.frechet import INVERSION, common_cells
 from reports.tables.recipes import column_of
 from reports.why.rebuilt import Tables, agrees
 from reports.why.selection import counted_cells, finished_cells, numbers_of

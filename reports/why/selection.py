@@ -10,10 +10,10 @@ import numpy as np
 from eval.runs.reader import ORACLE, Run
 from reports.equal_effect.curves import pareto
 from reports.equal_effect.prompts import ATTAINED_SHARE, ROUNDING, Matched
+from reports.pool import COUNTERFACTUAL, INVERSION
 from reports.tables.attributes import OTHERS_LARGEST, OTHERS_MEAN
 from reports.tables.columns import ELIGIBLE, Column
 from reports.tables.counterfactual import split_errors
-from reports.tables.frechet import COUNTERFACTUAL, INVERSION
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -333,7 +333,7 @@ class Gaps:
 def gaps():
     """Simple distances between sets in the tables of a file of tests."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("reports.tables.frechet.SetDistances", Gaps)
+        patched.setattr("reports.pool.SetDistances", Gaps)
         yield Gaps()
 
 

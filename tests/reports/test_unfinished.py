@@ -13,8 +13,8 @@ import pytest
 
 from eval.cli import main
 from eval.runs.reader import Run
+from reports.pool import Pool
 from reports.report import write_report
-from reports.tables.frechet import Pool
 from reports.tables.main import main_table
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from eval.runs.executors.choice import EXECUTORS, Execution
+from eval.runs.executors.choice import AUTO, EXECUTORS, Execution
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,8 +40,8 @@ def workers_options(command: Command) -> Command:
             "workers",
             {
                 "type": _Count(),
-                "default": 1,
-                "help": "Processes that share the work; auto: one a GPU, without one one a core.",
+                "default": AUTO,
+                "help": "Processes that share the work; auto: one a GPU, else one a core, fewer for short runs.",
             },
         ),
     ):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from eval.device import cores
 from eval.errors import UsageError, unknown
+from eval.memory import free_bytes
+from eval.metrics.runtime import peak_memory_mib
 from eval.runs.executors.setup import Setup, check_importable
+from eval.runs.plan import cell_count, sweep_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 PROCESSES, RAY = EXECUTORS = ("processes", "ray")
-MOST_BY_ITSELF = 8  # workers that ``auto`` starts where there is no GPU: each holds about a gigabyte
+MOST_BY_ITSELF = 8  # workers that ``auto`` starts where there is no GPU
+EDITS_A_WORKER = 1000  # of a run, at least, for ``auto`` to start one more: the time of a start [measured on avatars]
+MEMORY_SHARE = 0.8  # of the free memory that the workers of ``auto`` may take
+GROWTH = 1.5  # memory of a worker, beside that of a process that has loaded the domain [measured on avatars]
 
 
 class Executor(Protocol):
@@ -37,7 +43,8 @@ class Execution:
     """How the work of a run is shared out.
 
     Attributes:
-        workers: how many; ``auto``: one a GPU, without one one a core; with Ray as many as the cluster has room for.
+        workers: how many; ``auto``: one a GPU, without one a core, fewer where there is little to do, or little memory,
+            or an editor that other processes cannot import; with Ray as many as the cluster has room for.
         executor: ``processes`` of this machine, or ``ray``.
         address: of the Ray cluster; None: one of this machine, for this run.
         gpus_per_worker: share of a GPU that each worker takes in a Ray cluster.
@@ -63,7 +70,7 @@ class Execution:
             setup: what workers in other processes begin with, but for their threads.
 
         Raises:
-            UsageError: an editor that other processes cannot import.
+            UsageError: an editor that other processes cannot import, and a number of workers that was asked for.
         """
         from dataclasses import replace
 
@@ -77,7 +84,12 @@ class Execution:
         count = self._count(setup)
         if count == 1:
             return None
-        check_importable(setup.specs)
+        try:
+            check_importable(setup.specs)
+        except UsageError:
+            if self.workers != AUTO:
+                raise
+            return None
         return Processes(replace(setup, threads=max(1, cores() // count)), count)
 
     def _count(self, setup: Setup) -> int:
@@ -85,7 +97,17 @@ class Execution:
         if isinstance(self.workers, int):
             return self.workers
         if setup.device == "cpu":
-            return min(cores(), MOST_BY_ITSELF)
+            edits = cell_count(setup.arguments) + sweep_count(setup.arguments)
+            return max(1, min(cores(), MOST_BY_ITSELF, edits // EDITS_A_WORKER, _room()))
         import torch
 
         return max(1, torch.cuda.device_count()) if setup.on_all_gpus else 1
+
+
+def _room() -> int:
+    """How many workers have room in the free memory, each as large as this process, which has loaded the domain."""
+    import torch
+
+    device = torch.device("cpu")
+    free, own = free_bytes(device), peak_memory_mib(device) * 2**20
+    return MOST_BY_ITSELF if free is None else int(MEMORY_SHARE * free / (GROWTH * own))

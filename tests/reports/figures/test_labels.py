@@ -11,7 +11,8 @@ import reports.figures as figures
 from eval.runs.reader import Run
 from reports.figures import FIGURES, write_figures
 from reports.figures.labels import Shortened, cut, for_figures, shortened
-from reports.tables.frechet import Pool, frechet_tables
+from reports.pool import Pool
+from reports.tables.frechet import frechet_tables
 from reports.writers.style import axes_at, house_style, new_figure, note_below
 
 LONG = (

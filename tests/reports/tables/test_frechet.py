@@ -10,9 +10,10 @@ import pytest
 
 from eval.runs.integrity import finished
 from eval.runs.reader import Run
+from reports.pool import Pool, common_cells
 from reports.report import write_report
 from reports.tables import write_tables
-from reports.tables.frechet import Pool, common_cells, frechet_tables
+from reports.tables.frechet import frechet_tables
 
 PROMPTS = ("glasses", "smile", "blond-hair")
 

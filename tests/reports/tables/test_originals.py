@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from eval.runs.reader import Run
+from reports.pool import Pool
 from reports.tables import write_tables
-from reports.tables.frechet import Pool
 from reports.tables.originals import originals_table
 
 PROMPTS = ("glasses", "smile", "blond-hair")

@@ -223,6 +223,30 @@ def test_as_many_workers_as_there_are_gpus_or_cores(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(choice, "cores", lambda: 2)
-    setup = Setup(object, Arguments("tiny", (), ()), (), tmp_path, device=device)
-    executor = Execution("auto").chosen(setup)
-    assert (1 if executor is None else len(executor._crew)) == workers
+    assert chosen_by_itself(tmp_path, 5_000, (), device=device) == workers
+
+
+def chosen_by_itself(tmp_path: Path, images: int, specs: tuple[EditorSpec, ...], **more: str) -> int:
+    """How many workers ``auto`` takes for one editor, one prompt and two strengths, without calibration."""
+    prompt = Prompt("smile", "face", "smiling face", "mouth", "smile")
+    arguments = Arguments("tiny", ("wave",), (prompt,), images, parse_strengths("default,0.5"))
+    executor = Execution("auto").chosen(Setup(object, arguments, specs, tmp_path, **more))  # type: ignore[arg-type]
+    return 1 if executor is None else len(executor._crew)  # type: ignore[attr-defined]
+
+
+def test_auto_starts_no_worker_that_would_not_pay_and_none_that_cannot_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: 2 x 1,900 edits keep three workers busy, 2 x 900 one; 3 GB hold one of 2 GB with what it may grow."""
+
+    class Local(Wave):
+        pass
+
+    monkeypatch.setattr(choice, "cores", lambda: 16)
+    monkeypatch.setattr(choice, "peak_memory_mib", lambda device: 2000.0)
+    monkeypatch.setattr(choice, "free_bytes", lambda device: None)
+    assert chosen_by_itself(tmp_path, 1_900, ()) == 3
+    assert chosen_by_itself(tmp_path, 900, ()) == 1
+    assert chosen_by_itself(tmp_path, 1_900, (EditorSpec("local", Local, {}, "local"),)) == 1
+    monkeypatch.setattr(choice, "free_bytes", lambda device: 3 * 2**30)
+    assert chosen_by_itself(tmp_path, 1_900, ()) == 1
