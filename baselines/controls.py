@@ -26,7 +26,7 @@ from baselines.styleclip_global import StyleClipGlobal
 from deltaedit.backbones.latents import Latents
 from deltaedit.relevance import domain_relevance
 from deltaedit.tools.domain import EditingDomain, TextPrompt
-from deltaedit.tools.parameters import check, number, parameter, whole
+from deltaedit.tools.parameters import any_seed, check, number, parameter
 
 WAVES = 256  # that directions are made of; those of different images have cosines of about 1/√256
 FREQUENCY = 4.0  # two samples of a generator are √2 apart in x: their directions correlate by exp(-4² · 2 / 2)
@@ -108,7 +108,7 @@ class RandomDirection:
         number(0).or_else(StyleClipGlobal.name),
         "length of the step at strength 1; styleclip-global: the length of that editor's step for the same prompt",
     )
-    seed: int = parameter(0, whole(0), "seed of the directions")
+    seed: int = parameter(0, any_seed(), "seed of the directions")
 
     def prepare(self, domain: EditingDomain) -> None:
         """Get the channels' means and standard deviations.

@@ -28,6 +28,7 @@ from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain, TextPrompt
 from deltaedit.tools.parameters import (
     Rule,
+    any_seed,
     check,
     keyed,
     number,
@@ -129,7 +130,7 @@ class StyleClipMapper:
     lambda_l2: float | None = of_preset(Training, "lambda_l2")
     training_seed: int = parameter(
         0,
-        whole(0),
+        any_seed(),
         "seed of the first weights, the codes and their order; a run's other seeds share the trained mappers",
         "seed",
     )

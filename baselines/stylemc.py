@@ -18,7 +18,18 @@ from torch import Tensor
 from baselines.objectives import clip_distance, gradients, identity_distance, needed_identity, preset_name
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain, TextPrompt
-from deltaedit.tools.parameters import check, keyed, number, of_preset, one_of, parameter, positive, settled, whole
+from deltaedit.tools.parameters import (
+    any_seed,
+    check,
+    keyed,
+    number,
+    of_preset,
+    one_of,
+    parameter,
+    positive,
+    settled,
+    whole,
+)
 
 IDENTITY_WEIGHTS = {"high": 2.0, "medium": 0.5, "low": 0.1, "none": 0.0}
 BATCHES_PER_STEP = 2
@@ -69,7 +80,7 @@ class StyleMC:
         256, whole(4, "pixels"), "largest side of the pictures that the losses look at, in pixels", "resolution"
     )
     training_seed: int = parameter(
-        0, whole(0), "seed of the images to learn on; a run's other seeds share the learnt directions", "seed"
+        0, any_seed(), "seed of the images to learn on; a run's other seeds share the learnt directions", "seed"
     )
 
     def prepare(self, domain: EditingDomain) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deltaedit.tools.parameters import keyed, number, one_of, parameter, positive, true_or_false, whole
+from deltaedit.tools.parameters import any_seed, keyed, number, one_of, parameter, positive, true_or_false, whole
 from deltaedit.variants import ARMS, OUTPUTS
 
 
@@ -31,7 +31,7 @@ class Settings:
     training_images: int = parameter(0, whole(0), "how many of them to train on, 0 for all", "images")
     bfloat16: bool = parameter(True, true_or_false(), "train in bfloat16 where the hardware has it", "bfloat16")
     training_seed: int = parameter(
-        0, whole(0), "seed of first weights, split and pairs; a run's other seeds share the trained mapper", "seed"
+        0, any_seed(), "seed of first weights, split and pairs; a run's other seeds share the trained mapper", "seed"
     )
     relevance_images: int = parameter(16, whole(), "images that R_s is averaged over")
     relevance_statistics: int = parameter(10_000, whole(), "samples behind the channels' mean and standard deviation")

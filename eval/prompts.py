@@ -116,13 +116,12 @@ def load_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def _encoding(content: bytes) -> str:
-    """Of a text: by its mark, or where a letter of ASCII has its zero in UTF-16; otherwise UTF-8."""
+    """Of a text: by its mark, or by the zeros that letters of ASCII have in UTF-16; otherwise UTF-8."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    first, second = any(content[:64:2]), any(content[1:64:2])
-    if len(content) > 1 and first != second:
-        return "utf-16-le" if first else "utf-16-be"
-    return "utf-8-sig"
+    if (first := content[::2].count(0)) == (second := content[1::2].count(0)):
+        return "utf-8-sig"
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def _short(value: object) -> str:

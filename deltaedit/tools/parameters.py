@@ -13,6 +13,10 @@ from typing import Any, TypeVar, get_args
 
 Preset = TypeVar("Preset")
 UNSET = (None, "auto")  # what stands for the value of a preset
+MOST = 1e12  # of a number; float32 has room above
+MOST_WHOLE = 10**9  # steps, images, pixels: more than any machine does
+MOST_SEED = 2**64 - 1  # that torch takes
+LONGEST_SHOWN = 60  # letters of a value in a sentence
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,22 @@ class Rule:
     Attributes:
         text: ends the sentence "must be …".
         allows: whether a value is allowed.
+        most: the largest number, where it goes without saying for all but absurd ones.
     """
 
     text: str
     allows: Callable[[Any], bool]
+    most: float = math.inf
+
+    def words(self, got: object) -> str:
+        """The text, with the largest number where ``got`` is beyond it."""
+        beyond = isinstance(got, int | float) and abs(got) > self.most
+        return f"{self.text}, and at most {self.most:g}" if beyond else self.text
 
     def or_else(self, value: str | None) -> Rule:
         """The rule with one more value, as a text or None."""
         shown = "none" if value is None else f"'{value}'"
-        return Rule(f"{self.text}, or {shown}", lambda got: got == value or self.allows(got))
+        return Rule(f"{self.text}, or {shown}", lambda got: got == value or self.allows(got), self.most)
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Rule:
@@ -40,17 +51,22 @@ def number(low: float = -math.inf, high: float = math.inf) -> Rule:
     ('a number from 0 to 1', True, False, False)
     """
     text = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number, {low:g} or more"
-    return Rule(text if low > -math.inf else "a finite number", lambda got: is_number(got, low, high))
+    return Rule(text if low > -math.inf else "a finite number", lambda got: is_number(got, low, high), MOST)
 
 
 def positive() -> Rule:
     """A number above 0."""
-    return Rule("a number above 0", lambda got: is_number(got, 1e-9))
+    return Rule("a number above 0", lambda got: is_number(got, 0) and got > 0, MOST)
 
 
-def whole(low: int = 1, unit: str = "") -> Rule:
+def whole(low: int = 1, unit: str = "", most: int = MOST_WHOLE) -> Rule:
     """A whole number from ``low`` up."""
-    return Rule(f"a whole number{unit and f' of {unit}'}, {low} or more", lambda got: is_count(got, low))
+    return Rule(f"a whole number{unit and f' of {unit}'}, {low} or more", lambda got: is_count(got, low, most), most)
+
+
+def any_seed() -> Rule:
+    """A seed of random numbers."""
+    return whole(0, most=MOST_SEED)
 
 
 def one_of(values: Any) -> Rule:
@@ -107,7 +123,9 @@ def check(owner: object) -> None:
     """
     for each in fields(owner):  # type: ignore[arg-type]
         rule = each.metadata.get("rule")
-        require(rule is None or rule.allows(getattr(owner, each.name)), owner, each.name, rule.text if rule else "")
+        if rule is not None:
+            got = getattr(owner, each.name)
+            require(rule.allows(got), owner, each.name, rule.words(got))
 
 
 def require(right: bool, owner: object, parameter: str, allowed: str) -> None:
@@ -128,26 +146,27 @@ def require(right: bool, owner: object, parameter: str, allowed: str) -> None:
     ValueError: The 'alpha' parameter of SimpleNamespace must be 0 or more. Got -1 instead.
     """
     if not right:
-        got = getattr(owner, parameter)
+        got = repr(getattr(owner, parameter))
+        shown = got if len(got) <= LONGEST_SHOWN else f"{got[: LONGEST_SHOWN - 1]}…"
         name = type(owner).__name__
-        raise ValueError(f"The '{parameter}' parameter of {name} must be {allowed}. Got {got!r} instead.")
+        raise ValueError(f"The '{parameter}' parameter of {name} must be {allowed}. Got {shown} instead.")
 
 
-def is_number(value: object, low: float, high: float = float("inf")) -> bool:
-    """A finite int or float with ``low <= value <= high``; True and False are none.
+def is_number(value: object, low: float, high: float = math.inf) -> bool:
+    """An int or float with ``low <= value <= high`` and a size that can be computed with; True and False are none.
 
-    >>> is_number(0.5, 0), is_number(True, 0), is_number("1", 0), is_number(float("inf"), 0)
-    (True, False, False, False)
+    >>> is_number(0.5, 0), is_number(True, 0), is_number("1", 0), is_number(float("inf"), 0), is_number(10**400, 0)
+    (True, False, False, False, False)
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return low <= value <= high and value not in (float("inf"), float("-inf"))
+    return low <= value <= high and abs(value) <= MOST
 
 
-def is_count(value: object, low: int = 1) -> bool:
-    """An int from ``low`` up; True and False are none.
+def is_count(value: object, low: int = 1, most: int = MOST_WHOLE) -> bool:
+    """An int from ``low`` to ``most``; True and False are none.
 
-    >>> is_count(3), is_count(0), is_count(1.0), is_count(True)
-    (True, False, False, False)
+    >>> is_count(3), is_count(0), is_count(1.0), is_count(True), is_count(10**21)
+    (True, False, False, False, False)
     """
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= most

@@ -168,7 +168,7 @@ def _convert(editor: str, parameter: Parameter, text: str) -> Any:
             except ValueError:
                 continue
     raise UsageError(
-        f"The '{parameter.name}' parameter of {editor} must be {parameter.type_name}. Got '{text}' instead."
+        f"The '{parameter.name}' parameter of {editor} must be {parameter.type_name}. Got '{shortened(text)}' instead."
     )
 
 

@@ -20,21 +20,18 @@ from torch import Tensor, nn
 
 from deltaedit.backbones.encoder import Encoder4Editing
 from deltaedit.backbones.generator import Generator
+from eval.errors import shortened
 from eval.weights.formats.files import (
     CheckpointError,
-    check_finite,
-    check_names,
     describe_file,
     describe_names,
     existing,
     load_array,
     load_safetensors,
     load_torch,
-    plain_state,
-    tensors_of,
-    without_module,
 )
 from eval.weights.formats.restricted_pickle import class_name, mapping, named_modules, read_pickle, tensor
+from eval.weights.formats.states import check_finite, check_names, plain_state, plain_tensor, tensors_of, without_module
 from eval.weights.layouts import build_nvidia, build_ours, build_rosinality
 
 __all__ = [
@@ -86,14 +83,13 @@ def read_generator(path: Path | str) -> Generator:
     payload = load_torch(path)
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}; expected is a StyleGAN2 generator.")
-    mean = payload.get("latent_avg")
     state = generator_state(path, payload)
     if "input.input" not in state:
         raise CheckpointError(
             f"{path} holds no StyleGAN2 generator: key 'g_ema' is missing; it looks like "
             f"{describe_names(_names(payload))}."
         )
-    return build_rosinality(path, state, mean if isinstance(mean, Tensor) else None)
+    return build_rosinality(path, state, plain_tensor(payload.get("latent_avg")))
 
 
 def generator_state(path: Path, payload: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -167,7 +163,7 @@ def read_styleclip_mapper(path: Path | str) -> MapperCheckpoint:
         for layer in range(1, 5):  # 0 is the normalisation
             wanted[f"{mapper}.mapping.{layer}.weight"] = (width, width)
             wanted[f"{mapper}.mapping.{layer}.bias"] = (width,)
-    check_names(path, state, wanted, f"a StyleCLIP mapper of kind '{kind}'")
+    check_names(path, state, wanted, f"a StyleCLIP mapper of kind '{kind}'", _names(payload))
     return MapperCheckpoint(kind, state, options_of(payload))
 
 
@@ -181,7 +177,7 @@ def _mapper_kind(path: Path, mappers: list[str]) -> str:
         return "style"
     odd = next(name for name in mappers if name not in levels and not re.fullmatch(r"mapper_\d+", name))
     raise CheckpointError(
-        f"{path} is no StyleCLIP mapper: layer 'mapper.{odd}' is unexpected; expected are 'mapper.mapping', "
+        f"{path} is no StyleCLIP mapper: layer 'mapper.{shortened(odd)}' is unexpected; expected are 'mapper.mapping', "
         "'mapper.course_mapping', 'mapper.medium_mapping', 'mapper.fine_mapping' or 'mapper.mapper_<number>'."
     )
 
@@ -206,10 +202,12 @@ def read_e4e(path: Path | str) -> Encoder4Editing:
     options = options_of(payload)
     kind = str(options.get("encoder_type", "Encoder4Editing"))
     if state and kind not in ENCODER_TYPES:
-        raise CheckpointError(f"{path} is an encoder of the type '{kind}'; read are {' and '.join(ENCODER_TYPES)}.")
-    mean = payload.get("latent_avg") if isinstance(payload, dict) else None
+        raise CheckpointError(
+            f"{path} is an encoder of the type '{shortened(kind)}'; read are {' and '.join(ENCODER_TYPES)}."
+        )
+    mean = plain_tensor(payload.get("latent_avg")) if isinstance(payload, dict) else None
     centred = bool(options.get("start_from_latent_avg", True))
-    if not state or (centred and not isinstance(mean, Tensor)):
+    if not state or (centred and mean is None):
         part = "'latent_avg'" if state else "'state_dict' with names 'encoder.…'"
         raise CheckpointError(
             f"{path} is no e4e checkpoint: {part} is missing; it looks like {describe_names(_names(payload))}."
@@ -217,7 +215,7 @@ def read_e4e(path: Path | str) -> Encoder4Editing:
     rows = sum(re.fullmatch(r"styles\.\d+\.linear\.weight", name) is not None for name in state)
     with torch.device("meta"):
         encoder = Encoder4Editing(rows, ENCODER_TYPES[kind])  # takes the file's tensors for its own, not a copy of 1 GB
-    if not centred or not isinstance(mean, Tensor):
+    if not centred or mean is None:
         mean = torch.zeros(encoder.w_mean.shape)
     if mean.numel() and mean.numel() == mean.shape[-1]:  # one w for all rows
         mean = mean.reshape(1, -1).repeat(rows, 1)
@@ -233,7 +231,8 @@ def options_of(payload: Any) -> dict[str, Any]:
     options = payload.get("opts") if isinstance(payload, dict) else None
     if isinstance(options, argparse.Namespace):
         options = vars(options)
-    return {str(name): value for name, value in options.items()} if isinstance(options, dict) else {}
+    items = options.items() if isinstance(options, dict) else ()
+    return {str(name): value for name, value in items if value is None or isinstance(value, bool | int | float | str)}
 
 
 def _under(prefix: str, payload: Any) -> dict[str, Tensor]:

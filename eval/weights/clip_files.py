@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,16 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from deltaedit.backbones.clip import OPENAI_MEAN, OPENAI_STD, Clip
-from eval.weights.formats.files import (
-    ZIP,
-    CheckpointError,
-    check_names,
-    describe_file,
-    existing,
-    load_safetensors,
-    load_torch,
-    plain_state,
-)
+from eval.weights.formats.files import ZIP, CheckpointError, describe_file, existing, load_safetensors, load_torch
+from eval.weights.formats.states import check_names, plain_state
 from eval.weights.formats.torchscript import is_exact_gelu, is_torchscript, read_torchscript
 
 # What OpenAI's archives hold besides the weights.
@@ -53,10 +46,10 @@ def read_clip(path: Path | str, architecture: str = "ViT-B-32-quickgelu") -> Cli
     tokenizer = _tokenizer(architecture, configuration)
     _check_activation(path, architecture, bool(configuration.get("quick_gelu", False)))
     model = _empty_model(architecture)
-    state = {name: tensor.float() for name, tensor in _state(path).items() if not NO_WEIGHTS.fullmatch(name)}
+    state = {name: tensor for name, tensor in _state(path).items() if not NO_WEIGHTS.fullmatch(name)}
     wanted: dict[str, tuple[int, ...]] = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     check_names(path, state, wanted, f"a CLIP of the architecture {architecture}")
-    model.load_state_dict(state, assign=True)
+    model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     _fill_masks(model)
     return _clip(model.eval().requires_grad_(False), tokenizer, architecture)
 
@@ -101,17 +94,25 @@ def _tokenizer(architecture: str, configuration: dict[str, Any]) -> Callable[[li
     texts = configuration.get("text_cfg", {})
     on_hub = texts.get("hf_tokenizer_name") or texts.get("hf_model_name")
     if not on_hub and "siglip" not in architecture.lower():
-        found: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(architecture)
-        return found
+        return _own_tokenizer(architecture)
     try:
         if texts.get("hf_model_name"):  # its text tower is described on the hub as well
             raise CheckpointError(f"the text tower '{texts['hf_model_name']}'")
-        found = open_clip.get_tokenizer(architecture, local_files_only=True)
+        found: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(architecture, local_files_only=True)
     except Exception:  # no transformers, or no such file on this machine
         raise CheckpointError(
             f"The CLIP {architecture} needs a file from a hub, the tokenizer '{on_hub or architecture}', and nothing "
             "is fetched; take an architecture with CLIP's own tokenizer, for example ViT-B-32."
         ) from None
+    return found
+
+
+@cache
+def _own_tokenizer(architecture: str) -> Callable[[list[str]], Tensor]:
+    """CLIP's own, whose 48,894 merges take a while to read."""
+    import open_clip
+
+    found: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(architecture)
     return found
 
 

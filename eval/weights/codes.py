@@ -15,6 +15,7 @@ from torch import Tensor
 from eval.weights.formats.files import (
     ZIP,
     CheckpointError,
+    archive_names,
     check_inflated,
     describe_file,
     describe_names,
@@ -23,8 +24,8 @@ from eval.weights.formats.files import (
     load_safetensors,
     load_torch,
 )
+from eval.weights.formats.states import plain_tensor
 
-# of the one that counts
 NAMES = ("w_plus", "w", "latents", "latent", "codes", "projected_w", "latent_codes", "wplus", "s")
 MOST_ROWS_TOLD = 5
 
@@ -102,21 +103,25 @@ def _payload(path: Path) -> Any:
         return _chosen(path, archive_arrays(path))
     payload: Any = load_safetensors(path) if kind == "a safetensors file" else load_torch(path)
     if isinstance(payload, dict):
-        kept = {str(name): value for name, value in payload.items() if isinstance(value, Tensor | np.ndarray)}
-        return _chosen(path, {name: _array(value) for name, value in kept.items()}, list(map(str, payload)))
-    if not isinstance(payload, Tensor | np.ndarray):
+        arrays = {str(name): _array(value) for name, value in payload.items()}
+        kept = {name: array for name, array in arrays.items() if array is not None}
+        return _chosen(path, kept, list(map(str, payload)))
+    found = _array(payload)
+    if found is None:
         raise CheckpointError(
-            f"{path} holds no latents: expected is one tensor, it looks like a {type(payload).__name__}."
+            f"{path} holds no latents: expected is one tensor of real numbers, got a {type(payload).__name__}."
         )
-    return _checked(path, _array(payload))
+    return _checked(path, found)
 
 
-def _array(value: Tensor | np.ndarray) -> np.ndarray:
+def _array(value: Any) -> np.ndarray | None:
+    """What a tensor or an array of a file holds; None of anything else."""
     if isinstance(value, np.ndarray):
         return value
-    whole: np.ndarray = (
-        value.detach().to_dense().cpu().to(torch.float32 if value.is_floating_point() else value.dtype).numpy()
-    )
+    tensor = plain_tensor(value)
+    if tensor is None:
+        return None
+    whole: np.ndarray = tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype).numpy()
     return whole
 
 
@@ -173,11 +178,7 @@ def _shaped(
 
 def is_npz(path: Path) -> bool:
     """Whether a zip archive is one of NumPy arrays, as ``np.savez`` writes it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
+    names = archive_names(path)
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eval.weights.formats.files import CheckpointError, check_names, load_torch, plain_state
+from eval.weights.formats.files import CheckpointError, load_torch
+from eval.weights.formats.states import check_names, plain_state
 
 FACE_PX = 160  # side of the crops that the identity network was trained on
 WEIGHTS = "20180402-114759-vggface2.pt"

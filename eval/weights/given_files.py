@@ -17,7 +17,8 @@ from deltaedit.relevance import channel_statistics
 from deltaedit.tools.artefacts import GivenFile
 from deltaedit.tools.errors import CheckpointError
 from eval.weights.checkpoints import read_delta_mapper, read_relevance, read_styleclip_mapper
-from eval.weights.formats.files import check_finite, check_names, load_torch, plain_state
+from eval.weights.formats.files import load_torch
+from eval.weights.formats.states import check_finite, check_names, plain_state
 
 VARIANTS = {"single": "single", "levels": "w+", "style": "s"}  # kind of file -> variant of our editor
 

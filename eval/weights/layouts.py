@@ -11,7 +11,8 @@ from torch import Tensor
 
 from deltaedit.backbones.fast_stylegan2 import FastStyleGAN2
 from deltaedit.backbones.generator import Generator
-from eval.weights.formats.files import CheckpointError, check_names, describe_names
+from eval.weights.formats.files import CheckpointError, describe_names
+from eval.weights.formats.states import check_names
 
 ROSINALITY = "a StyleGAN2 generator of rosinality's code"
 NVIDIA = "a StyleGAN2 generator of NVIDIA's code"

@@ -75,7 +75,7 @@ def _of_payload(path: Path, payload: Any) -> str:
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} holds a {type(payload).__name__}, which is no network and no codes.")
     from eval.weights.checkpoints import generator_state, read_styleclip_mapper
-    from eval.weights.formats.files import plain_state, tensors_of, without_module
+    from eval.weights.formats.states import plain_state, tensors_of, without_module
 
     nested = without_module(tensors_of(payload.get("state_dict")))
     if any(name.startswith("mapper.") for name in nested):
@@ -114,7 +114,8 @@ def _of_generator(path: Path) -> str:
 
 def _of_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """What a bare state dict is."""
-    from eval.weights.formats.files import check_finite, describe_names
+    from eval.weights.formats.files import describe_names
+    from eval.weights.formats.states import check_finite
 
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors, so no weights and no codes.")

@@ -82,11 +82,15 @@ def delta_mapper_state() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """Paths of the files, the name of the CLIP's architecture, and that CLIP itself."""
+    """See ``write_weights``."""
+    return write_weights(tmp_path_factory.mktemp("weights"))
+
+
+def write_weights(folder: Path) -> SimpleNamespace:
+    """Write the files; their paths, the name of the CLIP's architecture, and that CLIP itself."""
     import open_clip
     from safetensors.torch import save_file
 
-    folder: Path = tmp_path_factory.mktemp("weights")
     (folder / "tiny-quickgelu.json").write_text(json.dumps(TINY_CLIP))
     open_clip.add_model_config(folder / "tiny-quickgelu.json")
     with torch.random.fork_rng():

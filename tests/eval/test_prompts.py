@@ -44,6 +44,12 @@ def test_every_encoding_and_one_plain_table_are_read(tmp_path, content, name):
     assert load_prompts(written(tmp_path, content, name)) == (GLASSES,)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_also_where_other_letters_come_first(tmp_path, encoding):
+    text = f"# {'眼镜' * 50}\n{RIGHT}"
+    assert load_prompts(written(tmp_path, text.encode(encoding))) == (GLASSES,)
+
+
 WRONG = {
     "texts": ('prompt = ["face with glasses", "face with a hat"]', "'prompt' of"),
     "one text": ('prompt = "face with glasses"', "'prompt' of"),

@@ -165,9 +165,9 @@ def read_description(path: Path) -> Description:
         raise UsageError(
             f"'optional' of {path} must be a list, for example [\"encoder\"]. Got {shortened(optional)} instead."
         )
-    for key in optional:
+    for key in map(str, optional):
         if key not in EDITING_FILES:
-            raise unknown(f"optional file (of {path})", str(key), EDITING_FILES)
+            raise unknown(f"optional file (of {path})", key, EDITING_FILES)
     factors = _factors(path, data)
     prompts = load_prompts(path)
     check_prompts(prompts, factors, str(path))

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip
 from eval.weights.facenet import FACE_PX, FaceDetector, FaceIdentity, crop_faces
-from eval.weights.formats.files import check_names, load_torch, plain_state
+from eval.weights.formats.files import load_torch
+from eval.weights.formats.states import check_names, plain_state
 
 LOGIT_SCALE = 100.0  # CLIP's own, at which OpenAI's models were clipped in training
 DETECTION_PX = 256  # side of the images that faces are looked for in: an aligned face fills half of them

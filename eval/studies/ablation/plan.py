@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.errors import UsageError, unknown
+from deltaedit.tools.parameters import MOST_SEED, is_count, is_number
+from eval.errors import UsageError, shortened, unknown
 from eval.prompts import Prompt, load_toml
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def load(path: Path) -> Ablation:
     arms = tuple(_arm(path, str(label), table) for label, table in _table(path, data, "arms").items())
     for name in ("seeds", "prompts"):
         if not isinstance(data.get(name, []), list):
-            raise UsageError(f"'{name}' in {path} must be a list. Got {data[name]!r} instead.")
+            raise UsageError(f"'{name}' in {path} must be a list. Got {_shown(data[name])} instead.")
     return Ablation(
         name=path.stem,
         question=_text(path, data, "question"),
@@ -157,13 +158,17 @@ def check(ablation: Ablation, where: str) -> None:
         raise UsageError(f"The ablation {where} must have two arms or more; it has {len(labels)}.")
     if ablation.baseline not in labels:
         raise unknown(f"arm (the baseline of {where})", ablation.baseline, labels)
-    if not _whole(ablation.images, 2):
-        raise UsageError(f"'images' in {where} must be a whole number, 2 or more. Got {ablation.images!r} instead.")
-    if isinstance(ablation.effect, bool) or not isinstance(ablation.effect, int | float) or ablation.effect <= 0:
-        raise UsageError(f"'effect' in {where} must be a number above 0. Got {ablation.effect!r} instead.")
+    if not is_count(ablation.images, 2):
+        raise UsageError(
+            f"'images' in {where} must be a whole number, 2 or more. Got {_shown(ablation.images)} instead."
+        )
+    if not is_number(ablation.effect, 0) or ablation.effect == 0:
+        raise UsageError(f"'effect' in {where} must be a number above 0. Got {_shown(ablation.effect)} instead.")
     seeds = ablation.seeds
-    if not seeds or len(set(seeds)) < len(seeds) or not all(_whole(seed, 0) for seed in seeds):
-        raise UsageError(f"'seeds' in {where} must be different whole numbers from 0 up. Got {list(seeds)} instead.")
+    if not seeds or not all(is_count(seed, 0, MOST_SEED) for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise UsageError(
+            f"'seeds' in {where} must be different whole numbers from 0 up. Got {_shown(list(seeds))} instead."
+        )
     for arm in ablation.arms:
         _check_settings(ablation, arm, where)
 
@@ -180,23 +185,25 @@ def _check_settings(ablation: Ablation, arm: Arm, where: str) -> None:
     try:
         check(ablation.editor(arm, ablation.seeds[0]))
     except ValueError as error:
-        raise UsageError(f"The arm '{arm.label}' of {where} cannot be made: {error}") from None
+        raise UsageError(f"The arm '{shortened(arm.label)}' of {where} cannot be made: {error}") from None
 
 
 def _arm(path: Path, label: str, table: object) -> Arm:
     if not isinstance(table, Mapping):
-        raise UsageError(f"'{label}' in {path} must be a table [arms.{label}]. Got {table!r} instead.")
+        raise UsageError(f"The arm '{shortened(label)}' in {path} must be a table. Got {_shown(table)} instead.")
     texts = {name: table.get(name) for name in TEXT_FIELDS}
     wrong = next((name for name, text in texts.items() if text is not None and not isinstance(text, str)), None)
     if wrong is not None:
-        raise UsageError(f"'{wrong}' of the arm '{label}' in {path} must be a text. Got {texts[wrong]!r} instead.")
+        raise UsageError(
+            f"'{wrong}' of the arm '{shortened(label)}' in {path} must be a text. Got {_shown(texts[wrong])} instead."
+        )
     return Arm(label, {name: value for name, value in table.items() if name not in TEXT_FIELDS}, **texts)
 
 
 def _table(path: Path, data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = data.get(name, {})
     if not isinstance(table, Mapping):
-        raise UsageError(f"'{name}' in {path} must be a table. Got {table!r} instead.")
+        raise UsageError(f"'{name}' in {path} must be a table. Got {_shown(table)} instead.")
     return table
 
 
@@ -207,8 +214,8 @@ def _text(path: Path, data: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+def _shown(value: object) -> str:
+    return shortened(repr(value))
 
 
 def chosen(prompts: Sequence[Prompt], ablation: Ablation) -> tuple[Prompt, ...]:

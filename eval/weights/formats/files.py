@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,18 @@ from torch import Tensor
 
 from deltaedit.tools.errors import CheckpointError
 from deltaedit.tools.files import is_zip
+from eval.errors import shortened
 
 __all__ = [
     "CheckpointError",
+    "archive_names",
     "check_inflated",
-    "check_names",
     "describe_file",
     "describe_names",
     "existing",
     "load_array",
     "load_safetensors",
     "load_torch",
-    "plain_state",
-    "tensors_of",
 ]
 
 
@@ -81,7 +80,7 @@ def describe_names(names: Iterable[str]) -> str:
     for prefixes, what in _CONTENTS:
         if all(any(name.startswith(prefix) for name in names) for prefix in prefixes):
             return what
-    shown = ", ".join(f"'{name}'" for name in names[:3])
+    shown = ", ".join(f"'{shortened(name, 40)}'" for name in names[:2])
     return f"a checkpoint of unknown kind that begins with {shown}" if names else "an empty checkpoint"
 
 
@@ -126,6 +125,15 @@ def load_torch(path: Path | str) -> Any:
         whole = is_zip(path) or kind == PICKLE
         state = kind if whole else "a damaged or truncated zip archive (torch.save writes such)"
         raise CheckpointError(f"{path} is no whole torch file; it looks like {state}.") from None
+
+
+def archive_names(path: Path) -> list[str]:
+    """Names of the members of a zip archive; none of a file that is no whole one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # also names that are no text
+        return []
 
 
 def _is_packed(path: Path) -> bool:
@@ -202,6 +210,8 @@ def load_array(path: Path | str) -> Tensor:
     path = existing(path)
     try:
         array = np.load(path, allow_pickle=False)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"numbers of the type {array.dtype}")
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
     except Exception as error:  # whatever a damaged file can cause
         objects = "; it holds Python objects, which are not read" if "allow_pickle" in str(error) else ""
@@ -225,73 +235,3 @@ def load_safetensors(path: Path | str) -> dict[str, Tensor]:
         what = describe_file(path)
         damaged = "a damaged or truncated safetensors file" if what == "a safetensors file" else what
         raise CheckpointError(f"{path} is no whole safetensors file; it looks like {damaged}.") from None
-
-
-# Under which a checkpoint may hold its state dict, the averaged network before the last one.
-OUTER_KEYS = ("state_dict", "g_ema", "params_ema", "params", "model", "generator", "network")
-
-
-def plain_state(payload: Any) -> dict[str, Tensor]:
-    """The state dict in a payload: its own tensors, or those under a usual outer key, without ``module.`` in front."""
-    if not isinstance(payload, dict):
-        return {}
-    nested = (tensors_of(payload.get(key)) for key in OUTER_KEYS)
-    return without_module(next((state for state in nested if state), tensors_of(payload)))
-
-
-def without_module(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict as it was before ``DataParallel`` put ``module.`` before every name."""
-    wrapped = bool(state) and all(name.startswith("module.") for name in state)
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()} if wrapped else state
-
-
-def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse numbers that are none: one of them makes every picture NaN.
-
-    Raises:
-        CheckpointError: it names the first tensor.
-    """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            count = int((~torch.isfinite(tensor)).sum())
-            raise CheckpointError(
-                f"{path} is damaged: {count} of {tensor.numel()} numbers of '{name}' are NaN or infinite."
-            )
-
-
-def tensors_of(payload: Any) -> dict[str, Tensor]:
-    """The tensors by name of a loaded state dict; whatever else is in it is left out."""
-    return {str(k): v for k, v in payload.items() if isinstance(v, Tensor)} if isinstance(payload, dict) else {}
-
-
-def check_names(
-    path: Path,
-    got: dict[str, Tensor],
-    wanted: dict[str, tuple[int, ...]],
-    what: str,
-    contents: Iterable[str] | None = None,
-) -> None:
-    """Compare names and shapes.
-
-    Args:
-        path: the file, for the sentence.
-        got: its tensors.
-        wanted: shape by name.
-        what: what the file should be, for example ``a Delta Mapper for this generator``.
-        contents: names that tell what the file is instead; those of ``got`` by default.
-
-    Raises:
-        CheckpointError: a layer is missing, unexpected, of another shape or not finite; the sentence names the first.
-    """
-    looks = f"the file looks like {describe_names(got if contents is None else contents)}"
-    missing, unexpected = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
-    wrong = [name for name in wanted if name in got and tuple(got[name].shape) != wanted[name]]
-    if missing:
-        reason = f"layer '{missing[0]}' {wanted[missing[0]]} is missing"
-    elif unexpected:
-        reason = f"layer '{unexpected[0]}' {tuple(got[unexpected[0]].shape)} is unexpected"
-    elif wrong:
-        reason = f"layer '{wrong[0]}' has shape {tuple(got[wrong[0]].shape)}, expected {wanted[wrong[0]]}"
-    else:
-        return check_finite(path, got)
-    raise CheckpointError(f"{path} is not {what}: {reason}; {looks}.")

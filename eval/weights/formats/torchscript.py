@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eval.weights.formats.files import CheckpointError
+from eval.weights.formats.files import CheckpointError, archive_names
 from eval.weights.formats.restricted_pickle import Record, check_operations, strided
 
 DTYPES = {
@@ -35,11 +35,7 @@ DEEPEST = 16  # modules within modules; CLIP has 6
 
 def is_torchscript(path: Path) -> bool:
     """Whether a zip archive holds TorchScript code, which ``torch.load`` refuses to read as plain tensors."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
+    return any(name.endswith("/constants.pkl") for name in archive_names(path))
 
 
 def is_exact_gelu(path: Path) -> bool:

@@ -3,6 +3,7 @@ from dataclasses import MISSING, dataclass
 import pytest
 
 from deltaedit.tools.parameters import (
+    any_seed,
     check,
     is_count,
     is_number,
@@ -11,6 +12,7 @@ from deltaedit.tools.parameters import (
     of_preset,
     one_of,
     parameter,
+    positive,
     require,
     settled,
     true_or_false,
@@ -65,9 +67,20 @@ def test_check_says_the_first_wrong_field_in_its_own_words():
         ({"fast": 1}, r"'fast' parameter of Gain must be true or false\. Got 1"),
         ({"steps": 0}, r"'steps' parameter of Gain must be a whole number, 1 or more, or none\. Got 0"),
         ({"power": "max"}, r"'power' parameter of Gain must be one of high, low, or 'auto'\. Got 'max'"),
+        ({"gain": 2e12}, r"must be a number, 0 or more, or 'auto', and at most 1e\+12\. Got 2000000000000\.0"),
+        ({"gain": float("inf")}, r"and at most 1e\+12\. Got inf"),
+        ({"gain": float("nan")}, r"must be a number, 0 or more, or 'auto'\. Got nan"),
+        ({"gain": 10**400}, r"at most 1e\+12\. Got 10{58}… instead"),
+        ({"steps": 10**21}, r"must be a whole number, 1 or more, or none, and at most 1e\+09\. Got 10{21} instead"),
+        ({"steps": 1e3}, r"must be a whole number, 1 or more, or none\. Got 1000\.0"),
     ):
         with pytest.raises(ValueError, match=sentence):
             check(Gain(**values))
+
+
+def test_seeds_are_all_that_torch_takes_and_a_small_number_is_above_0():
+    assert [any_seed().allows(value) for value in (-1, 0, 2**64 - 1, 2**64)] == [False, True, True, False]
+    assert [positive().allows(value) for value in (0, 1e-300, 1e12, 1e13)] == [False, True, True, False]
 
 
 def test_a_key_holds_the_named_fields_and_floats_stay_floats():

@@ -266,6 +266,11 @@ WRONG = {
     "many strengths": (["--seed", "1", "--prompt", "x", "--strength", "0:1:0.001"], "more than 64"),
     "seed": (["--seed", "one", "--prompt", "x"], "--seed must be whole numbers"),
     "negative seed": (["--seed", "-1", "--prompt", "x"], "--seed must be a whole number from 0"),
+    "absurd seed": (["--seed", "9" * 30, "--prompt", "x"], "--seed must be a whole number from 0 to 2147483647"),
+    "absurd number": (
+        ["--seed", "1", "--prompt", "x", "--method", f"stylemc[images=1{'0' * 21}]"],
+        "must be a whole number, 1 or more, and at most 1e+09",
+    ),
     "editor": (["--seed", "1", "--prompt", "x", "--method", "deltaedt"], "did you mean 'deltaedit'?"),
     "two editors": (["--seed", "1", "--prompt", "x", "--method", "styleclip"], "--method must name one editor"),
     "parameter": (["--seed", "1", "--prompt", "x", "--method", "tedigan[steps=0]"], "must be a whole number"),

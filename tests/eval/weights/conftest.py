@@ -9,9 +9,6 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
-
-settings.register_profile("long", max_examples=10_000)  # before pytest reads --hypothesis-profile
 
 Z_DIM, W_DIM, WIDE, NARROW = 5, 6, 4, 3
 # Our name: (rosinality's, NVIDIA's, shape in NVIDIA's layout). Written out by hand.
@@ -145,6 +142,11 @@ def network_tree(prefix="", clamp=256, **attributes):
 @pytest.fixture
 def nvidia_pickle(monkeypatch):
     """Function that pickles a network as stylegan2-ada-pytorch does."""
+    return pickle_writer(monkeypatch)
+
+
+def pickle_writer(monkeypatch):
+    """See ``nvidia_pickle``; the modules of that code base are there until the patch is undone."""
     persistence, package, util = (
         types.ModuleType(n) for n in ("torch_utils.persistence", "torch_utils", "dnnlib.util")
     )

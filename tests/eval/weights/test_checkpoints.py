@@ -103,6 +103,12 @@ def test_delta_mapper_fits_its_network_or_is_refused(tmp_path):
     assert "rosinality" in sentence(read_delta_mapper, tmp_path / "net_face.pth", mapper)
 
 
+def test_arrays_of_texts_or_complex_numbers_are_no_relevance(tmp_path):
+    for array in (np.full((4, 3), "1"), np.ones((4, 3), complex), np.ones((4, 3), bool)):
+        np.save(tmp_path / "fs3.npy", array)
+        assert "is no whole NumPy array of numbers" in sentence(read_relevance, tmp_path / "fs3.npy", 4, 3)
+
+
 def test_relevance_matrix(tmp_path):
     rows = np.arange(12.0).reshape(4, 3)
     np.save(tmp_path / "fs3.npy", rows)

@@ -104,6 +104,17 @@ def test_other_arrays_are_one_sentence(tmp_path):
         read(saved(tmp_path, {"a": CODES, "b": CODES}, "x.npz"))
 
 
+def test_tensors_of_other_kinds_are_the_same_numbers_or_refused(tmp_path):
+    tensor = torch.from_numpy(CODES)
+    for kind in (tensor.to_sparse(), tensor.double(), torch.nn.Parameter(tensor), tensor[:, None]):
+        torch.save({"w": kind, "epoch": 3}, tmp_path / "codes.pt")
+        np.testing.assert_array_equal(read(tmp_path / "codes.pt")[0], CODES)
+    for kind in (tensor.to(torch.complex64), tensor.to("meta"), "w", [tensor]):
+        torch.save(kind, tmp_path / "codes.pt")
+        with pytest.raises(CheckpointError, match=r"codes.pt holds no latents: expected is one tensor of real numbers"):
+            read(tmp_path / "codes.pt")
+
+
 def test_an_archive_that_unpacks_to_far_more_than_it_weighs_is_not_read(tmp_path):
     path = tmp_path / "bomb.npz"
     with (

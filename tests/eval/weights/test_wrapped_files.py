@@ -50,6 +50,35 @@ def test_foreign_values_beside_the_weights_are_left(tmp_path, rosinality_state, 
     same(read_generator(path), plain)
 
 
+@pytest.mark.parametrize("kind", ["sparse", "double", "parameter"])
+def test_tensors_of_other_kinds_are_the_same_network(tmp_path, rosinality_state, plain, kind):
+    one = rosinality_state["conv1.conv.weight"]
+    kinds = {"sparse": one.to_sparse(), "double": one.double(), "parameter": torch.nn.Parameter(one)}
+    rosinality_state["conv1.conv.weight"] = kinds[kind]
+    torch.save({"g_ema": rosinality_state, "latent_avg": torch.ones(6).to_sparse()}, tmp_path / "kind.pt")
+    same(read_generator(tmp_path / "kind.pt"), plain)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda one: (one * 9).long(),
+            r"'conv1\.conv\.weight' has numbers of the type torch\.int64, expected are floats",
+        ),
+        (lambda one: one > 0, "type torch.bool, expected are floats"),
+        (lambda one: one + 1j, r"'conv1\.conv\.weight' is missing"),
+        (lambda one: one.to("meta"), r"'conv1\.conv\.weight' is missing"),
+    ],
+    ids=["integers", "truth", "complex", "meta"],
+)
+def test_numbers_that_are_no_weights_are_refused(tmp_path, rosinality_state, change, sentence):
+    rosinality_state["conv1.conv.weight"] = change(rosinality_state["conv1.conv.weight"])
+    torch.save({"g_ema": rosinality_state}, tmp_path / "kind.pt")
+    with pytest.raises(CheckpointError, match=sentence):
+        read_generator(tmp_path / "kind.pt")
+
+
 def test_a_generator_with_labels_in_rosinalitys_layout_is_refused(tmp_path, rosinality_state):
     rosinality_state["style.1.weight"] = torch.ones(6, 12)
     torch.save({"g_ema": rosinality_state}, tmp_path / "labels.pt")

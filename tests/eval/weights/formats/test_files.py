@@ -9,13 +9,13 @@ from safetensors.torch import save_file
 
 from eval.weights.formats.files import (
     CheckpointError,
-    check_names,
     describe_file,
     describe_names,
     load_array,
     load_safetensors,
     load_torch,
 )
+from eval.weights.formats.states import check_names
 
 
 class Hostile:
