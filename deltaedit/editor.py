@@ -167,7 +167,7 @@ def trained_mapper(domain: EditingDomain, settings: Settings, report: Report | N
 
 def mapper_key(domain: EditingDomain, settings: Settings) -> dict[str, object]:
     """Everything that determines a trained mapper: the key of its artefact."""
-    return {"domain": domain.fingerprint, **settings.training_key()}
+    return {"domain": domain.fingerprint, **domain.training_key, **settings.training_key()}
 
 
 def mapper_layout(domain: EditingDomain, output: str) -> Sequence[StyleLayer]:

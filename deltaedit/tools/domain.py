@@ -69,6 +69,8 @@ class EditingDomain:
     labelled: Callable[[], LabelledCodes] | None = None  # for supervised references; computed when called
     relevance: Callable[..., Tensor] | None = None  # stands in for ``relevance_matrix``: has parts of it at hand
     known_features: Callable[[Latents, Callable[[], Tensor]], Tensor] | None = None  # has computed some of them before
+    training_key: Mapping[str, object] = field(default_factory=dict)  # what more belongs in a trained mapper's key
+    variants: Mapping[str, Callable[[], EditingDomain]] = field(default_factory=dict)  # for ablations: name -> it
     precision: str = "float32"  # of edits and of the pictures of edits, see ``deltaedit.tools.precision.computing``
 
     def images(self, latents: Latents) -> Tensor:

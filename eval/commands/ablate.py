@@ -68,7 +68,7 @@ def ablate(
     if listed or name is None:
         show_list()
         return 0
-    ablation = _overridden(find(name), seeds, steps, prompts, images, effect)
+    ablation = _overridden(find(name, domain), seeds, steps, prompts, images, effect)
     check(ablation, name)
     return _execute(ablation, domain, population, device, out)
 

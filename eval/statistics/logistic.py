@@ -31,9 +31,22 @@ def logistic_regression(x: np.ndarray, y: np.ndarray, penalty: float = 0.01) -> 
     if not 0 < y.mean() < 1:
         raise ValueError("logistic regression needs members of both classes")
     centre, spread = x.mean(0), x.std(0) + 1e-6
-    z = np.column_stack([(x - centre) / spread, np.ones(len(x))])
+    z = (x - centre) / spread
+    if z.shape[1] <= len(z):
+        inner, bias = _newton(z, y, penalty)
+    else:  # the solution lies in the span of the rows: it is looked for in as many axes
+        squares, turn = np.linalg.eigh(z @ z.T)
+        lengths = np.sqrt(np.maximum(squares, len(z) * 1e-9))
+        inner, bias = _newton(turn * lengths, y, penalty)
+        inner = (turn @ (inner / lengths)) @ z
+    weight = inner / spread
+    return weight, float(bias - weight @ centre)
+
+
+def _newton(z: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    ridge = np.append(np.full(z.shape[1], 1 / penalty), 0.0)
+    z = np.column_stack([z, np.ones(len(z))])
     share = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))  # weight of a row
-    ridge = np.append(np.full(x.shape[1], 1 / penalty), 0.0)
     beta = np.zeros(z.shape[1])
     for _ in range(STEPS):
         probability = 1 / (1 + np.exp(-np.clip(z @ beta, -500, 500)))
@@ -43,5 +56,4 @@ def logistic_regression(x: np.ndarray, y: np.ndarray, penalty: float = 0.01) -> 
         beta -= step
         if np.abs(step).max() < TOLERANCE:
             break
-    weight = beta[:-1] / spread
-    return weight, float(beta[-1] - weight @ centre)
+    return beta[:-1], float(beta[-1])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from eval.domains.faces.networks import (
     LABELS,
     MERGES_FILE,
     SIDE_PX,
+    TEXT_PART,
     WEIGHTS,
     AttributeJudge,
     DlibIdentity,
@@ -52,6 +54,7 @@ GENERATOR_FILES = ("MappingNetwork.xml", "MappingNetwork.bin", "SynthesisNetwork
 TRUNK_FILE = "efficientnet-lite0-57934424.pth"
 IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
 TRAINING_SEED, TRAINING_SAMPLES = 10_000, 8_800  # what the Delta Mapper learns from
+ABLATION_SAMPLES = 1_600  # in ablations: a picture takes a third of a second
 RELEVANCE_IMAGES = 2  # R_s is averaged over
 SAMPLE_SEED = 3_000_000  # of ``sample``: beyond all that anything was trained, labelled or tested on
 # The pixels of aligned faces that a prompt may change: left, top, right, bottom as shares of the side, by factor.
@@ -146,20 +149,42 @@ class FacesDomain:
     @cached_property
     def editing(self) -> EditingDomain:
         """What editors see."""
-        joint = "".join(self.fingerprints[name] for name in ("generator", "editing-clip"))
+        return self._editing(self._clip("editing-clip"))
+
+    def _editing(self, clip: Clip, marks: str = "") -> EditingDomain:
+        joint = "".join(self.fingerprints[name] for name in ("generator", "editing-clip")) + marks
         return EditingDomain(
             name=self.name,
             synthesis=self.generator.synthesis,
             encoder=None,
-            clip=self._clip("editing-clip"),
+            clip=clip,
             sample=self.sample,
-            training_set=self.training_set,
+            training_set=partial(self.training_set, clip),
             artefacts=Artefacts(cache_folder() / "artefacts", self._weights.folder / "artefacts", device=self.device),
             fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
             device=self.device,
             precision=self.precision,
             relevance_by_derivative=RELEVANCE_IMAGES,
             labelled=self.labelled,
+            variants={
+                f"{ABLATION_SAMPLES} samples": self._fewer_samples,
+                f"captions only, {ABLATION_SAMPLES} samples": self._captions_only,
+            },
+        )
+
+    def _fewer_samples(self) -> EditingDomain:
+        made = partial(self.training_set, self.editing.clip, ABLATION_SAMPLES)
+        return replace(self.editing, training_set=made, training_key={"samples": ABLATION_SAMPLES})
+
+    def _captions_only(self) -> EditingDomain:
+        """With an editing CLIP that knows of a picture what captions say, and not who is to be seen."""
+        clip = self._clip("editing-clip")
+        with torch.no_grad():
+            for tensor in clip.model.visual.head.proj.parameters():
+                tensor[TEXT_PART:] = 0
+        made = partial(self.training_set, clip, ABLATION_SAMPLES)
+        return replace(
+            self._editing(clip, "captions only"), training_set=made, training_key={"samples": ABLATION_SAMPLES}
         )
 
     @NORMAL_TENSORS
@@ -238,13 +263,13 @@ class FacesDomain:
         generator = self.generator
         return generator.latents(generator.truncated(z))
 
-    def training_set(self) -> TrainingSet:
-        """Styles and CLIP features of the training samples."""
-        w, pictures = self.generator.samples(TRAINING_SEED, TRAINING_SAMPLES)
+    def training_set(self, clip: Clip, count: int = TRAINING_SAMPLES) -> TrainingSet:
+        """Styles and CLIP features of the first ``count`` training samples."""
+        w, pictures = self.generator.samples(TRAINING_SEED, count)
         latents = self.generator.latents(w)
         with torch.inference_mode():
             blocks = (to_float(block.to(self.device)) for block in pictures.split(100))
-            features = [self.editing.clip.encode_images(block) for block in blocks]
+            features = [clip.encode_images(block) for block in blocks]
         origin = ("sampled",) * len(w)
         return TrainingSet(latents.s.clone(), torch.cat(features).clone(), origin, latents.w_plus.clone())
 

@@ -16,8 +16,12 @@ from eval.prompts import Prompt, load_toml
 if TYPE_CHECKING:
     from deltaedit.editor import DeltaEdit
 
-FIELDS = ("question", "baseline", "seeds", "images", "effect", "prompts", "settings", "arms")
-TEXT_FIELDS = ("source", "subject")  # of an arm, besides the settings of DeltaEdit
+OWN = "domains"  # of a file: domain -> fields that are other ones there
+FIELDS = (
+    *("question", "baseline", "seeds", "images", "effect", "prompts", "calibration", "variant", "settings", "arms"),
+    OWN,
+)
+TEXT_FIELDS = ("source", "subject", "variant")  # of an arm, besides the settings of DeltaEdit
 FORBIDDEN = "training_seed"  # every arm has all the seeds
 
 
@@ -30,12 +34,14 @@ class Arm:
         settings: of ``deltaedit.editor.DeltaEdit`` that this arm changes.
         source: source text of every prompt instead of its own; None keeps it.
         subject: replaces the source text in both texts of every prompt; None keeps it.
+        variant: of the domain, one of ``EditingDomain.variants``; None for that of the ablation.
     """
 
     label: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
     subject: str | None = None
+    variant: str | None = None
 
     def prompt(self, prompt: Prompt) -> Prompt:
         """The prompt as the editor of this arm reads it; what is judged stays the same.
@@ -64,6 +70,8 @@ class Ablation:
         effect: in σ: every arm edits a prompt with the strength that has this mean effect on the calibration images.
         prompts: their names; empty for all of the domain.
         settings: of DeltaEdit, for all arms.
+        calibration: calibration images on which strengths are chosen; None for as many as a run has.
+        variant: of the domain, for all arms; None for the domain itself.
     """
 
     name: str
@@ -75,6 +83,8 @@ class Ablation:
     effect: float = 1.0
     prompts: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    calibration: int | None = None
+    variant: str | None = None
 
     def editor(self, arm: Arm, seed: int) -> DeltaEdit:
         """The editor of an arm, trained with a seed; not prepared."""
@@ -85,6 +95,10 @@ class Ablation:
     def as_json(self) -> dict[str, Any]:
         """Everything that determines the results, apart from domain and networks."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for part in (plain, *plain["arms"]):  # what came later is not there where it says nothing
+            for name in ("calibration", "variant"):
+                if part.get(name, "") is None:
+                    del part[name]
         return plain
 
     def folder_name(self, domain: str) -> str:
@@ -101,30 +115,33 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def find(name: str) -> Ablation:
-    """A shipped ablation by its name, or that of a TOML file; not checked.
+def find(name: str, domain: str = "avatars") -> Ablation:
+    """A shipped ablation by its name, or that of a TOML file, as it is for a domain; not checked.
 
     Raises:
         UsageError: neither exists, or the file is not an ablation.
     """
     if name.endswith(".toml"):
-        return load(Path(name))
+        return load(Path(name), domain)
     known = shipped()
     if name not in known:
         raise unknown("ablation", name, known, "deltabench ablate --list")
-    return load(known[name])
+    return load(known[name], domain)
 
 
-def load(path: Path) -> Ablation:
-    """Read an ablation; its numbers and settings are looked at by ``check``.
+def load(path: Path, domain: str = "avatars") -> Ablation:
+    """Read an ablation as it is for a domain; its numbers and settings are looked at by ``check``.
 
     Raises:
         UsageError: the file is missing, is not TOML, or lacks something.
     """
     data = load_toml(path, "ablation")
-    for name in data:
+    own = _table(path, _table(path, data, OWN), domain)
+    for name in (*data, *own):
         if name not in FIELDS:
             raise unknown(f"field of an ablation (in {path})", name, FIELDS)
+    merged = {name: {**_table(path, data, name), **_table(path, own, name)} for name in ("settings", "arms")}
+    data = {**data, **own, **merged}
     settings = _table(path, data, "settings")
     arms = tuple(_arm(path, str(label), table) for label, table in _table(path, data, "arms").items())
     for name in ("seeds", "prompts"):
@@ -140,6 +157,8 @@ def load(path: Path) -> Ablation:
         effect=data.get("effect", Ablation.effect),
         prompts=tuple(data.get("prompts", ())),
         settings=settings,
+        calibration=data.get("calibration"),
+        variant=None if "variant" not in data else _text(path, data, "variant"),
     )
 
 
@@ -158,10 +177,9 @@ def check(ablation: Ablation, where: str) -> None:
         raise UsageError(f"The ablation {where} must have two arms or more; it has {len(labels)}.")
     if ablation.baseline not in labels:
         raise unknown(f"arm (the baseline of {where})", ablation.baseline, labels)
-    if not is_count(ablation.images, 2):
-        raise UsageError(
-            f"'images' in {where} must be a whole number, 2 or more. Got {_shown(ablation.images)} instead."
-        )
+    for name, count in (("images", ablation.images), ("calibration", ablation.calibration)):
+        if not is_count(count, 2) and not (name == "calibration" and count is None):
+            raise UsageError(f"'{name}' in {where} must be a whole number, 2 or more. Got {_shown(count)} instead.")
     if not is_number(ablation.effect, 0) or ablation.effect == 0:
         raise UsageError(f"'effect' in {where} must be a number above 0. Got {_shown(ablation.effect)} instead.")
     seeds = ablation.seeds

@@ -17,11 +17,12 @@ import torch
 
 from deltaedit.backbones.latents import Latents
 from deltaedit.editor import DeltaEdit, mapper_key, trained_mapper
+from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Domain
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.errors import UsageError
+from eval.errors import UsageError, unknown
 from eval.judging.apart import check_apart
 from eval.judging.cells import BATCH, JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
@@ -109,21 +110,34 @@ class AblationRunner:
         domain: networks, images and prompts.
         ablation: checked.
         store: its folder, claimed.
-        calibration_images: on which strengths are chosen.
+
+    Raises:
+        UsageError: the domain has no variant of a name that an arm asks for.
     """
 
-    def __init__(
-        self, domain: Domain, ablation: Ablation, store: Store, calibration_images: int = CALIBRATION_IMAGES
-    ) -> None:
+    def __init__(self, domain: Domain, ablation: Ablation, store: Store) -> None:
         check_apart(domain)
         self.domain = domain
         self.ablation = ablation
         self.store = store
         self.prompts = chosen(domain.prompts, ablation)
-        # All trainings read the same images; making them takes longer than some trainings.
-        self._editing = replace(domain.editing, training_set=cache(domain.editing.training_set))
-        self._calibration = CalibrationImages(domain, calibration_images)
+        self._variants = {name: self._variant(name) for name in {self._name(arm) for arm in ablation.arms}}
+        self._calibration = CalibrationImages(domain, ablation.calibration or CALIBRATION_IMAGES)
         self._counterfactuals: dict[str, Counterfactuals] = {}
+
+    def _variant(self, name: str | None) -> EditingDomain:
+        editing = self.domain.editing
+        if name is not None and name not in editing.variants:
+            raise unknown(f"variant of the domain {self.domain.name}", name, editing.variants)
+        chosen = editing if name is None else editing.variants[name]()
+        # All trainings read the same images; making them takes longer than some trainings.
+        return replace(chosen, training_set=cache(chosen.training_set))
+
+    def _name(self, arm: Arm) -> str | None:
+        return arm.variant or self.ablation.variant
+
+    def _editing(self, arm: Arm) -> EditingDomain:
+        return self._variants[self._name(arm)]
 
     def run(self, quiet: bool = False) -> list[str]:
         """Finish the ablation.
@@ -144,7 +158,7 @@ class AblationRunner:
         if missing and not quiet:
             print(self._cost(untrained, len(missing) * edits), file=sys.stderr, flush=True)
         if untrained:
-            self._make_training_set(quiet)
+            self._make_training_sets(untrained, quiet)
         with Progress(len(missing) * edits, quiet) as progress:
             for group in groups.values():
                 try:
@@ -158,20 +172,22 @@ class AblationRunner:
 
     def _cost(self, untrained: Sequence[Job], pictures: int) -> str:
         """What is to be done, in one line; a strength that is tried beyond the sweep edits more."""
-        editors = [self.ablation.editor(job.arm, job.seed) for job in untrained]
-        trainings = {json.dumps(mapper_key(self._editing, each), sort_keys=True): each.steps for each in editors}
+        editors = [(self._editing(job.arm), self.ablation.editor(job.arm, job.seed)) for job in untrained]
+        trainings = {json.dumps(mapper_key(where, each), sort_keys=True): each.steps for where, each in editors}
         steps, count = sum(trainings.values()), len(trainings)
         return f"to do: {steps:,} steps in {count} trainings, {pictures:,} edited pictures or a few more"
 
     def _is_untrained(self, job: Job) -> bool:
-        key = mapper_key(self._editing, self.ablation.editor(job.arm, job.seed))
-        return self._editing.artefacts.find("delta-mapper", key) is None
+        editing = self._editing(job.arm)
+        key = mapper_key(editing, self.ablation.editor(job.arm, job.seed))
+        return editing.artefacts.find("delta-mapper", key) is None
 
-    def _make_training_set(self, quiet: bool) -> None:
+    def _make_training_sets(self, untrained: Sequence[Job], quiet: bool) -> None:
         """Once for all trainings, and before the clock starts by which the remaining time is estimated."""
         if not quiet:
             print("making the training set", file=sys.stderr, flush=True)
-        self._editing.training_set()
+        for job in untrained:
+            self._editing(job.arm).training_set()
 
     def _work(self, group: Sequence[Job], edits: int, progress: Progress) -> None:
         """All missing prompts of an arm and a seed."""
@@ -189,13 +205,13 @@ class AblationRunner:
         settings = self.ablation.editor(arm, seed)
         with at_work(arm.label):  # a training is the editor at work as well
             trained_mapper(
-                self._editing,
+                self._editing(arm),
                 settings,
                 lambda step, steps, losses: progress.describe(f"{name}, training: step {step} of {steps}"),
             )
         parameters = {**self.ablation.settings, **arm.settings, FORBIDDEN: seed}
         spec = EditorSpec(DeltaEdit.name, DeltaEdit, parameters, arm.label)
-        return TimedEditor(spec, self._editing, 0, None, self.domain.judges)
+        return TimedEditor(spec, self._editing(arm), 0, None, self.domain.judges)
 
     def _result(self, job: Job, editor: TimedEditor) -> dict[str, Any]:
         """Strengths and cells of a job; no cells where no strength has the effect that is compared at."""

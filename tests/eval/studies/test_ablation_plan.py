@@ -42,6 +42,27 @@ def test_a_file_is_read(write):
     assert (editor.steps, editor.levels, editor.training_seed, editor.threshold) == (7, False, 5, 0.03)
 
 
+def test_a_domain_has_fields_of_its_own(write):
+    own = '[domains.faces]\nimages = 9\ncalibration = 4\n[domains.faces.settings]\nlevels = false\n'
+    path = write(GOOD + own + '[domains.faces.arms.d]\nvariant = "small"\n')
+    here, there = load(path), load(path, "faces")
+    assert (here.images, here.calibration, len(here.arms), dict(here.settings)) == (50, None, 2, {"steps": 7})
+    assert (there.images, there.calibration, there.settings) == (9, 4, {"steps": 7, "levels": False})
+    assert there.arms == (*here.arms, Arm("d", variant="small"))
+
+
+def test_what_came_later_does_not_change_the_folder_of_an_ablation_without_it(write):
+    plain = load(write(GOOD)).as_json()
+    assert not {"calibration", "variant"} & {*plain, *plain["arms"][0]}
+    assert {"calibration", "variant"} <= {*replace(load(write(GOOD)), calibration=4, variant="small").as_json()}
+
+
+@pytest.mark.parametrize("value", ["1", "true", "2.5"])
+def test_calibration_images_are_counted(write, value):
+    with pytest.raises(UsageError, match="'calibration' in mine must be a whole number, 2 or more"):
+        check(load(write(f"calibration = {value}\n" + GOOD)), "mine")
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_ablation_can_run_on_avatars(name):
     ablation = find(name)

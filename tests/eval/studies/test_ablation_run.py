@@ -21,13 +21,13 @@ SETTINGS = {
     **{"templates": False, "bfloat16": False, "threshold": 0},
 }
 ARMS = (Arm("delta"), Arm("τ high", {"threshold": 0.3}), Arm("raw", {"arm": "raw"}, subject="person"))
-TOY = Ablation("toy", "?", "delta", ARMS, (0, 4), 6, 0.05, ("glasses", "smile"), SETTINGS)
+TOY = Ablation("toy", "?", "delta", ARMS, (0, 4), 6, 0.05, ("glasses", "smile"), SETTINGS, calibration=8)
 
 
 def run(domain, folder, ablation=TOY):
     store = Store(folder)
     claim(store, record(domain, ablation))
-    return store, AblationRunner(domain, ablation, store, 8).run(quiet=True)
+    return store, AblationRunner(domain, ablation, store).run(quiet=True)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_every_arm_seed_and_prompt_is_stored_and_mappers_are_shared(tiny_domain,
 def test_it_says_what_is_to_do_before_it_begins(tiny_domain, tmp_path, capsys):
     store = Store(tmp_path / "run")
     claim(store, record(tiny_domain, TOY))
-    runner = AblationRunner(tiny_domain, TOY, store, 8)
+    runner = AblationRunner(tiny_domain, TOY, store)
     assert runner.run() == []
     # 2 arms x 2 seeds are trained for 12 steps; 3 arms x 2 seeds x 2 prompts edit 7 strengths x 8 images and 6 images.
     assert "to do: 48 steps in 4 trainings, 744 edited pictures or a few more" in capsys.readouterr().err
@@ -133,6 +133,25 @@ def test_a_failing_arm_leaves_the_others_alone(tiny_domain, tmp_path):
 
 
 ONE = replace(TOY, arms=(Arm("delta"),), seeds=(0,), prompts=("smile",))
+
+
+def test_an_arm_edits_a_variant_of_the_domain(tiny_domain, tmp_path, trainings):
+    editing, seen = tiny_domain.editing, []
+
+    def fewer():
+        made = tiny_domain._training_set()
+        seen.append(len(made.s))
+        return replace(made, s=made.s[:20], features=made.features[:20], origin=(), w_plus=None)
+
+    variant = replace(editing, training_set=fewer, training_key={"samples": 20})
+    tiny_domain.editing = replace(editing, variants={"20 samples": lambda: variant})
+    ablation = replace(ONE, arms=(Arm("delta"), Arm("few", variant="20 samples")))
+    store, failures = run(tiny_domain, tmp_path / "run", ablation)
+    assert failures == [] and seen == [len(tiny_domain._training_set().s)]
+    assert trainings == [("delta", 0), ("delta", 0)]  # two mappers, although the settings are the same
+    assert json.loads((store.folder / "ablation.json").read_text())["ablation"]["arms"][1]["variant"] == "20 samples"
+    with pytest.raises(UsageError, match=r"variant .*'5 samples'"):
+        run(tiny_domain, tmp_path / "other", replace(ONE, variant="5 samples"))
 
 
 def test_an_arm_that_holds_weights_of_a_judge_fails(tiny_domain, tmp_path, monkeypatch):
