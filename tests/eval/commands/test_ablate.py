@@ -87,7 +87,7 @@ def test_options_make_another_ablation(mine, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["conditionin"], "did you mean 'conditioning'"),
-        (["none.toml"], "cannot be read"),
+        (["none.toml"], "There is no ablation none.toml"),
         (["conditioning", "--prompts", "smle"], "did you mean 'smile'"),
         (["conditioning", "--prompts", ","], "--prompts is empty"),
         (["conditioning", "--effect", "-1"], "'--effect': -1.0 is not in the range x>0"),

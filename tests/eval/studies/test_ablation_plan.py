@@ -43,7 +43,7 @@ def test_a_file_is_read(write):
 
 
 def test_a_domain_has_fields_of_its_own(write):
-    own = '[domains.faces]\nimages = 9\ncalibration = 4\n[domains.faces.settings]\nlevels = false\n'
+    own = "[domains.faces]\nimages = 9\ncalibration = 4\n[domains.faces.settings]\nlevels = false\n"
     path = write(GOOD + own + '[domains.faces.arms.d]\nvariant = "small"\n')
     here, there = load(path), load(path, "faces")
     assert (here.images, here.calibration, len(here.arms), dict(here.settings)) == (50, None, 2, {"steps": 7})
