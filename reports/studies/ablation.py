@@ -57,9 +57,9 @@ def _cells(ablation: Ablation, prompts: Sequence[Prompt], results: list[dict[str
             continue
         at = ablation.seeds.index(result["seed"]), slice(None), names.index(result["prompt"])
         eligible = np.array(result["cells"]["eligible"], dtype=bool)
-        for name, array in columns.items():
+        for name in columns.keys() & result["cells"].keys():  # older folders have no verdicts
             values = np.array([np.nan if value is None else value for value in result["cells"][name]], dtype=float)
-            array[at] = np.where(eligible, values, np.nan) if name in (*SHARES, "target_effect") else values
+            columns[name][at] = np.where(eligible, values, np.nan) if name in (*SHARES, "target_effect") else values
     return columns
 
 

@@ -11,7 +11,7 @@ from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_
 
 LIKE_THESE = "prompts-like-these"
 SIGNIFICANT = 0.05  # level of the corrected test
-MEASURES = ("success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
+MEASURES = ("clean_success", "success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 FINE = 3  # decimals: arms of one method differ little
 COMPARED = tuple(name for name in MEASURES if name != "target_effect")  # the effect is what was made equal
 
@@ -173,7 +173,7 @@ def _text(value: Mean, name: str, jobs: int) -> str:
 
 
 def _digits(name: str) -> int:
-    return metric_of(name).digits if name in ("success", "target_effect") else FINE
+    return metric_of(name).digits if name in ("clean_success", "success", "target_effect") else FINE
 
 
 def _known(value: float) -> bool:

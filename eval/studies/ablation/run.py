@@ -35,12 +35,13 @@ from eval.runs.manifest import commit
 from eval.runs.names import file_name
 from eval.runs.plan import CALIBRATION_IMAGES, SWEEP
 from eval.runs.store import StorageError, Store, first_difference
+from eval.statistics.cells import SHARES
 from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen
 
 SCHEMA = 2  # of the folder
 RECORD = "ablation.json"
 COLUMNS = (  # of the cells that are kept
-    *("eligible", "success", "target_effect", "ad_mean", "preservation", "identity", "directional_judge"),
+    *("eligible", "target_effect", "ad_mean", "identity", "directional_judge", *SHARES),
     *("counterfactual_psnr_db", "counterfactual_ssim", "outside_l1", "edit_l1"),
 )
 
