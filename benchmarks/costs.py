@@ -20,7 +20,7 @@ from eval.domains import load_domain
 from eval.editors.registry import parse_methods
 from eval.editors.timed_editor import TimedEditor, offers_offsets
 from eval.judging.cells import judge_attributes, judge_edits, judge_sources
-from eval.judging.counterfactuals import judge_counterfactuals
+from eval.judging.counterfactuals import Candidates, judge_counterfactuals
 from eval.runs.calibration import usable
 
 
@@ -51,7 +51,9 @@ def main(methods, domain, images, prompts, out):
     with torch.inference_mode():
         pictures, synthesis_s = seconds_of(loaded.editing.images, latents)
     _, edit_judge_s = seconds_of(judge_edits, loaded, judged, counterfactuals[0], chosen[0], slice(0, images), pictures)
-    _, sweep_s = seconds_of(judge_attributes, loaded, judged.logits, pictures, chosen[0], counterfactuals[0].visible)
+    right = Candidates.of(loaded, "test", judged.originals[:], chosen[0])
+    looked_at = judged.logits, pictures, chosen[0], counterfactuals[0].visible, right
+    _, sweep_s = seconds_of(judge_attributes, loaded, *looked_at)
     costs |= {
         "hardware": hardware_name(),
         "source_s": (render_s + judge_s) / images,

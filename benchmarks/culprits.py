@@ -21,6 +21,7 @@ from deltaedit.editor import DeltaEdit, Target
 from eval.domains import load_domain
 from eval.domains.avatars import datasets
 from eval.judging.cells import judge_attributes
+from eval.judging.counterfactuals import Candidates
 from eval.pixels import round_to_8_bit
 from eval.runs.calibration import usable
 
@@ -31,10 +32,11 @@ def best(domain, latents, offsets, prompt, count):
     """Success and preservation at the strength with the best balance."""
     logits = domain.judges.attributes(round_to_8_bit(domain.editing.images(latents)))
     visible = domain.visible("calibration", count, prompt)
+    right = Candidates.of(domain, "calibration", domain.calibration_sources(count).images, prompt)
     rows = []
     for strength in STRENGTHS:
         images = domain.editing.images(latents.with_s(latents.s + strength * offsets))
-        success, preservation, eligible, _ = judge_attributes(domain, logits, images, prompt, visible)
+        success, preservation, eligible, _ = judge_attributes(domain, logits, images, prompt, visible, right)
         a, b = float(np.mean(success[eligible])), float(np.nanmean(preservation[eligible]))
         rows.append((2 * a * b / (a + b) if a + b else 0.0, -strength, a, b))
     _, strength, success, preservation = max(rows)

@@ -65,6 +65,7 @@ class Judges:
         second: a second attribute judge, of another architecture and other pictures: images -> bool [N, V] of
             every factor, the values that it accepts; none of a spoiled picture. None where there is no such judge.
         second_counts: success needs the second judge's yes; otherwise its verdict is only shown beside the others'.
+        counterfactual_counts: success needs the counterfactual's yes (``eval.metrics.nearest``), in place of realism's.
         realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as nearly all unseen
             real pictures are. None where there is no such judge.
         clip_and_second: of a second judge that looks through the judge CLIP's image tower: images -> what the CLIP and
@@ -87,6 +88,7 @@ class Judges:
     attributes_of_clip: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     second: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     second_counts: bool = False
+    counterfactual_counts: bool = False
     realism: Callable[[Tensor], Tensor] | None = None
     clip_and_second: Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]] | None = None
     frechet_and_realism: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None

@@ -6,7 +6,7 @@ the reconstruction, which is the edit of strength 0, so that the inversion's own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from eval.domains.base import Domain, Sources
-from eval.judging.counterfactuals import Counterfactuals
+from eval.judging.counterfactuals import Candidates, Counterfactuals
 from eval.judging.picture_file import PictureFile
 from eval.judging.scores import (
     BATCH,
@@ -154,9 +154,13 @@ def judge_edits(
     before = {name: values[rows].to(edits.device) for name, values in sources.logits.items()}
     change = _change(domain, before, scores.logits, prompt, counterfactuals.visible[rows])
     seen = edits, change, scores.identity, clips
-    chunk = _judged(sources, counterfactuals, rows, seen, domain.judges.same_person)
-    counts = domain.judges.second_counts
-    chunk = replace(chunk, second=scores.second, second_counts=counts, realism=scores.realism)
+    chunk = replace(
+        _judged(sources, counterfactuals, rows, seen, domain.judges.same_person),
+        second=scores.second,
+        second_counts=domain.judges.second_counts,
+        counterfactual_counts=domain.judges.counterfactual_counts,
+        realism=scores.realism,
+    )
     features = {
         "frechet": scores.frechet,
         "identity": scores.identity,
@@ -175,7 +179,12 @@ def judge_edits(
 
 @torch.inference_mode()
 def judge_attributes(
-    domain: Domain, logits_before: Logits, images: Tensor, prompt: Prompt, visible: np.ndarray
+    domain: Domain,
+    logits_before: Logits,
+    images: Tensor,
+    prompt: Prompt,
+    visible: np.ndarray,
+    candidates: Candidates | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What calibration looks at: the attribute judge, and success by all judges.
 
@@ -185,6 +194,7 @@ def judge_attributes(
         images: the edits, float [n, 3, H, W].
         prompt: what was asked.
         visible: bool [n, F].
+        candidates: of these images; needed where the counterfactual counts.
 
     Returns:
         success bool [n], by all judges where eligible; preservation float64 [n] in [0, 1], NaN where no other factor
@@ -197,10 +207,16 @@ def judge_attributes(
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
     shared = change.success.clone()
-    others = (second_accepts, is_real) if domain.judges.second_counts else (is_real,)
+    others: list[Callable[[Tensor], Tensor | None]] = [lambda asked: is_real(domain, edits[asked], prompt)]
+    if domain.judges.counterfactual_counts:
+        assert candidates is not None
+        right = candidates
+        others = [lambda asked: right[asked.cpu()].accept(edits[asked])]
+    if domain.judges.second_counts:
+        others.insert(0, lambda asked: second_accepts(domain, edits[asked], prompt))
     for judge in others:  # asked only where it matters: about what the judges before them take for a success
         asked = shared & change.eligible
-        verdict = judge(domain, edits[asked], prompt) if asked.any() else None
+        verdict = judge(asked) if asked.any() else None
         if verdict is not None:
             shared[asked] = verdict
     names = ("preservation", "eligible", "target_effect")

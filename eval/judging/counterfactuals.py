@@ -11,7 +11,8 @@ from torch import Tensor
 
 from eval.domains.base import Domain
 from eval.metrics.clip_score import PromptFeatures
-from eval.pixels import round_to_8_bit, to_levels
+from eval.metrics.nearest import shown
+from eval.pixels import round_to_8_bit, to_float, to_levels
 from eval.prompts import Prompt
 
 
@@ -42,6 +43,39 @@ class Counterfactuals:
     region: np.ndarray
     text_editing: PromptFeatures
     text_judge: PromptFeatures
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the counterfactual's verdict on edits rests on, for one prompt on N images.
+
+    Attributes:
+        originals: uint8 [N, 3, H, W].
+        alternatives: uint8 [N, V, 3, H, W], the counterfactuals of every value of the factor.
+        asked: number of the value asked for.
+    """
+
+    originals: Tensor
+    alternatives: Tensor
+    asked: int
+
+    @classmethod
+    def of(cls, domain: Domain, which: str, originals: Tensor, prompt: Prompt) -> Candidates | None:
+        """Those of the first images of ``test`` or ``calibration``; None where the counterfactual does not count."""
+        if not domain.judges.counterfactual_counts:
+            return None
+        alternatives = _alternatives(domain, which, len(originals), prompt)
+        asked = domain.factors[prompt.attribute].index(prompt.value)
+        return None if alternatives is None else cls(to_levels(originals).cpu(), alternatives, asked)
+
+    def __getitem__(self, rows: slice | Tensor) -> Candidates:
+        """Some of the images."""
+        return replace(self, originals=self.originals[rows], alternatives=self.alternatives[rows])
+
+    def accept(self, edits: Tensor) -> Tensor:
+        """Whether edits float32 [N, 3, H, W] in [-1, 1] show the value asked for: bool [N]."""
+        candidates, originals = (to_float(each.to(edits.device)) for each in (self.alternatives, self.originals))
+        return shown(edits, candidates, self.asked, originals) == 1
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from eval.metrics.book import CELL, SET, Metric, metrics
 FEATURES = "frechet-features"
 CLEAN = "clean_success"  # whose recipe also names the cosine of one person
 SHARED = ("success", CLEAN)  # rest on all judges of values and pictures that the domain has
+COUNTERFACTUAL = "success_by_counterfactual"
 SHARING = ("second-judge", "realism")  # these, besides the attribute judge
 
 
@@ -31,8 +32,10 @@ def recipes(domain: Domain) -> dict[str, str]:
 
 
 def _network_ids(domain: Domain, record: Metric) -> str:
-    """The network of a record, and for success by all judges the others that the domain has."""
-    counting = SHARING if domain.judges.second_counts else SHARING[1:]
+    """The network of a record, and for success by all judges the others that count."""
+    judges = domain.judges
+    counts = dict(zip(SHARING, (judges.second_counts, not judges.counterfactual_counts), strict=True))
+    counting = [name for name in SHARING if counts[name]]
     others = [name for name in counting if record.name in SHARED and name in domain.judges.fingerprints]
     return "".join(_network_id(domain, name) for name in (record.judge, *others))
 
@@ -40,10 +43,13 @@ def _network_ids(domain: Domain, record: Metric) -> str:
 def _protocol(domain: Domain, record: Metric) -> str:
     """The record's own recipe, or what the domain says of the network: for KID, how it prepares the pictures."""
     protocols = domain.judges.protocols
-    if record.name == CLEAN:
+    if record.name in SHARED:
         read, person = metrics()["success"].recipe, domain.judges.same_person
+        read = protocols.get(record.judge, read)
+        if domain.judges.counterfactual_counts:
+            read = f"{read},{metrics()[COUNTERFACTUAL].recipe}"
         threshold = "unknown" if person is None else f"{person:.4g}"
-        return f"{protocols.get(record.judge, read)},{record.recipe},same-person-{threshold}"
+        return f"{read},{record.recipe},same-person-{threshold}" if record.name == CLEAN else read
     if record.kind == CELL or record.name == "frechet":
         return protocols.get(record.judge, record.recipe)
     own = metrics()["frechet"].recipe

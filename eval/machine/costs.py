@@ -22,7 +22,7 @@ from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor, offers_offsets
 from eval.folders import cache_folder
 from eval.judging.cells import judge_attributes, judge_edits, judge_sources
-from eval.judging.counterfactuals import judge_counterfactuals
+from eval.judging.counterfactuals import Candidates, judge_counterfactuals
 from eval.judging.recipes import recipes
 from eval.judging.synthesis import synthesised
 from eval.metrics.runtime import peak_memory_mib
@@ -89,8 +89,9 @@ def measure_costs(domain: Domain, specs: Sequence[EditorSpec], images: int, prom
     pictures, synthesis_s = seconds_of(device, lambda: synthesised(domain.editing, latents))
     every = slice(0, images)
     _, judge_s = seconds_of(device, lambda: judge_edits(domain, judged, answers[0], chosen[0], every, pictures))
+    right = Candidates.of(domain, "test", judged.originals[every], chosen[0])
     _, sweep_s = seconds_of(
-        device, lambda: judge_attributes(domain, judged.logits, pictures, chosen[0], answers[0].visible)
+        device, lambda: judge_attributes(domain, judged.logits, pictures, chosen[0], answers[0].visible, right)
     )
     costs: dict[str, Any] = {
         "source_s": (read_s + source_s) / images,

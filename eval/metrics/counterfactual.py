@@ -15,6 +15,7 @@ PSNR_CEILING_DB = 10 * math.log10(12 * 255**2)  # 58.92
 SMALLEST_ERROR = RANGE**2 / 10 ** (PSNR_CEILING_DB / 10)
 
 _WINDOW_PX, _SIGMA_PX = 11, 1.5
+RIM_PX = _WINDOW_PX // 2  # at the border, where no window of SSIM has its centre
 _BLOCK_PIXELS = 16 * 64 * 64  # of SSIM's images at once: their maps then stay in the cache, six times faster
 _C1, _C2 = 0.01**2, 0.03**2  # of pictures in [0, 1]
 _BEYOND = 1e-3  # of [-1, 1] that is rounding
@@ -77,13 +78,30 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
     >>> round(ssim(grey, lighter).item(), 3)  # (2·120·136 + 2.55²) / (120² + 136² + 2.55²)
     0.992
     """
+    return ssim_map(first, second).mean((1, 2))
+
+
+def ssim_map(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity place by place, as ``ssim`` averages it.
+
+    Args:
+        first: float [N, 3, H, W] in [-1, 1], at least 11 px each way.
+        second: likewise.
+
+    Returns:
+        float [N, H - 10, W - 10], the mean over colour channels of each window, at its centre.
+
+    Raises:
+        ValueError: as in ``ssim``.
+    """
     check_pictures(first, second)
     height, width = first.shape[-2:]
     if min(height, width) < _WINDOW_PX:
         raise ValueError(f"SSIM needs images of at least {_WINDOW_PX} px. Got {height} x {width} px instead.")
     count = max(1, _BLOCK_PIXELS // (height * width))
     blocks = zip(first.split(count), second.split(count), strict=True)
-    return torch.cat([_ssim(a, b) for a, b in blocks]) if len(first) else first.new_zeros(0)
+    empty = first.new_zeros(0, height - 2 * RIM_PX, width - 2 * RIM_PX)
+    return torch.cat([_ssim(a, b) for a, b in blocks]) if len(first) else empty
 
 
 def _ssim(first: Tensor, second: Tensor) -> Tensor:
@@ -97,7 +115,7 @@ def _ssim(first: Tensor, second: Tensor) -> Tensor:
     mean_x, mean_y = mean_x + shift, mean_y + shift
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
     structure = (2 * shared + _C2) / (spread + _C2)
-    return (luminance * structure).mean((1, 2)).view(len(first), -1).mean(1)
+    return (luminance * structure).unflatten(0, (len(first), -1)).mean(1)
 
 
 def _blur(maps: Tensor) -> Tensor:

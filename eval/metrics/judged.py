@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from eval.metrics.nearest import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +56,7 @@ class JudgedChunk:
         same_person: cosine of identity from which two pictures show one person; None where the domain states none.
         second: bool [n], the second attribute judge accepts the value asked for; None where there is no such judge.
         second_counts: success needs its yes.
+        counterfactual_counts: success needs the counterfactual's yes, in place of realism's.
         realism: [n], distance from real pictures, at most 1 for a real one; None where the domain has no such judge.
     """
 
@@ -74,11 +78,21 @@ class JudgedChunk:
     same_person: float | None = None
     second: Tensor | None = None
     second_counts: bool = False
+    counterfactual_counts: bool = False
     realism: Tensor | None = None
+
+    @cached_property
+    def shown(self) -> Tensor | None:
+        """Float [n], 1 or 0, whether the edit shows the value by its counterfactual; NaN where the factor is hidden."""
+        if self.alternatives is None:
+            return None
+        return shown(self.edits, self.alternatives, self.asked, self.originals)
 
     @property
     def success(self) -> Tensor:
-        """Bool [n]: every judge that counts finds the value asked for, in a picture that is real."""
+        """Bool [n]: all judges that count find the value asked for, in a picture that is right or, not known, real."""
         shared = self.attributes.success
         shared = shared & self.second if self.second_counts and self.second is not None else shared
+        if self.counterfactual_counts and self.shown is not None:
+            return shared & (self.shown == 1)
         return shared if self.realism is None else shared & (self.realism <= REAL)

@@ -19,6 +19,7 @@ from deltaedit.backbones.latents import Latents
 from eval.domains.base import Domain, Sources
 from eval.editors.timed_editor import TimedEditor
 from eval.judging.cells import judge_attributes
+from eval.judging.counterfactuals import Candidates
 from eval.judging.synthesis import synthesised
 from eval.memory import in_blocks, pictures_at_once
 from eval.metrics.cells.clean import is_clean
@@ -43,6 +44,7 @@ class CalibrationImages:
         self.domain = domain
         self.count = count
         self._batch = batch
+        self._candidates: tuple[Prompt, Candidates | None] | None = None  # of the last prompt
 
     @cached_property
     def _sources(self) -> Sources:
@@ -79,6 +81,12 @@ class CalibrationImages:
 
         with torch.inference_mode():
             return torch.cat(in_blocks(embedded, len(self.latents), self.block))
+
+    def candidates(self, prompt: Prompt) -> Candidates | None:
+        """What the counterfactual's verdict rests on; None where it does not count."""
+        if self._candidates is None or self._candidates[0] != prompt:
+            self._candidates = prompt, Candidates.of(self.domain, "calibration", self._sources.images, prompt)
+        return self._candidates[1]
 
     def visible(self, prompt: Prompt) -> np.ndarray:
         """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""
@@ -117,7 +125,9 @@ def _look(editor: TimedEditor, prompt: Prompt, images: CalibrationImages, streng
     domain = images.domain
     before = {factor: logits[rows] for factor, logits in images.logits.items()}
     pictures = synthesised(domain.editing, edited)
-    judged = judge_attributes(domain, before, pictures, prompt, images.visible(prompt)[rows])
+    candidates = images.candidates(prompt)
+    right = None if candidates is None else candidates[rows]
+    judged = judge_attributes(domain, before, pictures, prompt, images.visible(prompt)[rows], right)
     success, preservation, eligible, effect = (np.asarray(column) for column in judged)
     clean = torch.from_numpy(success & eligible)
     if clean.any():  # the identity of the others does not matter

@@ -33,7 +33,7 @@ PROMPTS_FILE = Path(__file__).with_name("prompts.toml")
 BATCH = 64
 TRAINING_IMAGES = 10_000  # of each kind, inverted and sampled: what the Delta Mapper learns from
 LABELLED_PORTRAITS, LABELLED_SEED = 5_000, 900_000  # what supervised references learn from; in no other set
-KEPT_COUNTERFACTUALS = 16  # sets in memory, 2.5 MB each for 200 images: all values of the largest factor, and some more
+KEPT_COUNTERFACTUALS = 32  # sets in memory, 2.5 MB each for 200 images: test and calibration, a factor with all values
 REGION_PORTRAITS = 48  # rendered with and without the change to find its region
 
 
@@ -125,6 +125,7 @@ class AvatarsDomain:
             accuracy=_accuracy(self.card("attribute-judge")),
             same_person=same_person_cosine(self.name, self.fingerprints),
             second=second.accepts,
+            counterfactual_counts=True,
             realism=realism,
             clip_and_second=partial(second.with_features, clip),
             frechet_and_realism=realism.with_features,

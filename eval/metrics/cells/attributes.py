@@ -31,13 +31,14 @@ def eligible(chunk: JudgedChunk) -> Tensor:
 
 @metric(
     heading="success",
-    formula="1 if every judge that counts reads the value asked for and the edit is real, else 0",
+    formula="1 if every judge that counts reads the value asked for, and the edit is right by its counterfactual, or, "
+    "where none is known, real, else 0",
     direction=MORE,
     bounds=(0, 1),
     **_SHOWN,
 )
 def success(chunk: JudgedChunk) -> Tensor:
-    """The edit shows the value asked for: every judge that counts reads it, in a picture that looks real."""
+    """The edit shows the value asked for: every judge that counts reads it, in a picture that is not spoiled."""
     return chunk.success
 
 

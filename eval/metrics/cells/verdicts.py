@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.metrics.book import ELIGIBLE, MORE, VERDICT_GROUP, metric
 from eval.metrics.judged import REAL, JudgedChunk
+from eval.metrics.nearest import INSIDE, OUTSIDE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,17 +62,15 @@ def real(chunk: JudgedChunk) -> Tensor:
 @metric(
     heading="success by counterfactual",
     short="by counterf.",
-    formula="1 if, of the counterfactuals of all values of the factor, that of the value asked for is nearest, else 0",
-    recipe="squared-pixel-distance,smallest-over-shifts-of-1-px",
+    formula="1 if, of the counterfactuals of all values of the factor, that of the value asked for is nearest, and the "
+    f"SSIM to it is ≥ {INSIDE:g} where it differs from the original and ≥ {OUTSIDE:g} elsewhere, else 0",
+    recipe=f"squared-pixel-distance,smallest-over-shifts-of-1-px,ssim-{INSIDE:g}-{OUTSIDE:g}",
     needs_counterfactual=True,
     **_VERDICT,
 )
 def success_by_counterfactual(chunk: JudgedChunk) -> Tensor:
-    """Of the right pictures for every value of the attribute, the one asked for is nearest to the edit; no network."""
-    from eval.metrics.nearest import shows_value
-
-    assert chunk.alternatives is not None
-    return shows_value(chunk.edits, chunk.alternatives, chunk.asked)
+    """The edit is like the right picture, and nearer to it than to that of any other value; no network."""
+    return _unknown(chunk) if chunk.shown is None else chunk.shown
 
 
 def _unknown(chunk: JudgedChunk) -> Tensor:

@@ -18,7 +18,7 @@ from eval.judging.cells import (
     judge_edits,
     judge_sources,
 )
-from eval.judging.counterfactuals import judge_counterfactuals
+from eval.judging.counterfactuals import Candidates, judge_counterfactuals
 from eval.judging.recipes import recipes
 from eval.metrics.book import column_names
 from eval.metrics.counterfactual import PSNR_CEILING_DB
@@ -342,6 +342,41 @@ def test_success_is_what_all_judges_share(sources, counterfactuals, edits):
     assert "second" not in recipes(domain)["success"]
     rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), edits)
     assert [row["success"] for row in rows] == [True, True, False, False]
+
+
+class TwoAnswers(Domain):
+    """Of the value asked for the mirrored picture, of any other the picture upside down."""
+
+    def counterfactuals(self, which, count, prompt):
+        return self.test_sources(count).images.flip(3 if prompt.value == PROMPT.value else 2)
+
+
+def test_success_needs_the_counterfactual_in_place_of_realism(sources, edits):
+    """Of four edits that the attribute judge accepts, the second is the exact counterfactual; none is real."""
+    domain = TwoAnswers()
+    counterfactuals = judge_counterfactuals(domain, "test", COUNT, PROMPT, 3)
+    yes = {"glasses": torch.tensor([[0.0, 1.0]]), "hair": torch.zeros(1, 3), "mouth": torch.zeros(1, 2)}
+    domain.judges = replace(
+        domain.judges,
+        attributes=lambda images: {factor: row.expand(len(images), -1) for factor, row in yes.items()},
+        counterfactual_counts=True,
+        realism=lambda images: torch.full((len(images),), 9.0),
+    )
+    pictures = torch.full_like(edits, -1.0)
+    pictures[1] = counterfactuals.images[3]
+    rows, _ = judge_edits(domain, sources, counterfactuals, PROMPT, slice(2, 6), pictures)
+    assert [row["success_by_counterfactual"] for row in rows] == [0.0, 1.0, 0.0, 0.0]
+    assert [row["success"] for row in rows] == [False, True, False, False]
+    assert not any(row["real"] for row in rows)
+    before = {name: logits[2:6] for name, logits in sources.logits.items()}
+    before["glasses"] = torch.tensor([[1.0, 0.0]]).expand(4, -1)
+    right = Candidates.of(domain, "test", sources.originals[:], PROMPT)
+    success, _, eligible, _ = judge_attributes(
+        domain, before, pictures, PROMPT, counterfactuals.visible[2:6], right[slice(2, 6)]
+    )
+    assert (success & eligible).tolist() == [False, True, False, False]
+    id_ = recipes(domain)["success"]
+    assert "ssim-0.45-0.75" in id_ and "@attribute-judge" in id_ and "realism" not in id_
 
 
 def test_a_missing_edit_is_refused(domain, sources, counterfactuals, edits):
