@@ -53,7 +53,7 @@ def agreement_table(run: Run, labels: Sequence[Labelled]) -> Table:
         ]
         data += [_data(yardstick, judge, editor, part, found) for judge, editor, part, found in rows]
         if rows:
-            title = f"yardstick: {PEOPLE if yardstick == PEOPLE else 'the nearest counterfactual'}"
+            title = f"yardstick: {PEOPLE if yardstick == PEOPLE else 'the counterfactual'}"
             lines = tuple(_line(judge, editor, part, found) for judge, editor, part, found in rows)
             blocks.append(Block(title, HEADER, lines, texts=2))
     return Table("agreement", QUESTION, COLUMNS, tuple(data), tuple(blocks), NOTES)

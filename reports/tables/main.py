@@ -222,8 +222,9 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         "its interval overlaps no other's. The target effect is to be matched, not maximised: the table matched "
         "compares editors at equal effect.",
         CLEAN,
-        "Success: the judge reads the value asked for, in a picture that looks real. By counterfactual: of "
-        "the right pictures for all values, that of the value asked for is nearest; no network; no part of success.",
+        "Success: the judge reads the value asked for, and the counterfactual confirms it or, where none is known, the "
+        "picture looks real. By counterfactual: of the right pictures for all values, that of the value asked for is "
+        "nearest, and the edit is like it; no network.",
         "Clean success, success, preservation, target effect and AD are over eligible cells (the reconstruction lacks "
         f"the value and the counterfactual shows it), the rest over all cells{fewer and f' that have it: {fewer}'}.",
         f"A prompt is mastered with success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}.",
