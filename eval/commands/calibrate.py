@@ -74,10 +74,10 @@ def strengths_found(store: Store, arguments: Arguments) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    title = "Strength by target effect on the calibration images"
+    title = "Strength by target effect on the calibration images, in shares of the right effect"
     table = Table("prompt", "editor", title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for goal in arguments.goals:
-        table.add_column(f"{goal:g} σ", justify="right")
+        table.add_column(f"{goal:g}", justify="right")
     table.add_column("largest effect", justify="right")
     for prompt in arguments.prompts:
         for editor in arguments.methods:

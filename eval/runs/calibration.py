@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial, reduce
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from eval.judging.cells import judge_attributes
 from eval.judging.counterfactuals import Candidates
 from eval.judging.synthesis import synthesised
 from eval.memory import in_blocks, pictures_at_once
+from eval.metrics.attributes import log_odds
 from eval.metrics.cells.clean import is_clean
 from eval.metrics.identity import identity_similarity
 from eval.pixels import round_to_8_bit
@@ -88,6 +90,24 @@ class CalibrationImages:
             self._candidates = prompt, Candidates.of(self.domain, "calibration", self._sources.images, prompt)
         return self._candidates[1]
 
+    def right_effect(self, prompt: Prompt) -> float:
+        """The effect that the right answer has, in σ: what shares of an effect are shares of.
+
+        The mean effect of the counterfactuals of the eligible images; where none are known, the median over the real
+        pairs of an image that has the value and one that has not. NaN where there is no such image or pair.
+        """
+        pictures = self.domain.counterfactuals("calibration", self.count, prompt)
+        if pictures is not None:
+            seen = self.visible(prompt), self.candidates(prompt)
+            _, _, eligible, effect = judge_attributes(self.domain, self.logits, pictures, prompt, *seen)
+            return float(effect[eligible].mean()) if eligible.any() else nan
+        logits = self.logits[prompt.attribute].float().cpu()
+        value = self.domain.factors[prompt.attribute].index(prompt.value)
+        has = logits.argmax(1) == value if logits.shape[1] > 1 else logits[:, 0] > 0
+        odds = log_odds(logits)[:, value]
+        apart = (odds[has][:, None] - odds[~has]) / float(self.domain.judges.sigma[prompt.attribute][value])
+        return float(np.median(apart.numpy())) if apart.numel() else nan
+
     def visible(self, prompt: Prompt) -> np.ndarray:
         """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""
         seen = self.domain.visible("calibration", self.count, prompt)
@@ -152,6 +172,7 @@ def calibrate(
     goals: Sequence[float],
     stored: Mapping[str, Any] | None,
     save: Callable[[Mapping[str, Any]], None],
+    whole: float = 1.0,
 ) -> None:
     """Find the strength with most clean success, then those that the goals need.
 
@@ -162,9 +183,10 @@ def calibrate(
         editor: fitted for the prompt.
         prompt: what is asked for.
         images: to edit.
-        goals: target effects in σ, ascending; none if no effects are matched.
+        goals: target effects, in ``whole``, ascending; none if no effects are matched.
         stored: what was saved earlier; None if nothing was.
         save: called after the search and after every further strength with what to keep.
+        whole: the effect in σ that a goal of 1 stands for, see ``CalibrationImages.right_effect``.
     """
     judge = partial(look, editor, prompt, images)
     if stored is None:
@@ -178,11 +200,11 @@ def calibrate(
         points = [SweepPoint.from_json(point) for point in [*stored["sweep"], *stored.get("refined", [])]]
         chosen = {name: stored[name] for name in ("chosen", "gain", "noise") if name in stored}
     for goal in goals:
-        while (strength := next_strength(points, goal)) is not None:
+        while (strength := next_strength(points, goal, whole)) is not None:
             points.append(judge(strength).point(strength, goal))
             save(record(editor.label, prompt.name, points, chosen))
     if goals:
-        save(record(editor.label, prompt.name, points, chosen, goals))
+        save(record(editor.label, prompt.name, points, chosen, goals, whole))
 
 
 def record(
@@ -191,6 +213,7 @@ def record(
     points: Sequence[SweepPoint],
     chosen: Mapping[str, float],
     goals: Sequence[float] | None = None,
+    whole: float = 1.0,
 ) -> dict[str, object]:
     """What ``strengths/`` keeps of a calibration.
 
@@ -200,6 +223,7 @@ def record(
         points: judged so far.
         chosen: the strength with most clean success, its gain over the default and the noise of that.
         goals: target effects; None while the search for their strengths is not finished.
+        whole: the effect in σ that a goal of 1 stands for.
     """
     refined = [point for point in points if point.goal is not None]
     kept: dict[str, object] = {
@@ -211,5 +235,7 @@ def record(
     if refined or goals is not None:
         kept["refined"] = [point.as_json() for point in refined]
     if goals is not None:
-        kept["matched"] = [asdict(found) | {"met": found.met} for found in (match(points, goal) for goal in goals)]
+        kept["matched"] = [
+            asdict(found) | {"met": found.met} for found in (match(points, goal, whole) for goal in goals)
+        ]
     return kept

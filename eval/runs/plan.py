@@ -20,7 +20,8 @@ COARSE_IMAGES = 20  # of these, on which strengths are first tried that may turn
 FEWEST_CALIBRATION_IMAGES = 10  # of runs with few test images, where calibrating on 50 would take longer than the run
 SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration may try; all of them to match effects
 SEARCHED = 3.3  # so many times its images a search for clean success edits, on average [measured]; for estimates only
-GOALS = (0.5, 1.0, 1.5, 2.0)  # target effects in σ at which editors are compared
+GOALS = (0.25, 0.5, 0.75, 1.0)  # effects at which editors are compared, in shares of the prompt's right effect
+SHARES = "shares of the right effect"  # how a manifest says so; earlier ones do not, and theirs are in σ
 TRIES_A_GOAL = 1.2  # strengths judged besides the sweep to meet a goal, on average [measured]; for estimates only
 KINDS = ("default", "calibrated", "matched")
 PROTOCOLS = {"published": "default,calibrated", "matched": "default,matched"}  # what --strengths each stands for
@@ -38,7 +39,7 @@ class Strength:
     Attributes:
         kind: ``default``, ``calibrated``, ``matched`` or ``given``.
         value: None for ``calibrated`` and ``matched``: found for each editor and prompt.
-        goal: the target effect of ``matched``, in σ; None for the others.
+        goal: the target effect of ``matched``, as a share of the right one; None for the others.
     """
 
     kind: str
@@ -70,7 +71,7 @@ def parse_strengths(text: str) -> tuple[Strength, ...]:
     >>> [str(strength) for strength in parse_strengths("default,calibrated,0.5")]
     ['default', 'calibrated', '0.5']
     >>> [str(strength) for strength in parse_strengths("matched")]
-    ['default', 'matched 0.5', 'matched 1', 'matched 1.5', 'matched 2']
+    ['default', 'matched 0.25', 'matched 0.5', 'matched 0.75', 'matched 1']
 
     Raises:
         UsageError: something that is neither a kind nor a number from 0 up.
@@ -123,7 +124,7 @@ class Arguments:
 
     @property
     def goals(self) -> tuple[float, ...]:
-        """The target effects to meet, ascending; empty for a run that matches no effects."""
+        """The target effects to meet, as shares, ascending; empty for a run that matches no effects."""
         return tuple(sorted(strength.goal for strength in self.strengths if strength.goal is not None))
 
     @property
@@ -144,6 +145,7 @@ class Arguments:
             "strengths": [str(strength) for strength in self.strengths],
             "seed": self.seed,
             "batch": self.batch,
+            **({"effects": SHARES} if self.goals else {}),
         }
 
     def folder_name(self) -> str:

@@ -14,12 +14,14 @@ from eval.runs.integrity.completeness import Missing, Shared, missing, of_the_sa
 from eval.runs.integrity.finished import cells_of, finished_chunks
 from eval.runs.integrity.reading import read_array, read_array_if_there, read_json, read_manifest
 from eval.runs.names import counterfactual_file, with_current_names
+from eval.runs.plan import SHARES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 KINDS = ("default", "calibrated", "matched", "given")  # how a strength was chosen, in the order of the tables
 PER_PROMPT_KINDS = ("calibrated",)  # has another strength for every prompt
+SIGMA, OF_THE_RIGHT = "σ", "of the right one"  # units of the goals of matched strengths
 ORACLE = "oracle"  # label and kind of the counterfactuals through the inversion: no editor
 HEADLINE_ORDER = ("calibrated", "default", "matched", "given")  # what a figure shows when there is room for one
 
@@ -33,7 +35,8 @@ class Setting:
         kind: one of ``KINDS``.
         strength: the strength as text, ``per prompt`` where every prompt has its own.
         rows: positions of its cells in ``Run.rows``, int64 [n], ascending.
-        goal: the target effect in σ that a matched strength was chosen for; None for other kinds.
+        goal: the target effect that a matched strength was chosen for; None for other kinds.
+        unit: of the goal.
     """
 
     editor: str
@@ -41,12 +44,13 @@ class Setting:
     strength: str
     rows: np.ndarray
     goal: float | None = None
+    unit: str = SIGMA
 
     @property
     def label(self) -> str:
         """For headings: ``deltaedit, calibrated``, ``deltaedit, strength 2`` or ``deltaedit, effect 1 σ``."""
         if self.goal is not None:
-            return f"{self.editor}, effect {self.goal:g} σ"
+            return f"{self.editor}, effect {self.goal:g} {self.unit}"
         return f"{self.editor}, {self.kind if self.kind != 'given' else 'strength ' + self.strength}"
 
 
@@ -195,6 +199,11 @@ class Run:
                         settings.append(Setting(editor, kind, f"{strength:g}", part.index.to_numpy(np.int64)))
         return tuple(settings)
 
+    @property
+    def effect_unit(self) -> str:
+        """What goals of matched strengths are in: shares of the right effect, or σ in folders of earlier versions."""
+        return OF_THE_RIGHT if self.manifest.get("arguments", {}).get("effects") == SHARES else SIGMA
+
     @cached_property
     def matched(self) -> tuple[Setting, ...]:
         """The cells at one strength for each (editor, prompt) and goal, by goal, then editor."""
@@ -204,7 +213,8 @@ class Run:
             for editor in self.editors:
                 own = found[(found["editor"] == editor) & (found["effect_goal"] == goal)]
                 if len(own):
-                    settings.append(Setting(editor, "matched", "per prompt", own.index.to_numpy(np.int64), float(goal)))
+                    at = own.index.to_numpy(np.int64)
+                    settings.append(Setting(editor, "matched", "per prompt", at, float(goal), self.effect_unit))
         return tuple(settings)
 
     @cached_property

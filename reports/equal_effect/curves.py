@@ -41,7 +41,7 @@ class Pareto:
     """All curves of a run.
 
     Attributes:
-        goals: target effects in σ, ascending: as far as a quarter of the prompts are met by all.
+        goals: target effects, ascending: as far as a quarter of the prompts are met by all.
         prompts: those that every editor meets at every goal.
         axes: those that the run has numbers for.
         curves: of the compared editors.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.runs.reader import Run
+from eval.runs.reader import OF_THE_RIGHT, Run
 from eval.statistics import Interval
 from reports.means import mean_of
 
@@ -49,7 +49,7 @@ class Level:
     """One goal.
 
     Attributes:
-        goal: target effect in σ.
+        goal: target effect, in the run's ``effect_unit``.
         reach: of every editor with cells at this goal.
         compared: editors that meet at least ``COMPARED_SHARE`` of the prompts, controls apart.
         prompts: those that some compared editor meets, in the order of the run; empty if none is compared.
@@ -126,7 +126,9 @@ class Matched:
         }
         reached = tuple(name for name, match in found.items() if match["reached"])
         met = tuple(name for name in reached if found[name]["met"])
-        attained = (cells["target_effect"] >= ATTAINED_SHARE * goal - ROUNDING).astype(float)
+        whole = cells["prompt"].map({name: match.get("whole") for name, match in found.items()}).astype(float)
+        whole = whole if self.run.effect_unit == OF_THE_RIGHT else 1.0
+        attained = (cells["target_effect"] >= ATTAINED_SHARE * goal * whole - ROUNDING).astype(float)
         return Reach(reached, met, self.interval(cells.assign(**{ATTAINED: attained}), ATTAINED))
 
     def interval(self, cells: DataFrame, column: str) -> Interval:

@@ -23,7 +23,7 @@ class Stop:
         kind: one of ``eval.runs.reader.KINDS``.
         label: for readers.
         rows: positions in ``Run.rows``, int64 [n].
-        goal: target effect in σ of a matched strength, otherwise None.
+        goal: target effect of a matched strength, in the run's unit, otherwise None.
     """
 
     name: str
@@ -67,9 +67,10 @@ class Choices:
         if kind == "given":
             groups = [(f"given-{value:g}", f"strength {value:g}", part) for value, part in own.groupby("strength")]
             return [Stop(name, kind, label, part.index.to_numpy(np.int64)) for name, label, part in groups]
+        unit = self.run.effect_unit
         if kind == "matched":
             return [
-                Stop(f"matched-{goal:g}", kind, f"effect {goal:g} σ", part.index.to_numpy(np.int64), float(goal))
+                Stop(f"matched-{goal:g}", kind, f"effect {goal:g} {unit}", part.index.to_numpy(np.int64), float(goal))
                 for goal, part in own.groupby("effect_goal")
             ]
         return [Stop(kind, kind, kind, own.index.to_numpy(np.int64))] if len(own) else []

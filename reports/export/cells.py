@@ -39,7 +39,11 @@ KEYS = {
     "source": Column("", "", "row of the source image in sources.npz and counterfactuals/<prompt>.npz"),
     "kind": Column("", "", "how the strength was chosen: default, calibrated, matched, given, oracle"),
     "strength": Column("", "", "the strength used"),
-    "effect_goal": Column("σ", "", "target effect that a matched strength is for; blank for other kinds"),
+    "effect_goal": Column(
+        "",
+        "",
+        "target effect of a matched strength, as a share of the right one (earlier: in σ); blank for other kinds",
+    ),
     "chunk": Column("", "", "file in chunks/ that the cell comes from"),
     "position": Column("", "", "row of the cell in that file's arrays"),
     "eligible": Column("", "", "there was something to do: success, preservation, effects are averaged over these"),

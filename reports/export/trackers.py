@@ -42,7 +42,7 @@ def summaries(rows: Sequence[Mapping[str, Value]]) -> list[Summary]:
 def _summary(row: Mapping[str, Value]) -> Summary:
     goal = row.get("goal")
     kind = "matched" if goal is not None else str(row["kind"])
-    setting = f"effect {goal:g} σ" if goal is not None else kind
+    setting = f"effect {goal:g}" if goal is not None else kind
     parameters = {"editor": str(row["editor"]), "kind": kind}
     if goal is not None:
         parameters["effect_goal"] = f"{goal:g}"

@@ -42,7 +42,7 @@ def pareto_figure(run: Run) -> Figure | None:
     there = len(found.curves)
     found = replace(found, curves=found.curves[:MOST_EDITORS])
     palette = colours(run.editors)
-    labels = [_labels(found, axis) for axis in found.axes]
+    labels = [_labels(found, axis, run.effect_unit) for axis in found.axes]
     lines = max(sum(text.count("\n") + 1 for text, _ in column) for column in labels)
     figure = new_figure(TWO_COLUMNS_IN, TOP_IN + PLOT_IN + BOTTOM_IN + lines * LINE_IN + 0.05)
     width = (TWO_COLUMNS_IN - LEFT_IN - RIGHT_IN - (len(found.axes) - 1) * GAP_IN) / len(found.axes)
@@ -98,10 +98,10 @@ def _arms(values: list[Interval]) -> list[list[float]]:
     return [down, up]
 
 
-def _labels(found: Pareto, axis: Metric) -> list[tuple[str, str]]:
+def _labels(found: Pareto, axis: Metric, unit: str) -> list[tuple[str, str]]:
     """Text and editor of the lines below a plot."""
     prompts = f"{len(found.prompts)} prompt{'s' * (len(found.prompts) > 1)}:"
-    span = f"area under the curve per σ,\n{found.goals[0]:g} to {found.goals[-1]:g} σ, "
+    span = f"mean height, {found.goals[0]:g} to {found.goals[-1]:g}\n{unit}, "
     lines = [((span if len(found.goals) > 1 else "") + prompts, "")]
     for curve in found.curves:
         area = f" {interval_text(curve.areas[axis.name], axis.digits)}" if axis.name in curve.areas else ""

@@ -229,7 +229,7 @@ def matched_part(run: Run, matched: Table) -> TablePart:
         goal: sorted({str(r["editor"]) for r in matched.data if r.get("goal") == goal and r.get("role") == "compared"})
         for goal in goals
     }
-    said = "; ".join(f"{goal:g} σ: {counted(len(compared[goal]), 'editor')}" for goal in goals)
+    said = "; ".join(f"{goal:g} {run.effect_unit}: {counted(len(compared[goal]), 'editor')}" for goal in goals)
     caption = (
         "Equal target effect: every editor at the strength whose mean effect is the goal, over the prompts that it "
         f"meets, out of {len(run.prompts)} ({said}); pairs of editors on the prompts that both meet, which are named. "

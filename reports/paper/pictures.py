@@ -16,7 +16,7 @@ from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 from reports.writers.layout import Block, Table, number
 
 MARKED = "✓: the judge sees the value."
-GOAL = 1.0  # σ; the grid at equal effect takes the goal of the run that is nearest
+GOAL = 0.8  # nearest to it: 0.75 of the right effect, or 1 σ in runs of earlier versions
 NUMBERS = (COLLATERAL, "ad_max", "preservation", "target_effect", "identity")
 WORST = 5  # cells of an editor in the table of failures
 NO_PICTURES = "The run kept no picture that can be shown here; `deltabench run` keeps those of the first 16 images."
@@ -27,7 +27,7 @@ def pictures_section(run: Run) -> Section:
     parts: list[Part] = []
     parts += _grid_parts("qualitative", run, run.headlines, _kinds(run.headlines))
     goal, settings = _nearest_goal(run)
-    where = f"the strength whose mean effect is {goal:g} σ, or as near as the editor gets"
+    where = f"the strength whose mean effect is {goal:g} {run.effect_unit}, or as near as the editor gets"
     parts += _grid_parts("qualitative_matched", run, settings, where)
     found = strips(run)
     if found:

@@ -40,7 +40,7 @@ EFFECT = "target_effect"
 MEASURES = ("identity", "ad_mean", "preservation", "counterfactual_psnr_db", "counterfactual_identity")
 COMPARED = "eligible cells of the prompts that the editor meets"
 COLUMNS = {
-    "goal": label("target effect in σ"),
+    "goal": label("target effect as a share of the right one (σ in runs of earlier versions)"),
     "editor": EDITOR,
     "role": verdict(
         "compared (meets at least a quarter of the prompts), floor, overshoots, out of reach or oracle",
@@ -105,7 +105,9 @@ def matched_table(run: Run) -> Table:
     matched = Matched(run)
     groups = find_groups(matched)
     data = [row for level in matched.levels for row in _rows(matched, level, groups)]
-    blocks = [block for level in matched.levels for block in (_block(matched, level, groups), _pairs(level, groups))]
+    unit = run.effect_unit
+    pairs = ((_block(matched, level, groups), _pairs(level, unit, groups)) for level in matched.levels)
+    blocks = [block for both in pairs for block in both]
     shown = tuple(block for block in blocks if block is not None)
     return Table("matched", QUESTION, names(COLUMNS), tuple(data), shown, _notes(groups))
 
@@ -197,16 +199,16 @@ def _block(matched: Matched, level: Level, groups: Groups) -> Block:
     reach = (f"prompts reached ↑ (of {count})", "edits that attain it ↑")
     header = ("editor", "role", *reach, metric_of(EFFECT).title, *(record.title for record in measures))
     rows = tuple(_printed(matched, level, row, groups, measures) for row in _rows(matched, level, groups))
-    return Block(_title(level), header, rows, texts=2)
+    return Block(_title(level, matched.run.effect_unit), header, rows, texts=2)
 
 
-def _title(level: Level) -> str:
+def _title(level: Level, unit: str) -> str:
     if not level.compared:
-        return f"Effect {level.goal:g} σ: no editor meets it for a quarter of the prompts"
-    return f"Effect {level.goal:g} σ, each editor over the prompts that it meets"
+        return f"Effect {level.goal:g} {unit}: no editor meets it for a quarter of the prompts"
+    return f"Effect {level.goal:g} {unit}, each editor over the prompts that it meets"
 
 
-def _pairs(level: Level, groups: Groups) -> Block | None:
+def _pairs(level: Level, unit: str, groups: Groups) -> Block | None:
     """Differences of every pair on the prompts that both meet, which are named; bold: found by the corrected test."""
     pairs = pairs_of(level)
     if groups.tests is None or not pairs:
@@ -224,7 +226,7 @@ def _pairs(level: Level, groups: Groups) -> Block | None:
             texts.append(f"**{text}**" if test["p_holm"] < SIGNIFICANT else text)
         rows.append((f"{pair.first} - {pair.second}", f"{len(pair.prompts)}: {', '.join(pair.prompts)}", *texts))
     header = ("difference", "prompts that both meet", *(record.title for record in records))
-    return Block(f"Effect {level.goal:g} σ, pairs on the prompts that both meet", header, tuple(rows), texts=2)
+    return Block(f"Effect {level.goal:g} {unit}, pairs on the prompts that both meet", header, tuple(rows), texts=2)
 
 
 def _printed(
@@ -249,6 +251,8 @@ def _printed(
 
 def _notes(groups: Groups) -> tuple[str, ...]:
     notes = [
+        "The right effect of a prompt is that of its counterfactuals on the calibration images, or, where none are "
+        "known, the median over real pairs with and without the value (docs/tables.md, matched). "
         "Strengths: one for each editor, prompt and effect, found on the calibration images; out of reach, the one "
         "with the largest effect. All columns but the reach are over the eligible cells of the prompts that the editor "
         "itself meets, so that no other editor changes them: the rows may be over different prompts, and only the "

@@ -13,7 +13,7 @@ _OF_AXIS = (f"{TABLES_DOC}, pareto", "axis", _CELLS, ("identity", "ad_mean", "co
 COLUMNS = {
     "axis": label("the column that the curve is drawn against"),
     "editor": EDITOR,
-    "goal": label("target effect in σ; blank for a single point"),
+    "goal": label("target effect as a share of the right one (σ in earlier runs); blank for a single point"),
     "effect": mean("target_effect", _CELLS),
     "value": Column(MEAN, f"mean over {_CELLS} of the column named by axis", *_OF_AXIS),
     "area": Column(MEAN, "area under the curve over the goals by the trapezoid rule, divided by its width", *_OF_AXIS),
@@ -32,9 +32,9 @@ def pareto_table(run: Run) -> Table | None:
         (curve.editor, *(interval_text(curve.areas[a.name], a.digits) if curve.areas else "" for a in found.axes))
         for curve in found.curves
     )
-    span = f"{found.goals[0]:g} to {found.goals[-1]:g} σ"
+    span = f"{found.goals[0]:g} to {found.goals[-1]:g} {run.effect_unit}"
     notes = (
-        f"Area under the curve of each column over the effect, from {span}, per σ: its mean height (trapezoid rule "
+        f"Area under the curve of each column over the effect, from {span}: its mean height (trapezoid rule "
         "over the effects). "
         f"Eligible cells of the prompts that every editor meets at all of these effects: {', '.join(found.prompts)}. "
         "±: half of the 95 % interval over source images, for exactly these prompts.",

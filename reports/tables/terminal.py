@@ -43,7 +43,9 @@ def summary(run: Run, tables: Sequence[Table]) -> RenderableType:
         *orders(rows["main"]),
         *([small] if (small := too_small_run(run)) else []),
     ]
-    matched: list[RenderableType] = [_matched(rows["matched"]), LETTERS] if "matched" in rows else []
+    matched: list[RenderableType] = []
+    if "matched" in rows:
+        matched = [_matched(rows["matched"], run.effect_unit), LETTERS]
     failures = [escape(line) for line in _failures(run)]
     lines = [*([run.unfinished] if run.unfinished else []), *lines]
     return Group(_main(run, rows["main"]), *map(escape, [*lines, _rest(run, rows["main"])]), *matched, *failures)
@@ -124,12 +126,12 @@ def _mastered(run: Run, rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _matched(rows: Sequence[Row]) -> RichTable:
+def _matched(rows: Sequence[Row], unit: str) -> RichTable:
     """The table at equal effect: one block a goal."""
     from rich.markup import escape
 
     table = _table("At equal target effect")
-    table.add_column("goal\nσ", justify="right")
+    table.add_column(f"effect\n{unit}", justify="right")
     table.add_column("editor", overflow="fold", min_width=12, max_width=22)
     table.add_column("reach", justify="right")
     for name in MATCHED_COLUMNS:

@@ -305,7 +305,7 @@ def test_calibrate_prints_strengths_and_the_run_goes_on_from_there(
     options = ["--methods", "nudging:Nudge", "--domain", "tiny", "--images", "6", "--prompts", "smile,red-hair"]
     assert main(["calibrate", *options]) == 0
     text = capsys.readouterr().out
-    assert "2 σ" in text and "smile" in text and "largest effect" in text
+    assert "shares of the right effect" in text and "0.75" in text and "smile" in text and "largest effect" in text
     stored = {path: path.read_bytes() for path in here.rglob("strengths/*.json")}
     assert len(stored) == 2
     assert main(["run", *options, "--protocol", "matched", "--no-figures"]) == 0
@@ -321,7 +321,7 @@ def test_a_dry_run_at_matched_strength_counts_what_calibration_needs(
 ) -> None:
     assert main(run("--dry-run", "--protocol", "matched", "--prompts", "smile,glasses")) == 0
     text = capsys.readouterr().out
-    assert "Strengths:  default, matched 0.5, matched 1, matched 1.5, matched 2" in text
+    assert "Strengths:  default, matched 0.25, matched 0.5, matched 0.75, matched 1" in text
     assert "Cells:      60, and 236 edits to calibrate" in text
 
 

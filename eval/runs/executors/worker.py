@@ -96,6 +96,7 @@ class Worker:
             self.arguments.goals,
             self.store.read_json(name),
             lambda record: self.store.write_json(name, record),
+            self._calibration.right_effect(prompt) if self.arguments.goals else 1.0,
         )
 
     def _finish(self, editor: TimedEditor, prompt: Prompt, chunk: Chunk) -> None:

@@ -129,6 +129,8 @@ def _differences(there: Manifest, here: Manifest, anew: bool) -> Iterator[str]:
     old, new = there.get("arguments", {}), here.get("arguments", {})
     for part in FIXED_ARGUMENTS:
         yield from filter(None, [first_difference(part, old.get(part), new.get(part))])
+    if any(strength.startswith("matched") for strength in old.get("strengths") or ()):
+        yield from filter(None, [first_difference("effects", old.get("effects", "σ"), new.get("effects"))])
     if (old.get("images") or 0) > (new.get("images") or 0):
         yield first_difference("images", old.get("images"), new.get("images"))
     for part in GROWING:

@@ -30,7 +30,7 @@ class SweepPoint:
         success: share that the judge finds to have the value asked for; NaN if no image is eligible.
         preservation: mean share of the other visible factors that stay as they were.
         effect: mean movement of the value's one-vs-rest log-odds, in σ.
-        goal: the target effect that asked for it; None for a point of the sweep.
+        goal: the target effect that asked for it, as ``next_strength`` takes it; None for a point of the sweep.
         clean: share of clean success (``eval.metrics.cells.clean``); NaN in folders that were made before it.
         images: so many were edited; None likewise.
         effect_noise: standard error of ``effect`` over the images, in σ; None where it is not known.
@@ -74,11 +74,12 @@ class Match:
     """The strength for one goal.
 
     Attributes:
-        goal: target effect in σ.
+        goal: target effect, in ``whole``.
         strength: the one to use; of a goal out of reach the one with the largest effect.
         effect: of that strength on the calibration images; NaN if no image is eligible.
         reached: some strength of the sweep has at least this effect.
         tolerance: how far the effect may lie from the goal, in σ: its standard error, at least ``TOLERANCE``.
+        whole: the effect that a goal of 1 stands for, in σ: the right one of the prompt; 1 where goals are in σ.
         met: it lies within that.
     """
 
@@ -87,11 +88,12 @@ class Match:
     effect: float
     reached: bool
     tolerance: float = TOLERANCE
+    whole: float = 1.0
 
     @property
     def met(self) -> bool:
         """Whether the effect is the goal, so that the editor may be compared with others there."""
-        return self.reached and abs(self.effect - self.goal) <= self.tolerance + 1e-9
+        return self.reached and abs(self.effect - self.goal * self.whole) <= self.tolerance + 1e-9
 
 
 def gentler_strength(points: Sequence[SweepPoint]) -> float | None:
@@ -110,48 +112,53 @@ def gentler_strength(points: Sequence[SweepPoint]) -> float | None:
     return smallest.strength / 2 if smallest.strength > min(SWEEP) / 2**MOST_HALVINGS else None
 
 
-def next_strength(points: Sequence[SweepPoint], goal: float) -> float | None:
+def next_strength(points: Sequence[SweepPoint], goal: float, whole: float = 1.0) -> float | None:
     """The strength to judge next, or None when the goal is met, out of reach, or tried often enough.
 
     False position inside the first bracket of the goal, kept away from the bracket's ends so that it shrinks.
+
+    Args:
+        points: judged so far.
+        goal: target effect, in ``whole``.
+        whole: the effect in σ that a goal of 1 stands for; NaN: not known, and every goal is out of reach.
 
     >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 1.0)
     1.25
     >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 2.0) is None
     True
     """
-    low, high = _bracket(points, goal)
-    if high is None or any(abs(end.effect - goal) <= end.tolerance for end in (low, high)):
+    low, high = _bracket(points, goal, whole)
+    wanted = goal * whole
+    if high is None or any(abs(end.effect - wanted) <= end.tolerance for end in (low, high)):
         return None
     if sum(point.goal == goal for point in points) >= MOST_TRIES:
         return None
-    share = (goal - low.effect) / (high.effect - low.effect)
+    share = (wanted - low.effect) / (high.effect - low.effect)
     share = min(max(share, MARGIN), 1 - MARGIN)
     strength = round(low.strength + share * (high.strength - low.strength), DECIMALS)
     return strength if low.strength < strength < high.strength else None
 
 
-def match(points: Sequence[SweepPoint], goal: float) -> Match:
+def match(points: Sequence[SweepPoint], goal: float, whole: float = 1.0) -> Match:
     """The judged strength whose effect is nearest to the goal, next to where the goal is first reached."""
-    low, high = _bracket(points, goal)
+    low, high = _bracket(points, goal, whole)
     if high is None:
         known = [point for point in points if not math.isnan(point.effect) and point.goal is None]
         best = max(known, key=lambda point: (point.effect, -point.strength), default=None)
-        return (
-            Match(goal, best.strength, best.effect, False) if best else Match(goal, DEFAULT_STRENGTH, math.nan, False)
-        )
+        strength, effect = (best.strength, best.effect) if best else (DEFAULT_STRENGTH, math.nan)
+        return Match(goal, strength, effect, False, whole=whole)
     ends = [end for end in (low, high) if end.strength > 0]
-    off = {end: abs(end.effect - goal) for end in ends}
+    off = {end: abs(end.effect - goal * whole) for end in ends}
     nearest = min(ends, key=lambda end: (off[end] > end.tolerance, off[end], end.strength))
-    return Match(goal, nearest.strength, nearest.effect, True, nearest.tolerance)
+    return Match(goal, nearest.strength, nearest.effect, True, nearest.tolerance, whole)
 
 
-def _bracket(points: Sequence[SweepPoint], goal: float) -> tuple[SweepPoint, SweepPoint | None]:
+def _bracket(points: Sequence[SweepPoint], goal: float, whole: float) -> tuple[SweepPoint, SweepPoint | None]:
     """The first point that reaches the goal and the one below it (strength 0, which changes nothing, is one)."""
     low = SweepPoint(0.0, 0.0, 1.0, 0.0)
     usable = [point for point in points if point.goal is None or point.goal <= goal]
     for point in sorted(usable, key=lambda point: point.strength):
-        if point.effect >= goal:
+        if point.effect >= goal * whole:
             return low, point
         if not math.isnan(point.effect):
             low = point

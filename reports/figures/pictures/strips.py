@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from eval.runs.reader import Run, Setting
+from eval.runs.reader import OF_THE_RIGHT, Run, Setting
 from reports.equal_effect.prompts import is_control
 from reports.figures.pictures.grid import MARK, chosen_prompts
 from reports.figures.pictures.kept import COUNTERFACTUAL, Kept, canvas, draw_image, median_person
@@ -20,6 +20,7 @@ PROMPTS = 3
 NAMES_IN, GAP_IN, TITLE_IN, NUMBERS_IN, LARGEST_IN = 0.95, 0.04, 0.2, 0.14, 0.72
 HEAD_IN, LETTER_IN = 0.26, 0.062
 HIGHEST_IN = 8.0
+NO_BREAK = "\u00a0"
 COLUMN_ORDER = ("given", "matched", "calibrated", "default")
 
 
@@ -61,7 +62,7 @@ def columns(run: Run) -> list[str]:
 
 def _column(setting: Setting) -> str:
     if setting.goal is not None:
-        return f"goal {setting.goal:g}\u00a0σ"
+        return f"goal {setting.goal:g}{'' if setting.unit == OF_THE_RIGHT else NO_BREAK + setting.unit}"
     return f"strength {setting.strength}" if setting.kind == "given" else setting.kind
 
 

@@ -141,3 +141,26 @@ def test_stored_values() -> None:
     assert stored_value(None, None) is stored_value(None, 1.0) is stored_value(stored, 2.0) is None
     assert (stored_value(stored, None), stored_value(stored, 1.0)) == (0.5, 0.7)
     assert stored_value({"chosen": 0.5}, 1.0) is None  # of a run that matched no effects
+
+
+def test_the_right_effect_is_that_of_the_counterfactuals(tiny_domain: Any) -> None:
+    """Mean over the eligible of (o_after - o_before) / σ, with the odds of two values as the difference of logits."""
+    prompt = tiny_domain.prompts[0]  # glasses, of two values
+    images = CalibrationImages(tiny_domain, 20)
+    right = ((tiny_domain.counterfactuals("calibration", 20, prompt).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    before, after = images.logits["glasses"], tiny_domain.judges.attributes(right)["glasses"]
+    eligible = (before.argmax(1) == 0) & torch.as_tensor(tiny_domain.visible("calibration", 20, prompt))[:, 0]
+    moved = (after[:, 1] - after[:, 0]) - (before[:, 1] - before[:, 0])
+    sigma = float(tiny_domain.judges.sigma["glasses"][1])
+    assert images.right_effect(prompt) == pytest.approx(float(moved[eligible].mean()) / sigma, rel=1e-4)
+
+
+def test_without_counterfactuals_it_is_the_median_real_pair(tiny_domain: Any, monkeypatch: Any) -> None:
+    prompt = tiny_domain.prompts[0]
+    monkeypatch.setattr(tiny_domain, "counterfactuals", lambda *_: None)
+    images = CalibrationImages(tiny_domain, 3)
+    images.logits = {"glasses": torch.tensor([[0.0, 3.0], [1.0, 0.0], [4.0, 0.0]])}  # odds 3 with, -1 and -4 without
+    sigma = float(tiny_domain.judges.sigma["glasses"][1])
+    assert images.right_effect(prompt) == pytest.approx((4 + 7) / 2 / sigma)
+    images.logits = {"glasses": torch.tensor([[1.0, 0.0], [4.0, 0.0]])}
+    assert np.isnan(images.right_effect(prompt))

@@ -12,6 +12,8 @@ import pytest
 
 from eval import domains
 from eval.errors import UsageError
+from eval.runs.integrity.growth import check_same_run
+from eval.runs.plan import SHARES
 from eval.runs.request import RunRequest, execute, plan_run
 from eval.runs.store import Store
 from tests.conftest import build_tiny_domain
@@ -34,6 +36,7 @@ class Other(Nudge):
     def edit(self, latents, prompt, strength):
         return latents.with_s(latents.s - strength)
 """
+OLD_AND_NEW: tuple[dict[str, str], ...] = ({}, {"effects": SHARES})
 WHOLE = RunRequest(["growing:Nudge", "growing:Other"], "tiny", ["glasses", "smile"], 6, batch=4)
 
 
@@ -161,3 +164,12 @@ def test_refresh_makes_an_editors_cells_anew(run: Path) -> None:
     assert contents(run) == before
     with pytest.raises(UsageError, match=r"There is no editor in --methods that --refresh could make anew 'nugde'"):
         made(replace(WHOLE, refresh="nugde"), run)
+
+
+def test_effects_in_sigma_and_in_shares_never_come_together(run: Path) -> None:
+    """A folder of an earlier version that matched effects in σ is read, and not gone on with."""
+    there, here_ = ({"arguments": {"strengths": ["default", "matched 0.5"], **effects}} for effects in OLD_AND_NEW)
+    with pytest.raises(UsageError, match="another run: effects is σ there, shares of the right effect here"):
+        check_same_run(run, there, here_)
+    check_same_run(run, here_, here_)
+    check_same_run(run, {"arguments": {"strengths": ["default"]}}, here_)

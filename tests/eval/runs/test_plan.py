@@ -123,9 +123,10 @@ def test_prompts_ask_for_what_the_judge_knows() -> None:
 
 def test_matched_stands_for_every_goal_and_brings_the_default() -> None:
     asked = parse_strengths("matched")
-    assert asked == (Strength("default", 1.0), *(Strength("matched", None, goal) for goal in (0.5, 1.0, 1.5, 2.0)))
-    assert [str(strength) for strength in asked] == ["default", "matched 0.5", "matched 1", "matched 1.5", "matched 2"]
-    assert arguments(strengths=asked).goals == (0.5, 1.0, 1.5, 2.0)
+    assert asked == (Strength("default", 1.0), *(Strength("matched", None, goal) for goal in (0.25, 0.5, 0.75, 1.0)))
+    texts = ["default", "matched 0.25", "matched 0.5", "matched 0.75", "matched 1"]
+    assert [str(strength) for strength in asked] == texts
+    assert arguments(strengths=asked).goals == (0.25, 0.5, 0.75, 1.0)
     assert arguments().goals == ()
     assert parse_strengths("default,matched") == asked
 

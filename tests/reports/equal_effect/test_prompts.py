@@ -7,6 +7,7 @@ import pandas
 import pytest
 from scipy.integrate import trapezoid
 
+from eval.runs.plan import SHARES
 from eval.runs.reader import Run
 from reports.equal_effect.curves import pareto, trapezoid_weights
 from reports.equal_effect.pairs import compare_pairs, pairs_of
@@ -152,3 +153,18 @@ def test_the_ceiling_is_reached_in_pixels_and_in_identity_on_shared_cells():
     assert not at_ceiling(table([40.0, 40.0], [0.9, 0.7]), oracle)
     assert not at_ceiling(table([25.0, 99.0], [0.95, 0.99], ("b", "c")), table([26.0], [0.8], ("b",)))
     assert not at_ceiling(table([], [], ()), oracle) and not at_ceiling(oracle, table([], [], ()))
+
+
+def test_an_edit_attains_a_share_when_it_has_half_of_that_share_of_its_prompts_right_effect(matched_run):
+    """Goal 1 of right effects of 1 and 3 σ: an edit attains it from .5 σ on with one prompt and 1.5 with the other."""
+    run = Run(matched_run)
+    run.manifest["arguments"]["effects"] = SHARES
+    whole = {"glasses": 1.0, "smile": 3.0, "blond-hair": 3.0}
+    for sweep in run.sweeps:
+        sweep["matched"] = [match | {"whole": whole[sweep["prompt"]]} for match in sweep["matched"]]
+    assert run.matched[0].label == "deltaedit, effect 0.5 of the right one"
+    level = next(level for level in Matched(run).levels if level.goal == 1.0)
+    own = cells(matched_run, editor=DELTAEDIT, kind="matched", effect_goal=1.0, eligible=True)
+    expected = np.mean(own["target_effect"] >= 0.5 * own["prompt"].map(whole))
+    assert level.reach[DELTAEDIT].edits.mean == pytest.approx(expected)
+    assert 0 < expected < np.mean(own["target_effect"] >= 0.5)

@@ -163,3 +163,20 @@ def test_a_mean_that_is_known_badly_may_be_off_by_its_standard_error():
     ends = [SweepPoint(1.0, 0.5, 0.9, 0.92, effect_noise=0.1), SweepPoint(2.0, 0.9, 0.8, 1.07, effect_noise=0.01)]
     assert match(ends, 1.0).strength == 1.0 and match(ends, 1.0).met
     assert SweepPoint.from_json(points[0].as_json()) == points[0]
+
+
+def test_shares_of_an_effect_are_found_as_their_sigmas_are() -> None:
+    """Of a right effect of 2 σ, a half is 1 σ: between (1, 0.8) and (2, 1.6) at 1.25, and met up to the tolerance."""
+    found = points((1.0, 0.8), (2.0, 1.6))
+    assert next_strength(found, 0.5, 2.0) == next_strength(found, 1.0) == 1.25
+    found.append(SweepPoint(1.25, 0.5, 0.9, 1.04, 0.5))
+    assert match(found, 0.5, 2.0) == Match(0.5, 1.25, 1.04, True, whole=2.0)
+    assert match(found, 0.5, 2.0).met and not replace(match(found, 0.5, 2.0), whole=1.9).met
+    assert not match(found, 1.0, 2.0).reached
+
+
+def test_where_the_right_effect_is_unknown_every_goal_is_out_of_reach() -> None:
+    found = points((1.0, 0.8), (2.0, 1.6))
+    assert next_strength(found, 0.25, NAN) is None
+    result = match(found, 0.25, NAN)
+    assert (result.reached, result.met, result.strength) == (False, False, 2.0)
