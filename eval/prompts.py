@@ -7,6 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,12 @@ def length_notes(prompts: Sequence[Prompt], clips: Mapping[str, Clip]) -> list[s
                     f"'{text[:60]}{'…' if len(text) > 60 else ''}': what it makes of that is a guess."
                 )
     return notes
+
+
+def other_sets(domain: str) -> dict[str, Path]:
+    """Prompt sets that come with a domain besides its default one: name -> file."""
+    folder = Path(str(files("eval.domains"))) / domain
+    return {path.stem.removeprefix("prompts_"): path for path in sorted(folder.glob("prompts_*.toml"))}
 
 
 def choose(prompts: Sequence[Prompt], wanted: Sequence[str]) -> tuple[Prompt, ...]:

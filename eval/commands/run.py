@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     "--images-dir", default=None, type=click.Path(path_type=Path), help="Photographs to edit, or a file of W+ codes."
 )
 @click.option(
-    "--prompts", default=None, help="Names with commas between them, or a TOML file; default all of the domain."
+    "--prompts",
+    default=None,
+    help="Names, a TOML file, or a set (see `deltabench prompts`); default all of the domain.",
 )
 @click.option("--images", default=200, show_default=True, type=COUNT, help="How many test images to edit.")
 @click.option("--limit", default=None, type=COUNT, help="At most this many images: a quick look.")

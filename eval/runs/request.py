@@ -15,7 +15,7 @@ from eval.device import device_sentence
 from eval.errors import UsageError, collected, refuse, unknown
 from eval.folders import check_place
 from eval.progress import activity
-from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts
+from eval.prompts import Prompt, check_prompts, choose, idle_notes, length_notes, load_prompts, other_sets
 from eval.runs.executors.choice import Execution, Executor
 from eval.runs.executors.setup import Setup
 from eval.runs.integrity.growth import ALL, grown
@@ -38,7 +38,8 @@ class RunRequest:
     Attributes:
         methods: editors as on the command line, or a list of such names and of editor classes.
         domain: name or TOML file.
-        prompts: names with commas between them or a TOML file, a list of names or prompts; None for all.
+        prompts: names with commas between them, a TOML file or the name of another set that the domain has (``unseen``),
+            a list of names or prompts; None for all.
         images: how many test images.
         strengths: as ``eval.runs.plan.parse_strengths`` reads them.
         seed: for editors that draw random numbers.
@@ -227,6 +228,8 @@ def chosen_prompts(domain: Domain | None, wanted: str | Sequence[str | Prompt] |
     if isinstance(wanted, str):
         if Path(wanted).suffix.lower() in FILE_SUFFIXES or Path(wanted).is_file():
             return load_prompts(Path(wanted))
+        if domain and wanted in (sets := other_sets(domain.name)):
+            return load_prompts(sets[wanted])
         wanted = [name.strip() for name in wanted.split(",") if name.strip()]
     if not wanted:
         raise UsageError("--prompts is empty; leave it out for all prompts, or see `deltabench prompts`.")

@@ -13,8 +13,11 @@ def prompts(domain: str) -> None:
     from rich.table import Table
 
     from eval.domains import load_domain
+    from eval.prompts import other_sets
 
     table = Table("name", "source text", "target text", "attribute", "value", box=None)
     for prompt in load_domain(domain).prompts:
         table.add_row(prompt.name, prompt.source, prompt.target, prompt.attribute, prompt.value)
     Console().print(table)
+    for name in other_sets(domain):
+        click.echo(f"Another set of texts: --prompts {name}")
