@@ -38,7 +38,7 @@ class RunRequest:
     Attributes:
         methods: editors as on the command line, or a list of such names and of editor classes.
         domain: name or TOML file.
-        prompts: names with commas between them, a TOML file or the name of another set that the domain has (``unseen``),
+        prompts: names with commas between them, a TOML file, another set that the domain has (``unseen``),
             a list of names or prompts; None for all.
         images: how many test images.
         strengths: as ``eval.runs.plan.parse_strengths`` reads them.
