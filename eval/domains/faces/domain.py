@@ -37,6 +37,7 @@ from eval.domains.faces.networks import (
     efficientnet,
 )
 from eval.domains.faces.photograph import CodeEncoder, Photograph, take
+from eval.domains.faces.regions import region_of
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 from eval.folders import cache_folder
@@ -57,21 +58,6 @@ TRAINING_SEED, TRAINING_SAMPLES = 10_000, 8_800  # what the Delta Mapper learns 
 ABLATION_SAMPLES = 1_600  # in ablations: a picture takes a third of a second
 RELEVANCE_IMAGES = 2  # R_s is averaged over
 SAMPLE_SEED = 3_000_000  # of ``sample``: beyond all that anything was trained, labelled or tested on
-# The pixels of aligned faces that a prompt may change: left, top, right, bottom as shares of the side, by factor.
-EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
-REGIONS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
-    "glasses": ((0.1, 0.3, 0.9, 0.62),),
-    "beard": ((0.2, 0.52, 0.8, 1.0),),
-    "hat": ((0.0, 0.0, 1.0, 0.42),),
-    "bangs": ((0.1, 0.0, 0.9, 0.45),),
-    "hair": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
-    "hairline": ((0.0, 0.0, 1.0, 0.42),),
-    "hair_length": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
-    "curls": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
-    "expression": ((0.2, 0.32, 0.8, 0.9),),
-    "mouth": ((0.25, 0.55, 0.75, 0.92),),
-    "lipstick": ((0.28, 0.58, 0.72, 0.85),),
-}
 
 
 class FacesDomain:
@@ -251,11 +237,7 @@ class FacesDomain:
 
     def region(self, prompt: Prompt) -> np.ndarray:
         """Where aligned faces have what the prompt is about: bool [256, 256]."""
-        region = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
-        for box in REGIONS.get(prompt.attribute, EVERYWHERE):
-            left, top, right, bottom = (round(share * SIDE_PX) for share in box)
-            region[top:bottom, left:right] = True
-        return region
+        return region_of(prompt.attribute)
 
     def sample(self, count: int, seed: int) -> Latents:
         """Latents of random faces; other seeds give other faces than those that are trained, labelled or tested."""

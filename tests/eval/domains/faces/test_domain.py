@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import eval.domains.faces.domain as module
-from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, REGIONS, TRUNK_FILE, FacesDomain
+from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, TRUNK_FILE, FacesDomain
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import FACTORS, LABELS, TEXT_PART, split_logits
+from eval.domains.faces.regions import REGIONS
 from eval.weights.packages import find
 
 FILES = (*GENERATOR_FILES, TRUNK_FILE, *IDENTITY_FILES)
