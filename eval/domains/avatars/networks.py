@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,17 @@ class Trunk(nn.Module):
         return self.features(x)[-1].flatten(1)
 
 
+def map_statistics(maps: Sequence[Tensor]) -> Tensor:
+    """Mean and standard deviation over the places of every channel of every block [N, C, H, W]: float32 [N, D]."""
+    moments: list[Tensor] = []
+    for block in maps:
+        places = block.float().permute(0, 2, 3, 1).flatten(1, 2)  # channels last, as networks of judges keep them
+        mean = places.mean(1)
+        squares = (places - mean[:, None]).square().sum(1)  # twice as fast as torch.std
+        moments += [mean, (squares / (places.shape[1] - 1)).sqrt()]
+    return torch.cat(moments, 1)
+
+
 class AttributeNetwork(nn.Module):
     """Logits of every value of every factor, and a feature vector before them.
 
@@ -125,6 +137,11 @@ class AttributeNetwork(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Image [N, 3, 64, 64] in [-1, 1] -> float [N, feature_size], not negative."""
         return F.relu(self.neck(self.trunk(x)))
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """``map_statistics`` of every block and the feature vector, of one look."""
+        maps = self.trunk.features(images)
+        return map_statistics(maps), F.relu(self.neck(maps[-1].flatten(1)))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Image [N, 3, 64, 64] in [-1, 1] -> logits [N, number of values] of each factor."""

@@ -20,8 +20,8 @@ from eval.domains.avatars.networks import (
     IdentityNetwork,
     build_clip,
 )
-from eval.domains.avatars.realism import Realism
 from eval.domains.avatars.second_judge import PatchReader, SecondJudge
+from eval.domains.realism import Realism
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 

@@ -21,6 +21,7 @@ from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_NETWORKS, TRUNK_FILE, judges_of
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import (
     CONFIGURATIONS,
@@ -30,9 +31,7 @@ from eval.domains.faces.networks import (
     SIDE_PX,
     TEXT_PART,
     WEIGHTS,
-    AttributeJudge,
     DlibIdentity,
-    FaceFeatures,
     build_clip,
     efficientnet,
 )
@@ -50,10 +49,7 @@ if TYPE_CHECKING:
     from eval.domains.base import Domain
 
 NORMAL_TENSORS = torch.inference_mode(False)  # networks may be asked for within inference mode; editors need gradients
-JUDGE_NETWORKS = ("attribute-judge", "judge-clip")
 GENERATOR_FILES = ("MappingNetwork.xml", "MappingNetwork.bin", "SynthesisNetwork.xml", "SynthesisNetwork.bin")
-TRUNK_FILE = "efficientnet-lite0-57934424.pth"
-IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
 TRAINING_SEED, TRAINING_SAMPLES = 10_000, 8_800  # what the Delta Mapper learns from
 ABLATION_SAMPLES = 1_600  # in ablations: a picture takes a third of a second
 RELEVANCE_IMAGES = 2  # R_s is averaged over
@@ -193,31 +189,7 @@ class FacesDomain:
     @NORMAL_TENSORS
     def judges(self) -> Judges:
         """What scores."""
-        files = require((TRUNK_FILE, *IDENTITY_FILES))
-        features = FaceFeatures(efficientnet(files[TRUNK_FILE]))
-        tensors, card = self._weights.read("attribute-judge")
-        judge = AttributeJudge(features, tensors["weight"], tensors["bias"])
-        self._weights.freeze("attribute-judge", judge)
-        identity = DlibIdentity(*(files[name] for name in IDENTITY_FILES))
-        self._weights.freeze("attribute-judge", features)
-        judge.to(self.device)
-        return Judges(
-            attributes=judge,
-            sigma=split_sigma(tensors["sigma"]),
-            clip=self._clip("judge-clip"),
-            identity=identity,
-            identity_floor=float(card["measured"]["identity: different persons"]),
-            identity_ceiling=float(card["measured"]["identity: a picture and its mirror image"]),
-            same_person=float(card["measured"]["identity: cosine at dlib's distance .6"]),
-            frechet=features.whole,
-            frechet_name="fd_faces",
-            fingerprints={name: self.fingerprints[name] for name in (*JUDGE_NETWORKS, "identity", "frechet-features")},
-            protocols={
-                "attribute-judge": "efficientnet-lite0-imagenet,3-crops,linear",
-                "identity": "dlib-resnet-v1,68-landmarks,fixed-box,unit-norm",
-                "frechet-features": "efficientnet-lite0-imagenet,224px-bilinear-antialias,mean",
-            },
-        )
+        return judges_of(self._weights, self._clip("judge-clip"), self.fingerprints, self.device)
 
     def test_sources(self, count: int) -> Sources:
         """The first ``count`` test faces (at most 200); their codes are exact."""
@@ -282,12 +254,6 @@ class FacesDomain:
             drawn = kept
             keep_sealed(path, lambda file: np.savez(file, x=drawn))
         return torch.from_numpy(kept[: len(seeds)])
-
-
-def split_sigma(sigma: Tensor) -> dict[str, Tensor]:
-    """float32 [V] of all values -> factor -> [V]."""
-    parts = sigma.split([len(values) for values in FACTORS.values()])
-    return dict(zip(FACTORS, parts, strict=True))
 
 
 def load(weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> Domain:

@@ -141,16 +141,27 @@ class FaceFeatures(nn.Module):
 
     def maps(self, images: Tensor, crop: str) -> Tensor:
         """The trunk's last maps of a crop: images float [N, 3, 256, 256] in [-1, 1] -> float [N, 1280, h, w]."""
+        maps: Tensor = self.trunk.forward_features(self._crop(images, crop))  # type: ignore[operator]
+        return maps
+
+    def _crop(self, images: Tensor, crop: str) -> Tensor:
         (left, top, right, bottom), size = CROPS[crop]
         x = images[:, :, top:bottom, left:right].float().clamp(-1, 1) / 2 + 0.5
         x = F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
-        x = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.trunk.forward_features(x)  # type: ignore[operator]
-        return maps
+        return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def whole(self, images: Tensor) -> Tensor:
         """Mean of the last maps of the whole face: float32 [N, 1280], what ``fd_faces`` compares."""
         return self.maps(images, "face").mean((2, 3))
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Means of the maps of every block of the whole face [N, 784], and ``whole``, of one look."""
+        trunk: Any = self.trunk
+        x, means = trunk.bn1(trunk.conv_stem(self._crop(images, "face"))), []
+        for block in trunk.blocks:
+            x = block(x)
+            means.append(x.mean((2, 3)))
+        return torch.cat(means, 1), trunk.bn2(trunk.conv_head(x)).mean((2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images float [N, 3, 256, 256] in [-1, 1] -> float32 [N, size]."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from eval.domains.avatars import datasets
 from eval.domains.avatars.networks import AttributeNetwork, to_float
-from eval.domains.avatars.realism import Realism, map_statistics
 from eval.domains.avatars.recipes.spoiled import Networks, inversions, spoiled_pixels
+from eval.domains.realism import Realism, fit
 from eval.domains.recipes.training import Report, print_report
 
 NAME = "realism"
@@ -47,17 +47,11 @@ def fit_realism(
     began = time.perf_counter()
     seen = torch.cat([_statistics(features, part) for part in _real(networks, recipe.split, recipe.pictures)])
     report(NAME, 1, 2, {})
-    mean, deviation = seen.mean(0), seen.std(0) + 1e-3 * seen.std()
-    covariance = np.cov(((seen - mean) / deviation).numpy().T)
-    size = len(covariance)
-    covariance = (1 - recipe.shrinkage) * covariance + recipe.shrinkage * np.trace(covariance) / size * np.eye(size)
-    values, vectors = np.linalg.eigh(covariance)
-    whitening = torch.from_numpy(vectors / np.sqrt(values)) / deviation[:, None]
-    unscaled = _judge(features, mean, whitening)
-    checks = _real(networks, f"{recipe.split}-check", recipe.check_pictures)
-    threshold = max(float(np.quantile(_distances(unscaled, part), recipe.real)) for part in checks)
+    unseen = _real(networks, f"{recipe.split}-check", recipe.check_pictures)
+    checks = [_statistics(features, part) for part in unseen]
+    mean, whitening, threshold = fit(seen, checks, recipe.real, recipe.shrinkage)
     report(NAME, 2, 2, {"threshold": threshold})
-    return _judge(features, mean, whitening / threshold), time.perf_counter() - began
+    return _judge(features, mean, whitening), time.perf_counter() - began
 
 
 def _judge(features: AttributeNetwork, mean: Tensor, whitening: Tensor) -> Realism:
@@ -72,7 +66,7 @@ def _real(networks: Networks, split: str, count: int) -> tuple[np.ndarray, np.nd
 
 
 def _statistics(features: AttributeNetwork, pictures: np.ndarray) -> Tensor:
-    return torch.cat([map_statistics(features.trunk.features(to_float(block))) for block in _blocks(pictures)]).double()
+    return torch.cat([features.look(to_float(block))[0] for block in _blocks(pictures)]).double()
 
 
 def _distances(judge: Realism, pictures: np.ndarray) -> np.ndarray:

@@ -14,11 +14,12 @@ from deltaedit.backbones.clip import Clip, imagenet_templates
 from deltaedit.text import text_feature
 from deltaedit.tools.artefacts import hardware_name
 from eval.domains.faces.captions import corpus
-from eval.domains.faces.domain import IDENTITY_FILES, TRUNK_FILE, FacesDomain
+from eval.domains.faces.domain import FacesDomain
 from eval.domains.faces.generator import FaceGenerator, to_float
+from eval.domains.faces.judges import IDENTITY_FILES, TRUNK_FILE
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import MERGES_FILE, WEIGHTS, DlibIdentity, FaceFeatures, efficientnet
-from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip
+from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip, realism
 from eval.domains.faces.recipes.attribute_judge import with_interval
 from eval.domains.faces.recipes.encoder import encoder_files
 from eval.domains.recipes.training import Report
@@ -70,6 +71,15 @@ def _judge(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str,
     facts = {
         "what": "Judge. Linear heads on EfficientNet-lite0's features of the face, the eyes and the mouth.",
         "labels": "labels/judges.csv, 700 faces by eye; measured on labels/held_out.csv",
+    }
+    return tensors, facts, measured
+
+
+def _realism(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    tensors, measured = realism.train(_features(), FaceGenerator())
+    facts = {
+        "what": "Judge. How far a face is from those that the generator samples, by EfficientNet-lite0's maps.",
+        **dataclasses.asdict(realism.RECIPE),
     }
     return tensors, facts, measured
 
@@ -171,4 +181,10 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 # network -> what trains it and returns its tensors, what is known of it and what was measured.
-PARTS = {"attribute-judge": _judge, "editing-clip": _editing, "encoder": _encoder, "judge-clip": _judge_clip}
+PARTS = {
+    "attribute-judge": _judge,
+    "editing-clip": _editing,
+    "encoder": _encoder,
+    "judge-clip": _judge_clip,
+    "realism": _realism,
+}

@@ -1,0 +1,64 @@
+"""What scores edits of faces: networks that others trained on photographs, and heads on their features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from deltaedit.backbones.clip import Clip
+from eval.domains.base import Judges
+from eval.domains.faces.networks import FACTORS, AttributeJudge, DlibIdentity, FaceFeatures, efficientnet
+from eval.domains.realism import Realism
+from eval.domains.shipped_weights import ShippedWeights
+from eval.weights.packages import require
+
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "realism")
+TRUNK_FILE = "efficientnet-lite0-57934424.pth"
+IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
+
+
+def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, str], device: torch.device) -> Judges:
+    """The judges, from the shipped weights and the files of the packages.
+
+    Raises:
+        UsageError: a file is missing or damaged.
+    """
+    files = require((TRUNK_FILE, *IDENTITY_FILES))
+    features = FaceFeatures(efficientnet(files[TRUNK_FILE]))
+    weights.freeze("attribute-judge", features)
+    tensors, card = weights.read("attribute-judge")
+    judge = AttributeJudge(features, tensors["weight"], tensors["bias"])
+    weights.freeze("attribute-judge", judge)
+    identity = DlibIdentity(*(files[name] for name in IDENTITY_FILES))
+    realism = Realism(features, **weights.read("realism")[0])
+    weights.freeze("realism", realism)
+    judge.to(device)
+    realism.to(device)
+    measured = card["measured"]
+    return Judges(
+        attributes=judge,
+        sigma=split_sigma(tensors["sigma"]),
+        clip=clip,
+        identity=identity,
+        identity_floor=float(measured["identity: different persons"]),
+        identity_ceiling=float(measured["identity: a picture and its mirror image"]),
+        same_person=float(measured["identity: cosine at dlib's distance .6"]),
+        frechet=features.whole,
+        frechet_name="fd_faces",
+        fingerprints={name: fingerprints[name] for name in (*JUDGE_NETWORKS, "identity", "frechet-features")},
+        protocols={
+            "attribute-judge": "efficientnet-lite0-imagenet,3-crops,linear",
+            "identity": "dlib-resnet-v1,68-landmarks,fixed-box,unit-norm",
+            "frechet-features": "efficientnet-lite0-imagenet,224px-bilinear-antialias,mean",
+        },
+        realism=realism,
+        frechet_and_realism=realism.with_features,
+    )
+
+
+def split_sigma(sigma: Tensor) -> dict[str, Tensor]:
+    """float32 [V] of all values -> factor -> [V]."""
+    parts = sigma.split([len(values) for values in FACTORS.values()])
+    return dict(zip(FACTORS, parts, strict=True))
