@@ -21,7 +21,11 @@ from eval.errors import EditorStopped, UsageError, unknown
 # command -> where it is, and its line in `deltabench --help`
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eval.commands.run:run", "Edit, judge and tabulate; the same command again finishes what is missing."),
-    "calibrate": ("eval.commands.calibrate:calibrate", "Find the strengths that a run needs, and print them."),
+    "calibrate": (
+        "eval.commands.strengths.calibrate:calibrate",
+        "Find the strengths that a run needs, and print them.",
+    ),
+    "tune": ("eval.commands.strengths.tune:tune", "Choose hyper-parameters of all editors by one rule."),
     "edit": ("eval.commands.edit:edit", "Edit pictures by a text and look at them: a strip of strengths."),
     "report": ("eval.commands.report:report", "Write the tables and figures of a run anew."),
     "paper": ("eval.commands.paper:paper", "Write every table and figure of a paper from one run, with captions."),

@@ -1,0 +1,1 @@
+"""Commands that find strengths and hyper-parameters on the calibration images."""
