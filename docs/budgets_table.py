@@ -62,7 +62,10 @@ def _differences(presets: Mapping[str, Any], ours: str) -> str:
 def _seconds(name: str) -> tuple[str, str, str]:
     cost = shipped_costs()[name]
     edit = float(cost["edit_s"]) + float(cost["offset_s"])
-    return tuple("0" if value < 0.0005 else f"{value:.3g}" for value in (cost["prepare_computed_s"], cost["fit_computed_s"], edit))  # type: ignore[return-value]
+    return tuple(
+        "0" if value < 0.0005 else f"{value:.3g}"
+        for value in (cost["prepare_computed_s"], cost["fit_computed_s"], edit)
+    )  # type: ignore[return-value]
 
 
 def _tuned(name: str) -> str:

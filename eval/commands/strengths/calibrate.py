@@ -74,7 +74,7 @@ def strengths_found(store: Store, arguments: Arguments) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    title = "Strength by target effect on the calibration images, in shares of the right effect"
+    title = "Strength by target effect, in shares of the right effect"
     table = Table("prompt", "editor", title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for goal in arguments.goals:
         table.add_column(f"{goal:g}", justify="right")
