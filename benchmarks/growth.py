@@ -23,7 +23,7 @@ from eval.runs.plan import Chunk
 from eval.runs.reader import Run
 
 KEPT_IMAGES = 16
-BATCH = 50
+BATCH = 200
 MEASURED = """
 import resource, sys
 from eval.cli import main

@@ -248,6 +248,7 @@ def activity(text: str, quiet: bool = False) -> Iterator[None]:
             yield
         finally:
             late.cancel()
+            late.join()
 
 
 def _plain(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from reports.glossary import write_glossary
 from reports.studies.shipped_judges import place_judges
 from reports.tables import build_tables, store_tables
 from reports.writers.attempts import attempt
+from reports.writers.beside import Beside
 
 if TYPE_CHECKING:
     from reports.writers.layout import Table
@@ -71,15 +73,25 @@ def write_report(folder: Path, figures: bool = True, quiet: bool = False) -> Rep
             problems += run.damaged
             files = [*store_tables(run, tables), write_glossary(run), *place_judges(folder, figures)]
         if figures:
-            with activity("drawing figures and writing report.html", quiet):
-                from reports.explorer.page import write_explorer
-                from reports.figures import write_figures
+            page: list[Path] = []
+            lost: list[str] = []
+            with Beside(partial(_drawn, run, tables)) as drawing:
+                with activity("drawing figures and writing report.html", quiet), attempt("report.html", lost):
+                    from reports.explorer.page import write_explorer
 
-                files += write_figures(run, tables, problems)
-                with attempt("report.html", problems):
-                    files += write_explorer(run, tables)
+                    page = write_explorer(run, tables)
+                drawn, problems_drawn = drawing.result()
+            files, problems = [*files, *drawn, *page], [*problems, *problems_drawn, *lost]
     except OSError as error:
         raise storage_error(Path(error.filename or folder), error) from error
     except ValueError as error:
         raise UsageError(" ".join(str(error).split())) from error
     return Report(run, tables, files, problems)
+
+
+def _drawn(run: Run, tables: Sequence[Table]) -> tuple[list[Path], list[str]]:
+    """Write the figures: the files, and a sentence about every one that could not be drawn."""
+    from reports.figures import write_figures
+
+    problems: list[str] = []
+    return write_figures(run, tables, problems), problems

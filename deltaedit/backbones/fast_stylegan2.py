@@ -1,8 +1,9 @@
 """StyleGAN2 for when no gradients are wanted: the images of the plain form, up to rounding, in less time.
 
 Passes after a convolution write in place, as a fresh array costs more than they do. On a CPU, images are made one by
-one above 32 px: then style, norm and the activation's gain go into the kernel and the bias, which saves a pass over the
-activations for each of them; there those passes cost more than the kernel's, and one image alone takes less memory.
+one above 32 px, where activations are large: then style, norm and the activation's gain go into the kernel and the
+bias, which saves a pass over the activations for each of them; there those passes cost more than the kernel's, and one
+image alone takes less memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from deltaedit.backbones.layers import GAIN, SLOPE, ModulatedConv, StyledConv, T
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from deltaedit.backbones.synthesis import LayerSweep
 
-BATCHED_LEVELS = 4  # levels (4 px, 8 px, …) that a batch passes as one; up to 32 px kernels outweigh activations
+BATCHED_PX = 32  # side of the largest level that a batch passes as one: up to there kernels outweigh activations,
+SMALL = 2**17  # and above it where an activation has no more numbers than this, so that many fit into the cache
 
 
 class FastStyleGAN2(StyleGAN2):
@@ -64,7 +66,7 @@ class FastStyleGAN2(StyleGAN2):
         """
         end = 2 * len(self.channels) - 1
         maps = list(noise) if noise is not None else [None] * end
-        together = min(end, 2 * BATCHED_LEVELS - 1) if self.constant.device.type == "cpu" else end
+        together = min(end, 2 * self._batched_levels - 1) if self.constant.device.type == "cpu" else end
         for index in range(first, together):
             at = self.layout[index]
             x = styled(self.convolution(index), x, s[:, at.start : at.stop], maps[index])
@@ -91,6 +93,13 @@ class FastStyleGAN2(StyleGAN2):
                 to_rgb: ToRGB = self.to_rgbs[index // 2]  # type: ignore[assignment]
                 image = upsample_2x(image) + rendered_rgb(to_rgb, x, s_rgb[at.start : at.stop])
         return image
+
+    @property
+    def _batched_levels(self) -> int:
+        """How many levels (4 px, 8 px, …) a batch passes as one on a CPU."""
+        sides = (4 * 2**level for level in range(len(self.channels)))
+        pairs = zip(sides, self.channels, strict=True)
+        return sum(side <= BATCHED_PX or width * side**2 <= SMALL for side, width in pairs)
 
     def _tracked(self, *tensors: Tensor) -> bool:
         """Whether gradients are wanted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,12 +42,12 @@ def build_tables(run: Run) -> tuple[Table, ...]:
     pool = Pool(run)
     against_originals = originals_table(run, pool)
     steadiness = determinism_table(run)
+    with ThreadPoolExecutor(1) as beside:  # nearly all of these is arithmetic outside of the interpreter's lock
+        distances = beside.submit(frechet_tables, run, pool)
+        first = main_table(run, pool), prompts_table(run), attributes_table(run), counterfactual_table(run)
     tables = (
-        main_table(run, pool),
-        prompts_table(run),
-        attributes_table(run),
-        counterfactual_table(run),
-        *frechet_tables(run, pool),
+        *first,
+        *distances.result(),
         *([against_originals] if against_originals else []),
         runtime_table(run),
         strengths_table(run),
