@@ -145,7 +145,8 @@ def write_ablation(store: Store, ablation: Ablation, domain: Domain, population:
     arms = read_results(store, ablation, chosen(domain.prompts, ablation), population)
     if not arms:
         return
-    table = ablation_table(ablation.name, ablation.question, ablation.effect, ablation.baseline, arms, population)
+    question = ablation.name, ablation.question, ablation.effect, ablation.baseline
+    table = ablation_table(*question, arms, population, len(ablation.seeds))
     try:
         for folder in ("tables", "figures"):
             (store.folder / folder).mkdir(exist_ok=True)

@@ -32,6 +32,8 @@ def read_results(
         population: of the intervals: ``prompts-like-these``, or ``these-prompts``.
     """
     random = EVERYTHING if population == LIKE_THESE else THESE_PROMPTS
+    if len(ablation.seeds) == 1:  # how much trainings differ cannot be told from one
+        random = random[1:]
     stored = _stored(store, ablation, prompts)
     cells = {arm: _cells(ablation, prompts, results) for arm, results in stored.items() if results}
     baseline = cells.get(ablation.baseline)

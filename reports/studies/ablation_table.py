@@ -83,7 +83,13 @@ COLUMNS = (
 
 
 def ablation_table(
-    name: str, question: str, effect: float, baseline: str, arms: Sequence[ArmResult], population: str = LIKE_THESE
+    name: str,
+    question: str,
+    effect: float,
+    baseline: str,
+    arms: Sequence[ArmResult],
+    population: str = LIKE_THESE,
+    trainings: int = 3,
 ) -> Table:
     """Means of every arm and its differences from the baseline.
 
@@ -94,6 +100,7 @@ def ablation_table(
         baseline: label of the arm that the others are compared with.
         arms: in the order of the ablation.
         population: of the intervals: ``prompts-like-these`` or ``these-prompts``.
+        trainings: of each arm; the intervals of one are for other images and prompts, and for these trainings.
     """
     measures = [name for name in MEASURES if any(_known(arm.means[name].mean) for arm in arms)]
     header = ("arm", "matched", "strength", "effect at strength 1 (σ)", *(metric_of(name).title for name in measures))
@@ -115,12 +122,14 @@ def ablation_table(
         rows = tuple((arm.label, _cells(arm), *(_difference(arm, name) for name in compared)) for arm in others)
         blocks.append(Block(f"Differences from {baseline}, on the cells that both have", header, rows))
     data = tuple(_data(arm, baseline) for arm in arms)
-    return Table(f"ablation_{name}", question, COLUMNS, data, tuple(blocks), _notes(effect, population))
+    return Table(f"ablation_{name}", question, COLUMNS, data, tuple(blocks), _notes(effect, population, trainings))
 
 
-def _notes(effect: float, population: str) -> tuple[str, ...]:
-    wide = "other trainings, images and prompts like these"
-    chance = wide if population == LIKE_THESE else "other trainings and images like these and exactly these prompts"
+def _notes(effect: float, population: str, trainings: int) -> tuple[str, ...]:
+    others = ["trainings"] * (trainings > 1) + ["images"] + ["prompts"] * (population == LIKE_THESE)
+    chance = f"other {' and '.join([*([', '.join(others[:-1])] if others[1:] else []), others[-1]])} like these"
+    chance += "" if population == LIKE_THESE else " and exactly these prompts"
+    chance += "" if trainings > 1 else "; each arm was trained once, and how much trainings differ is not in it"
     return (
         f"Every arm edits each prompt with the strength whose mean effect on the calibration images is {effect:g} σ "
         "(within 0.05 σ); matched: prompts times seeds that have such a strength, others have no cells. Success, "

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from eval.prompts import Prompt
 from eval.runs.store import Store
+from eval.statistics.crossed import crossed_estimate
 from eval.studies.ablation.plan import Ablation, Arm
 from eval.studies.ablation.run import COLUMNS, RECORD, Job
 from reports.studies.ablation import read_results
+from reports.studies.ablation_table import ablation_table
 
 PROMPTS = tuple(Prompt(name, "face", f"face with {name}", "x", name) for name in ("one", "two"))
 ARMS = (Arm("base"), Arm("worse"), Arm("alike"))
@@ -94,3 +98,17 @@ def test_an_unfinished_ablation_shows_what_is_there(folder, tmp_path):
     for path in (store.folder / "cells").glob("base--*"):
         path.unlink()
     assert read_results(store, TOY, PROMPTS)[0].differences == {}
+
+
+def test_one_training_leaves_intervals_for_images_and_prompts(folder):
+    store, cells = folder
+    arms = {arm.label: arm for arm in read_results(store, replace(TOY, seeds=(3,)), PROMPTS)}
+    mine = cells[(cells["arm"] == "base") & (cells["seed"] == 3)].pivot(
+        index="image", columns="prompt", values="identity"
+    )
+    expected = crossed_estimate(mine.to_numpy()[None], (1, 2))
+    found = arms["base"].means["identity"]
+    assert found.low < found.mean < found.high
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    note = ablation_table("toy", "?", 1.0, "base", list(arms.values()), trainings=1).notes[1]
+    assert "interval for other images and prompts like these; each arm was trained once" in note
