@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
 
 import eval.domains.faces.domain as module
 from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, TRUNK_FILE, FacesDomain
@@ -96,3 +98,46 @@ def test_deltaedit_and_r_s_are_shipped(domain):
     before = domain.test_sources(1).latents
     after = editor.edit(before, domain.prompts[0], 1.0)
     assert after.s.shape == before.s.shape and (after.s - before.s).abs().max() > 0.1
+
+
+@needs_files
+def test_destroyed_faces_are_not_real(domain):
+    pictures = domain.test_sources(4).images[:]
+    blurred = F.avg_pool2d(pictures, 33, 1, 16)
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.4, pictures.shape).astype(np.float32))
+    with torch.inference_mode():
+        distances = [domain.judges.realism(each) for each in (pictures, blurred, (pictures + noise).clamp(-1, 1))]
+        features, same = domain.judges.frechet_and_realism(pictures)
+        torch.testing.assert_close(features, domain.judges.frechet(pictures), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(same, distances[0])
+    assert distances[0].max() <= 1 and distances[1].min() > 1 and distances[2].min() > 1
+
+
+@needs_files
+def test_a_clip_that_knows_captions_only(domain):
+    variants = domain.editing.variants
+    assert list(variants) == ["1600 samples", "captions only, 1600 samples"]
+    fewer, blind = (variants[name]() for name in variants)
+    assert fewer.fingerprint == domain.editing.fingerprint != blind.fingerprint  # the same R_s serves the first
+    assert fewer.training_key == blind.training_key == {"samples": 1600}
+    pictures = domain.test_sources(2).images[:]
+    with torch.inference_mode():
+        seeing, features = (editing.clip.encode_images(pictures) for editing in (fewer, blind))
+    torch.testing.assert_close(features[:, :TEXT_PART], F.normalize(seeing[:, :TEXT_PART], dim=1))
+    assert features[:, TEXT_PART:].abs().max() == 0
+
+
+def test_every_face_is_read_by_a_head_that_has_not_seen_it():
+    from eval.domains.faces.recipes.attribute_judge import PENALTY, left_out
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), np.arange(60) % 3 == 0
+    x[y] += 0.8
+    scores = left_out(x, y)
+    fold = np.empty(60, dtype=int)
+    fold[y], fold[~y] = np.arange(20) % 10, np.arange(40) % 10
+    others = LogisticRegression(C=PENALTY, class_weight="balanced", tol=1e-10)
+    part = x[fold != 3]
+    others.fit((part - part.mean(0)) / part.std(0), y[fold != 3])
+    expected = others.decision_function((x[fold == 3] - part.mean(0)) / part.std(0))
+    np.testing.assert_allclose(scores[fold == 3], expected, atol=1e-4)
