@@ -21,7 +21,7 @@ def test_one_panel_an_axis_with_one_line_an_editor(figure):
         lines = [line for line in axes.lines if line.get_linestyle() == "-"]
         assert [len(line.get_xdata()) for line in lines] == [3, 3, 3]
         assert "deltaedit" in texts(axes)[1] and "styleclip-global" in texts(axes)[2]
-        assert texts(axes)[0] == "area under the curve per σ,\n0.5 to 2 σ, 2 prompts:"
+        assert texts(axes)[0] == "mean height, 0.5 to 2\nσ, 2 prompts:"
         assert any("identity (floor)" in text for text in texts(axes)) and "★ oracle (ceiling)" in texts(axes)
 
 
