@@ -17,6 +17,7 @@ from tests.fuzz.checkpoints import (
     StyleClipMapperFile,
 )
 from tests.fuzz.codes import Codes
+from tests.fuzz.folders import ChunkFiles, ManifestFile
 from tests.fuzz.pictures import Pictures
 from tests.fuzz.texts import Ablation, Domain, LabelFile, Prompts
 from tests.fuzz.trial import Trial
@@ -35,6 +36,8 @@ READERS: dict[str, Callable[[Path], Trial]] = {
     "domain": Domain,
     "ablation": Ablation,
     "labels": LabelFile,
+    "manifest": ManifestFile,
+    "chunks": ChunkFiles,
 }
 
 

@@ -14,6 +14,7 @@ from eval.runs.names import current_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+TEXT_COLUMNS = ("editor", "prompt", "kind", "image")
 REPAIR = "give the same `deltabench run` again, which makes it anew"
 
 
@@ -73,11 +74,32 @@ def chunk_table(folder: Path, chunk: dict[str, Any]) -> Any:
         with ParquetFile(path) as file:
             table = file.read()
             table = table.rename_columns([*map(current_name, table.column_names)])
-    except (OSError, ValueError) as error:
+        _check_columns(table, chunk)
+    except (OSError, ValueError) as error:  # also those of pyarrow
         raise ValueError(f"{path} cannot be read ({first_line(error)}); {_repair(chunk)}.") from None
     if len(table) != chunk["count"]:
         raise ValueError(f"{path} must hold {chunk['count']} rows, got {len(table)}; {_repair(chunk)}.")
     return table
+
+
+def _check_columns(table: Any, chunk: dict[str, Any]) -> None:
+    """Refuse the cells of another chunk, and columns that are neither texts nor numbers.
+
+    Raises:
+        ValueError: it names the column.
+    """
+    from pyarrow import types
+
+    if "image" not in table.column_names:
+        raise ValueError("its column 'image' is missing")
+    for name in ("editor", "prompt", "kind", "strength"):
+        if name not in table.column_names or set(table[name].unique().to_pylist()) - {chunk[name]}:
+            raise ValueError(f"its column '{name}' is missing or not {chunk[name]} throughout")
+    plain = (types.is_floating, types.is_integer, types.is_boolean, types.is_null)
+    for column in table.schema:
+        texts = types.is_string(column.type) or types.is_large_string(column.type)
+        if not (texts if column.name in TEXT_COLUMNS else any(kind(column.type) for kind in plain)):
+            raise ValueError(f"its column '{column.name}' holds {column.type}")
 
 
 def _repair(chunk: dict[str, Any]) -> str:

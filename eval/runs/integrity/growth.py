@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.editors.identity import is_same_source
-from eval.errors import UsageError
+from eval.errors import UsageError, shortened
 from eval.prompts import Prompt
 from eval.runs.integrity.seals import Damaged, read_sealed
 from eval.runs.plan import Arguments, strength_of
@@ -25,6 +25,7 @@ ALL = "all"  # of --refresh: everything
 FIXED = ("schema", "domain", "fingerprints", "recipes", "device", "precision")  # what makes two runs the same
 EARLIER = {"device": "cpu", "precision": "float32"}  # of folders whose manifest does not say it
 FIXED_ARGUMENTS = ("seed", "batch")
+LONGEST_SHOWN = 80  # letters: a sha256 and its like
 GROWING = ("methods", "prompts", "strengths")
 NUMBERS_REST_ON = (
     *("deltabench", "torch", "torchvision", "numpy", "pillow", "open_clip_torch", "resvg-py", "dicebear-core"),
@@ -139,7 +140,7 @@ def _differences(there: Manifest, here: Manifest, anew: bool) -> Iterator[str]:
     texts = there.get("prompts", {})
     other = [name for name, digest in here.get("prompts", {}).items() if texts.get(name, digest) != digest]
     if other and not anew:
-        yield f"its prompt '{other[0]}' has another text"
+        yield f"its prompt '{shortened(other[0])}' has another text"
 
 
 def _photographs(there: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
@@ -178,8 +179,10 @@ def first_difference(name: str, there: Any, here: Any) -> str:
     if isinstance(there, Mapping) and isinstance(here, Mapping):
         parts = (first_difference(str(key), there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here]))
         return next((part for part in parts if part), "")
-    return "" if there == here else f"{name} is {_shown(there)} there, {_shown(here)} here"
+    return "" if there == here else f"{shortened(name)} is {_shown(there)} there, {_shown(here)} here"
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else "missing" if value is None else str(value)
+    if value is None:
+        return "missing"
+    return shortened(",".join(map(str, value)) if isinstance(value, list) else value, LONGEST_SHOWN)

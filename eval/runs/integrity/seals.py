@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from deltaedit.tools.files import file_sha256, is_zip
+from eval.runs.integrity.forms import form_fault
 
 CHECKSUM = "checksum"
 ABOUT = "about"
@@ -54,7 +55,7 @@ def read_sealed(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: there is none.
-        Damaged: it is no JSON, or its checksum is that of other contents.
+        Damaged: it is no JSON, its checksum is that of other contents, or it does not hold what it should.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -62,11 +63,12 @@ def read_sealed(path: Path) -> Any:
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"it is not valid JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(value, dict) or CHECKSUM not in value:
-        return value
-    there = value.pop(CHECKSUM)
-    if there != _checksum(value):
-        raise Damaged("its contents were changed: they have another checksum")
+    if isinstance(value, dict) and CHECKSUM in value:
+        there = value.pop(CHECKSUM)
+        if there != _checksum(value):
+            raise Damaged("its contents were changed: they have another checksum")
+    if fault := form_fault(path, value):
+        raise Damaged(fault)
     return value
 
 
@@ -84,8 +86,6 @@ def chunk_fault(folder: Path, name: str, wanted: Mapping[str, Any] | None = None
         return "it is missing"
     except Damaged as error:
         return f"{name}.json is damaged: {error}"
-    if not isinstance(said, dict) or any(key not in said for key in ("id", *WHO[:3], *WHO[5:])):
-        return f"{name}.json is damaged: it does not say what it is"
     if said["id"] != name:
         return f"{name}.json is the file of {said['id']}"
     others = [key for key in WHO if wanted is not None and key in said and said[key] != wanted[key]]

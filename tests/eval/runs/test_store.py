@@ -24,7 +24,9 @@ MANIFEST: dict[str, Any] = {
     "recipes": {"identity": "r1"},
     "created": "yesterday",
 }
-PROMPTS = [{"name": "smile", "target": "face with smile"}]
+PROMPTS = [
+    {"name": "smile", "source": "face", "target": "face with smile", "attribute": "mouth", "value": "smile"},
+]
 CHUNK = Chunk("a", "smile", "default", 1.0, 0, 2)
 ROWS = [
     {"image": "x", "success": True, "identity": 0.1 + 0.2},
@@ -175,7 +177,7 @@ def test_a_run_grows_and_keeps_what_is_finished(store: Store) -> None:
     store.write_chunk(CHUNK, ROWS, ARRAYS, COSTS)
     arguments = {**MANIFEST["arguments"], "methods": ["a", "b"], "images": 60, "strengths": ["default", "2"]}
     more = changed(arguments=arguments, editors={"b": {"class": "m:B"}})
-    store.claim(more, [*PROMPTS, {"name": "hat", "target": "a hat"}], {})
+    store.claim(more, [*PROMPTS, {**PROMPTS[0], "name": "hat", "target": "a hat"}], {})
     there = store.manifest()
     assert there["arguments"] == arguments and list(there["editors"]) == ["a", "b"]
     assert [prompt["name"] for prompt in store.read_json("prompts.json")] == ["smile", "hat"]
@@ -237,7 +239,7 @@ def test_arrays_say_what_they_are(store: Store) -> None:
 
 def test_prompts_of_other_texts_are_another_run(store: Store) -> None:
     with pytest.raises(UsageError, match="its prompts have other texts"):
-        store.claim(MANIFEST, [{"name": "smile", "target": "smiling face"}], {})
+        store.claim(MANIFEST, [{**PROMPTS[0], "target": "smiling face"}], {})
 
 
 def test_the_same_run_may_be_claimed_again_at_another_time(store: Store) -> None:
