@@ -1,4 +1,4 @@
-"""The one reader of picture files, for every command: any file that Pillow opens becomes 8-bit RGB on white.
+"""The one reader of picture files, for every command: any file of pixels that Pillow opens becomes 8-bit RGB on white.
 
 Whatever a file holds is either shown as a viewer shows it or refused by name: 16-bit grey keeps its brightness, numbers
 without a stated range are taken by a rule that is said, transparent parts are white, the turn of EXIF is made.
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# Whatever a file is called: Pillow draws EPS with Ghostscript and WMF with Windows, which run what such a file says.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "ICO")
 PHONE_SUFFIXES = (".heic", ".heif")  # what iPhones write; Pillow cannot read it
 BACKGROUND = (255, 255, 255)  # what is seen through transparent parts
 ORIENTATION = 0x0112  # EXIF's tag
@@ -47,7 +49,7 @@ def read_picture(path: Path, side_px: int | None = None, fit: str = "centre") ->
     """A picture, square unless it is wanted whole.
 
     Args:
-        path: anything that Pillow reads; of several pictures in a file the first.
+        path: of one of ``FORMATS``; of several pictures in a file the first.
         side_px: what it is resized to, by Lanczos' filter; None keeps its side.
         fit: ``centre`` takes the largest middle square, ``square`` refuses what is not square, ``whole`` keeps
             everything and its size.
@@ -157,7 +159,7 @@ def _opened(path: Path) -> tuple[Image, list[str]]:
             raise UsageError(f"{path} is an empty file, no picture; copy or download it anew.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and of odd metadata: what matters is said here
-            with Image.open(path) as opened:
+            with Image.open(path, formats=FORMATS) as opened:
                 opened.load()
                 notes = [f"{path.name} holds several pictures; the first is taken."] if _several(opened) else []
                 picture = _upright(opened, path.name, notes)
@@ -227,10 +229,12 @@ def _of_numbers(picture: Image, path: Path, notes: list[str]) -> Image:
     from PIL import Image
 
     numbers = np.asarray(picture).astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise UsageError(f"{path} holds numbers that are NaN or infinite; replace them and save it as 8-bit PNG.")
     low, high = float(numbers.min()), float(numbers.max())
     tops = [65535.0] if picture.mode.startswith("I;16") else [255.0, 65535.0] if picture.mode == "I" else [1.0, 255.0]
     top = next((top for top in tops if high <= top), None)
-    if top is None or not low >= 0:  # also NaN
+    if top is None or low < 0:
         raise UsageError(
             f"{path} holds numbers from {low:g} to {high:g}, whose black and white nobody knows; allowed are 0 to "
             f"{' or 0 to '.join(f'{top:g}' for top in tops)}: save it as 8-bit PNG."

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from eval.weights.formats.files import (
+    PICKLE,
     ZIP,
     CheckpointError,
     archive_names,
@@ -28,6 +29,8 @@ from eval.weights.formats.states import plain_tensor
 
 NAMES = ("w_plus", "w", "latents", "latent", "codes", "projected_w", "latent_codes", "wplus", "s")
 MOST_ROWS_TOLD = 5
+KINDS = ("a NumPy array", "a safetensors file", ZIP, PICKLE)
+SAVE = "save them alone: np.save('codes.npy', codes)"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def read_codes(
     path = existing(path)
     numbers = _payload(path)
     found, notes = _shaped(path, numbers, w_plus, styles, taken)
-    first = torch.from_numpy(np.array(found[:limit], dtype=np.float32))
+    with np.errstate(over="ignore"):  # what is too large for float32 is told as infinite
+        first = torch.from_numpy(np.array(found[:limit], dtype=np.float32))
     check_rows(path, first)
     if first.dim() == 3 and first.shape[1] == 1 and w_plus[0] != 1:
         first = first.expand(-1, w_plus[0], -1).contiguous()  # W: the same vector for every row
@@ -92,6 +96,10 @@ def check_rows(path: Path, codes: Tensor) -> None:
 def _payload(path: Path) -> Any:
     """The array of a file; of several arrays the one that has the name of codes, or all of them stacked."""
     kind = describe_file(path)
+    if kind not in KINDS:
+        raise CheckpointError(
+            f"{path} is no file of codes: it looks like {kind}; read are .npy, .npz, .pt and .safetensors; {SAVE}."
+        )
     if kind == "a NumPy array":
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)  # official files hold many gigabytes
@@ -109,7 +117,7 @@ def _payload(path: Path) -> Any:
     found = _array(payload)
     if found is None:
         raise CheckpointError(
-            f"{path} holds no latents: expected is one tensor of real numbers, got a {type(payload).__name__}."
+            f"{path} holds no latents: expected is one tensor of real numbers, got a {type(payload).__name__}; {SAVE}."
         )
     return _checked(path, found)
 
@@ -138,7 +146,7 @@ def _chosen(path: Path, arrays: dict[str, np.ndarray], names: Sequence[str] | No
         return _checked(path, np.stack(list(arrays.values())))
     raise CheckpointError(
         f"{path} holds no latents: expected is one tensor, or one named {' or '.join(NAMES[:3])}; it looks like "
-        f"{describe_names(names or arrays)}. Save the codes alone: np.save('codes.npy', codes)."
+        f"{describe_names(names or arrays)}; {SAVE}."
     )
 
 
@@ -173,7 +181,9 @@ def _shaped(
         what = "one vector of W, used" if len(vectors) == 1 else f"{len(vectors)} vectors of W, each used"
         return vectors, [f"{path.name} holds {what} for all {rows} rows of W+."]
     forms = f"[N, {rows}, {size}] (W+), [N, {size}] (W)" + (f" or [N, {styles}] (styles)" if styles else "")
-    raise CheckpointError(f"{path} holds no codes of this generator: its array is {tuple(shape)}, expected {forms}.")
+    raise CheckpointError(
+        f"{path} holds no codes of this generator: its array is {tuple(shape)}, expected {forms}; reshape and {SAVE}."
+    )
 
 
 def is_npz(path: Path) -> bool:

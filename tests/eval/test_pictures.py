@@ -47,12 +47,36 @@ def test_grey_of_many_bits_keeps_its_brightness(tmp_path, name, numbers, said):
 
 @pytest.mark.parametrize(
     "numbers",
-    [GREY * np.float32(-1), GREY * np.float32(9), np.full((8, 8), np.nan, np.float32), GREY * np.int32(10**6)],
+    [GREY * np.float32(-1), GREY * np.float32(9), GREY * np.int32(10**6)],
 )
 def test_numbers_whose_white_nobody_knows_are_refused(tmp_path, numbers):
     Image.fromarray(numbers).save(tmp_path / "a.tif")
     with pytest.raises(UsageError, match=r"a.tif holds numbers from .* allowed are 0 to .*8-bit PNG"):
         read_picture(tmp_path / "a.tif")
+
+
+def test_numbers_that_are_none_are_said_to_be(tmp_path):
+    numbers = (GREY / 255).astype(np.float32)
+    numbers[2, 3] = np.nan
+    Image.fromarray(numbers).save(tmp_path / "a.tif")
+    with pytest.raises(UsageError, match=r"a.tif holds numbers that are NaN or infinite"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) run\n",
+        b"\xd7\xcd\xc6\x9a" + bytes(40),
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    ],
+    ids=["EPS", "WMF", "SVG"],
+)
+def test_a_drawing_under_the_name_of_a_picture_is_never_drawn(tmp_path, content, monkeypatch):
+    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program was called"))
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(UsageError, match=r"a.png is no whole picture that can be read \(cannot identify image file"):
+        read_picture(tmp_path / "a.png")
 
 
 def test_what_is_seen_through_a_picture_is_white_and_the_hidden_colour_never(tmp_path):

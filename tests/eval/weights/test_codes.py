@@ -104,6 +104,13 @@ def test_other_arrays_are_one_sentence(tmp_path):
         read(saved(tmp_path, {"a": CODES, "b": CODES}, "x.npz"))
 
 
+@pytest.mark.parametrize("content", [b"", b"1,2\n", b"[[1, 2]]", b"\x89HDF\r\n\x1a\n", b"<html>"])
+def test_other_files_are_answered_with_the_kinds_that_are_read(tmp_path, content):
+    (tmp_path / "codes.csv").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"codes.csv is no file of codes: .* read are .npy, .npz, .pt and .saf"):
+        read(tmp_path / "codes.csv")
+
+
 def test_tensors_of_other_kinds_are_the_same_numbers_or_refused(tmp_path):
     tensor = torch.from_numpy(CODES)
     for kind in (tensor.to_sparse(), tensor.double(), torch.nn.Parameter(tensor), tensor[:, None]):
