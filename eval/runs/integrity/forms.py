@@ -19,7 +19,7 @@ CHUNK = {**ABOUT_CELLS, "strength!": NUMBER, "first!": WHOLE, "count!": WHOLE, "
 FORMS: dict[str, Any] = {
     "manifest.json": {
         "domain": TEXT,
-        "arguments!": {
+        "arguments": {
             **{"methods": [TEXT], "prompts": [TEXT], "strengths": [TEXT]},
             **{"images": WHOLE, "seed": WHOLE, "batch": WHOLE},
         },

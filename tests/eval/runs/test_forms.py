@@ -18,7 +18,7 @@ SWEEP = {"editor": "a", "prompt": "b", "sweep": [{"strength": 1, "effect": None,
     [
         ("manifest.json", {"arguments": ARGUMENTS, "hardware": None, "whatever": 3}, ""),
         ("manifest.json", [], "it must be a table, got []"),
-        ("manifest.json", {}, "its 'arguments' is missing"),
+        ("manifest.json", {"schema": 1}, ""),
         (
             "manifest.json",
             {"arguments": {**ARGUMENTS, "images": "4"}},
