@@ -18,6 +18,8 @@ from time import perf_counter
 
 import numpy as np
 
+from eval.runs.integrity.finished import chunk_table
+from eval.runs.integrity.seals import ABOUT, SUMS
 from eval.runs.names import counterfactual_file
 from eval.runs.plan import Chunk
 from eval.runs.reader import Run
@@ -41,7 +43,7 @@ def multiply(template: Path, out: Path, editors: int, prompts: int, images: int)
         (out / part).mkdir(parents=True)
     rows = rng.integers(0, len(run.names), images)
     with np.load(template / "sources.npz") as arrays:
-        sources = {name: arrays[name][rows] if len(arrays[name]) == len(run.names) else arrays[name] for name in arrays}
+        sources = _drawn(arrays, rows, len(run.names))
     sources["names"] = np.array([f"test-{number:05d}" for number in range(images)])
     np.savez(out / "sources.npz", **sources)
     first = run.prompts[0]
@@ -52,7 +54,7 @@ def multiply(template: Path, out: Path, editors: int, prompts: int, images: int)
     asked = {**run.manifest["arguments"], "methods": labels, "prompts": names, "images": images, "batch": BATCH}
     (out / "manifest.json").write_text(json.dumps({**run.manifest, "arguments": asked}))
     with np.load(counterfactual_file(template, first["name"])) as arrays:
-        answers = {name: arrays[name][rows] if len(arrays[name]) == len(run.names) else arrays[name] for name in arrays}
+        answers = _drawn(arrays, rows, len(run.names))
     for name in names:
         np.savez(counterfactual_file(out, name), **answers)
     cost = next(iter(run.costs.values()), {})
@@ -62,14 +64,20 @@ def multiply(template: Path, out: Path, editors: int, prompts: int, images: int)
             _write_cells(run, out, label, name, rows, rng)
 
 
+def _drawn(arrays, rows: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """The arrays of a file with the rows that were drawn of those that have one an image."""
+    whole = {name: arrays[name] for name in arrays if name != ABOUT}
+    return {name: array[rows] if len(array) == count else array for name, array in whole.items()}
+
+
 def _write_cells(run: Run, out: Path, label: str, prompt: str, rows: np.ndarray, rng: np.random.Generator) -> None:
     """The chunks of one editor and prompt, of every kind and strength of the template's first pair."""
     mine = [c for c in run.chunks if (c["editor"], c["prompt"]) == (run.editors[0], run.prompts[0]["name"])]
     for about in {(c["kind"], c["strength"]): c for c in mine}.values():
-        table = run._chunk_table(about).to_pandas()
+        table = chunk_table(run.folder, about).to_pandas(ignore_metadata=True)
         numbers = table.select_dtypes("floating").columns.drop("strength")
         with np.load(run.folder / "chunks" / f"{about['id']}.npz") as arrays:
-            whole = dict(arrays)
+            whole = {name: arrays[name] for name in arrays if name != ABOUT}
         for first in range(0, len(rows), BATCH):
             taken = rows[first : first + BATCH] % len(table)
             count, kept = len(taken), max(0, min(KEPT_IMAGES - first, len(taken)))
@@ -82,7 +90,8 @@ def _write_cells(run: Run, out: Path, label: str, prompt: str, rows: np.ndarray,
             parts = {name: array[taken % len(array)] for name, array in whole.items() if name not in ("images", "kept")}
             pictures = whole["images"][np.arange(kept) % len(whole["images"])]
             np.savez(path.with_name(f"{chunk.id}.npz"), images=pictures, kept=np.arange(first, first + kept), **parts)
-            written = {**about, "id": chunk.id, "editor": label, "prompt": prompt, "first": first, "count": count}
+            known = {key: value for key, value in about.items() if key != SUMS}
+            written = {**known, "id": chunk.id, "editor": label, "prompt": prompt, "first": first, "count": count}
             path.with_name(f"{chunk.id}.json").write_text(json.dumps(written))
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -117,7 +117,8 @@ class _Member:
         context = _context(self.setup.device)
         self.connection, theirs = context.Pipe()
         name = f"deltabench worker {self.number}"
-        self.process = context.Process(target=serve, args=(self.setup, self.number, theirs), name=name)
+        arguments = (self.setup, self.number, theirs, dict(os.environ))
+        self.process = context.Process(target=serve, args=arguments, name=name)
         self.process.start()
         theirs.close()  # so that the end of the process is the end of the connection
 
@@ -142,7 +143,7 @@ def _context(device: str) -> ForkServerContext | SpawnContext:
     return context
 
 
-def serve(setup: Setup, number: int, connection: Connection) -> None:
+def serve(setup: Setup, number: int, connection: Connection, environment: Mapping[str, str]) -> None:
     """Do the units that come through the connection, until it or the other process ends.
 
     Args:
@@ -150,7 +151,11 @@ def serve(setup: Setup, number: int, connection: Connection) -> None:
         number: of this worker.
         connection: gives units, takes ``READY`` once and an outcome for each unit; or a sentence when nothing can be
             loaded.
+        environment: variables of the process that hands out the work; those of a fork are as old as what it is forked
+            from.
     """
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out the work: it ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if setup.on_all_gpus:

@@ -129,6 +129,20 @@ def test_workers_that_cannot_begin_are_one_sentence(tiny_domain: Any, tmp_path: 
         assert executor.process_ids == []
 
 
+def told_variable() -> Any:
+    raise UsageError(os.environ["DELTABENCH_TOLD"])
+
+
+def test_workers_have_the_variables_of_today(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [EditorSpec("wave", Wave, {}, "wave")]
+    for value in ("first", "second"):  # the process that workers are forks of has begun with the first
+        monkeypatch.setenv("DELTABENCH_TOLD", value)
+        setup, store = setup_of(tmp_path, tiny_domain, specs, value, "default")
+        executor = Processes(replace(setup, load=told_variable, specs=()), 1)
+        with pytest.raises(UsageError, match=value):
+            Runner(tiny_domain, setup.arguments, specs, store, executor).run(quiet=True)
+
+
 def test_an_interrupted_run_leaves_no_worker(tiny_domain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = [EditorSpec("wave", Wave, {}, "wave")]
     setup, store = setup_of(tmp_path, tiny_domain, specs, "run", "default")
