@@ -12,7 +12,7 @@ from torch import Tensor
 from eval.domains.base import Domain
 from eval.metrics.clip_score import PromptFeatures
 from eval.metrics.nearest import shown
-from eval.pixels import round_to_8_bit, to_float, to_levels
+from eval.pixels import Pictures, round_to_8_bit, to_float, to_levels
 from eval.prompts import Prompt
 
 
@@ -60,13 +60,13 @@ class Candidates:
     asked: int
 
     @classmethod
-    def of(cls, domain: Domain, which: str, originals: Tensor, prompt: Prompt) -> Candidates | None:
+    def of(cls, domain: Domain, which: str, originals: Pictures, prompt: Prompt) -> Candidates | None:
         """Those of the first images of ``test`` or ``calibration``; None where the counterfactual does not count."""
         if not domain.judges.counterfactual_counts:
             return None
         alternatives = _alternatives(domain, which, len(originals), prompt)
         asked = domain.factors[prompt.attribute].index(prompt.value)
-        return None if alternatives is None else cls(to_levels(originals).cpu(), alternatives, asked)
+        return None if alternatives is None else cls(to_levels(originals[:]).cpu(), alternatives, asked)
 
     def __getitem__(self, rows: slice | Tensor) -> Candidates:
         """Some of the images."""

@@ -115,7 +115,8 @@ def _ssim(first: Tensor, second: Tensor) -> Tensor:
     mean_x, mean_y = mean_x + shift, mean_y + shift
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
     structure = (2 * shared + _C2) / (spread + _C2)
-    return (luminance * structure).unflatten(0, (len(first), -1)).mean(1)
+    similar: Tensor = (luminance * structure).unflatten(0, (len(first), -1)).mean(1)
+    return similar
 
 
 def _blur(maps: Tensor) -> Tensor:
