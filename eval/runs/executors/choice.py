@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 PROCESSES, RAY = EXECUTORS = ("processes", "ray")
 MOST_BY_ITSELF = 8  # workers that ``auto`` starts where there is no GPU
-EDITS_A_WORKER = 1000  # of a run, at least, for ``auto`` to start one more: about the time of a start [estimated on avatars]
+EDITS_A_WORKER = 1000  # of a run, for ``auto`` to start one more: about the time of a start [estimated on avatars]
 MEMORY_SHARE = 0.8  # of the free memory that the workers of ``auto`` may take
 GROWTH = 1.5  # memory of a worker, beside that of a process that has loaded the domain [estimated on avatars]
 
