@@ -31,7 +31,7 @@ def read_results(
         prompts: those of the ablation.
         population: of the intervals: ``prompts-like-these``, or ``these-prompts``.
     """
-    random = EVERYTHING if population == LIKE_THESE else THESE_PROMPTS
+    random: tuple[int, ...] = EVERYTHING if population == LIKE_THESE else THESE_PROMPTS
     if len(ablation.seeds) == 1:  # how much trainings differ cannot be told from one
         random = random[1:]
     stored = _stored(store, ablation, prompts)
