@@ -52,14 +52,14 @@ def tune(methods: str, domain: str, prompts: str | None, images: int, device: st
         raise UsageError(
             f"--methods must name an editor, and --images be from 2 to {CALIBRATION_IMAGES}. Got {images}."
         )
-    loaded = load_domain(domain, device=device)
-    chosen = chosen_prompts(loaded, prompts)
-    say_device(loaded)
-    asked = {"domain": domain, "images": images, "prompts": [vars(prompt) for prompt in chosen]}
     folder = out or Path("deltabench-runs") / file_name(f"tune-{domain}-{images}")
     check_place(folder)
+    loaded = load_domain(domain, device=device)
+    chosen = chosen_prompts(loaded, prompts)
+    asked = {"domain": domain, "images": images, "prompts": [vars(prompt) for prompt in chosen]}
     store = Store(folder)
     with store.lock():
+        say_device(loaded)
         _claim(store, {**asked, "fingerprints": dict(loaded.fingerprints)})
         found = try_all(loaded, names, chosen, images, store, lambda text: click.echo(f"done: {text}", err=True))
     Console(width=max(Console().width, 100)).print(tuning_table(found))

@@ -24,9 +24,10 @@ from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
 from eval.errors import UsageError, unknown
 from eval.judging.apart import check_apart
-from eval.judging.cells import BATCH, JudgedSources, judge_edits, judge_sources
+from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
 from eval.judging.recipes import recipes
+from eval.judging.scores import BATCH
 from eval.judging.synthesis import synthesised
 from eval.progress import Progress
 from eval.prompts import Prompt

@@ -22,6 +22,7 @@ EDITING = {"domain": "tiny", "seeds": "1", "prompts": "smile", "method": "identi
 GOOD = {  # command -> parameter -> a value that is right
     "run": RUNNING,
     "calibrate": RUNNING,
+    "tune": {"methods": "deltaedit", "domain": "tiny"},
     "edit": EDITING,
     "report": {"run": "made"},
     "paper": {"run": "made"},

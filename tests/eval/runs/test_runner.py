@@ -412,7 +412,7 @@ def test_a_run_at_matched_strength_holds_every_goal_and_the_oracle(tiny_domain: 
     assert len(rows) == 3 * (1 + 4 + 1) * IMAGES  # prompts x (default, goals, oracle)
     assert not rows.duplicated(["editor", "prompt", "kind", "effect_goal", "image"]).any()
     matched = rows[rows["kind"] == "matched"]
-    assert sorted(matched["effect_goal"].unique()) == [0.5, 1.0, 1.5, 2.0]
+    assert sorted(matched["effect_goal"].unique()) == [0.25, 0.5, 0.75, 1.0]
     assert rows[rows["kind"] != "matched"]["effect_goal"].isna().all()
     for (prompt, goal), part in matched.groupby(["prompt", "effect_goal"]):
         stored = json.loads((tmp_path / f"strengths/nudge--{prompt}.json").read_text())["matched"]
