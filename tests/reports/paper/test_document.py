@@ -19,7 +19,7 @@ from reports.studies.alignment import alignment_tables
 from reports.tables import build_tables
 from reports.writers.style import house_style, new_figure, save
 
-WORDS = ("success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
+WORDS = ("clean_success", "success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 
 
 def written(run_folder, out, **folders):
