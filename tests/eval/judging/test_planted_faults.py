@@ -225,14 +225,14 @@ def numbers(row: dict[str, str], *columns: str) -> list[float]:
 
 def at(tables: dict[str, list[dict[str, str]]], editor: str) -> list[dict[str, str]]:
     rows = [row for row in tables["matched"] if row["editor"] == editor]
-    assert [row["goal"] for row in rows] == ["0.5", "1.0", "1.5", "2.0"]
+    assert [row["goal"] for row in rows] == ["0.25", "0.5", "0.75", "1.0"]  # shares of the counterfactual's effect
     return rows
 
 
 def test_an_honest_editor_is_compared_everywhere(tables: dict[str, list[dict[str, str]]]) -> None:
-    for row in at(tables, "honest"):
+    for row, right in zip(at(tables, "honest"), at(tables, "oracle"), strict=True):
         assert (row["role"], row["prompts_reached"], row["prompts_compared"]) == ("compared", "3", "3")
-        assert float(row["target_effect"]) == pytest.approx(float(row["goal"]), abs=0.2)
+        assert float(row["target_effect"]) == pytest.approx(float(row["goal"]) * float(right["target_effect"]), abs=0.2)
         assert float(row["reach_edits"]) == 1
         assert row["at_ceiling"] == "False"
 
@@ -257,14 +257,19 @@ def test_one_that_copies_the_answer_is_flagged(tables: dict[str, list[dict[str, 
     }  # fmt: skip
     for column in ("counterfactual_psnr_db", "counterfactual_identity", "error"):
         assert float(rows["copies"][column]) == pytest.approx(float(rows["oracle"][column]), rel=1e-6)
-    for row in at(tables, "copies"):  # all of the effect or none: it cannot be compared at a given one
+    *parts, whole = at(tables, "copies")  # all of the effect or none: it cannot be compared at a part of it
+    for row in parts:
         assert (row["role"], row["prompts_reached"], row["prompts_met"]) == ("overshoots", "3", "0")
+    assert (whole["role"], whole["prompts_met"], whole["at_ceiling"]) == ("compared", "3", "True")
 
 
 def test_one_that_edits_half_of_the_images_attains_half(tables: dict[str, list[dict[str, str]]]) -> None:
-    for row in at(tables, "half"):
+    rows = at(tables, "half")
+    for row in rows:
         assert float(row["reach_edits_low"]) <= 0.5 <= float(row["reach_edits_high"])
-        assert float(row["reach_prompts"]) == 1  # on average it gets there, which is why edits are counted too
+    reached = [float(row["reach_prompts"]) for row in rows]
+    assert reached[:2] == [1, 1]  # half of the effect on average, which is why edits are counted too
+    assert reached[3] == 0
 
 
 def test_nobody_beats_the_oracle_at_equal_effect(tables: dict[str, list[dict[str, str]]]) -> None:
@@ -273,7 +278,10 @@ def test_nobody_beats_the_oracle_at_equal_effect(tables: dict[str, list[dict[str
         assert len(rivals) == 2
         for row in rivals:
             for column in ("counterfactual_psnr_db", "counterfactual_identity"):
-                assert float(row[column]) < float(ceiling[column])
+                if row["editor"] == "copies":  # it is the oracle
+                    assert float(row[column]) == pytest.approx(float(ceiling[column]), rel=1e-6)
+                else:
+                    assert float(row[column]) < float(ceiling[column])
 
 
 @pytest.mark.parametrize("editor", [Optimises, OptimisesAndHides])
