@@ -108,7 +108,7 @@ def test_people_are_a_yardstick(judged_run):
 def test_the_command(judged_run, tmp_path, capsys):
     folder = shutil.copytree(judged_run, tmp_path / "run")
     assert main(["judges", "--edits", str(folder)]) == 0
-    assert "nearest counterfactual" in capsys.readouterr().out
+    assert "yardstick: the counterfactual" in capsys.readouterr().out
     with open(folder / "tables" / "agreement.csv", newline="") as file:
         assert {row["judge"] for row in csv.DictReader(file)} >= {"success", "real", "success_by_second"}
     assert main(["judges", "--labels", str(tmp_path / "labels.csv")]) == 2
