@@ -34,7 +34,7 @@ def preliminary(folder: Path) -> str:
     width = max(map(len, labels))
     heads = [metric_of(name).label for name in measures]
     lines = [
-        f"Preliminary: {len(shared) // len(labels)} images with {_names(shared)}, strength {KIND}; the run goes on.",
+        f"Preliminary: {len(shared) // len(labels)} edits an editor, {_names(shared)}, at {KIND}; the run goes on.",
         f"  {'':{width}}  " + "  ".join(heads),
     ]
     for label in labels:

@@ -55,7 +55,9 @@ def _table(title: str) -> RichTable:
     from rich import box
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    return Table(  # without edges the names of shipped editors fit 80 columns
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
 
 
 def _heading(record: Metric) -> str:
