@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
+
+from generated import write
 
 from baselines import styleclip_mapper, styleclip_optimization, stylemc, tedigan
 from baselines.styleclip_global import StyleClipGlobal
@@ -14,8 +15,6 @@ from eval.domains.avatars.domain import TRAINING_IMAGES
 from eval.runs.plan import shipped_costs
 from eval.studies.tuning import GRIDS
 
-PAGE = Path(__file__).with_name("protocol.md")
-BEGIN, END = "<!-- begin: python docs/budgets_table.py -->", "<!-- end -->"
 HEADER = ("editor", "learns", "looks at", "set-up s", "per prompt s", "per edit s", "ours, not the published", "tuned")
 
 
@@ -75,12 +74,5 @@ def _tuned(name: str) -> str:
     )
 
 
-def page_with_table(text: str) -> str:
-    """The page with the table as it should be."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(page_with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write("protocol.md", "budgets_table.py", table())

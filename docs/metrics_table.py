@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import isinf
-from pathlib import Path
+
+from generated import write
 
 from eval.metrics.book import MATCHED, Metric, metrics
-
-PAGE = Path(__file__).with_name("metrics.md")
-BEGIN, END = "<!-- begin: python docs/metrics_table.py -->", "<!-- end -->"
 
 
 def table() -> str:
@@ -48,12 +46,5 @@ def _range(low: float, high: float) -> str:
     return f"≥ {low:g}" if isinf(high) else f"[{low:g}, {high:g}]"
 
 
-def page_with_table(text: str) -> str:
-    """The page with the table as it should be."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(page_with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write("metrics.md", "metrics_table.py", table())

@@ -1,6 +1,6 @@
 """The records that everything reads, and the table of the documentation that is written from them."""
 
-import importlib.util
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,11 +78,10 @@ def test_an_unknown_direction_is_refused():
         replace(metric_of("identity"), direction="up")
 
 
-def test_the_table_of_the_documentation_is_current():
-    spec = importlib.util.spec_from_file_location("metrics_table", DOCS / "metrics_table.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_the_table_of_the_documentation_is_current(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    page_with, table = importlib.import_module("generated").page_with, importlib.import_module("metrics_table").table
     page = (DOCS / "metrics.md").read_text(encoding="utf-8")
-    assert page == script.page_with_table(page), "write it anew with `python docs/metrics_table.py`"
+    assert page == page_with(page, "metrics_table.py", table()), "write it anew with `python docs/metrics_table.py`"
     headings = {line[3:].split(" (")[0].split(":")[0] for line in page.splitlines() if line[:3] == "## "}
     assert {record.section for record in metrics().values()} <= headings
