@@ -207,13 +207,15 @@ def judge_attributes(
     after = {factor: torch.cat([part[factor].float() for part in parts]) for factor in domain.factors}
     change = _change(domain, before, after, prompt, visible)
     shared = change.success.clone()
-    others: list[Callable[[Tensor], Tensor | None]] = [lambda asked: is_real(domain, edits[asked], prompt)]
+    others: list[Callable[[Tensor], Tensor | None]] = []
+    if domain.judges.second_counts:
+        others.append(lambda asked: second_accepts(domain, edits[asked], prompt))
     if domain.judges.counterfactual_counts:
         assert candidates is not None
         right = candidates
-        others = [lambda asked: right[asked.cpu()].accept(edits[asked])]
-    if domain.judges.second_counts:
-        others.insert(0, lambda asked: second_accepts(domain, edits[asked], prompt))
+        others.append(lambda asked: right[asked.cpu()].accept(edits[asked]))
+    else:
+        others.append(lambda asked: is_real(domain, edits[asked]))
     for judge in others:  # asked only where it matters: about what the judges before them take for a success
         asked = shared & change.eligible
         verdict = judge(asked) if asked.any() else None

@@ -92,7 +92,7 @@ def distance_from_real(domain: Domain, edits: Tensor) -> Tensor | None:
     return None if judge is None else torch.cat([judge(block).float() for block in edits.split(BATCH)])
 
 
-def is_real(domain: Domain, edits: Tensor, prompt: Prompt) -> Tensor | None:
+def is_real(domain: Domain, edits: Tensor) -> Tensor | None:
     """Whether pictures are real, whatever they show: bool [n]; None where there is no such judge."""
     distance = distance_from_real(domain, edits)
     return None if distance is None else distance <= REAL
