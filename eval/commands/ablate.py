@@ -114,7 +114,7 @@ def _execute(ablation: Ablation, domain: str, population: str, device: str | Non
     from eval.folders import check_place
     from eval.runs.store import Store
     from eval.studies.ablation.plan import chosen
-    from eval.studies.ablation.run import AblationRunner, claim, record
+    from eval.studies.ablation.run import AblationRunner, claim_ablation, record
 
     if out is not None:
         check_place(out)
@@ -125,7 +125,7 @@ def _execute(ablation: Ablation, domain: str, population: str, device: str | Non
     store = Store(folder)
     with store.lock():
         runner = AblationRunner(loaded, ablation, store)
-        claim(store, record(loaded, ablation))
+        claim_ablation(store, record(loaded, ablation))
         failures = runner.run()
         write_ablation(store, ablation, loaded, population)
     for failure in failures:

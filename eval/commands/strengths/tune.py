@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from eval.studies.tuning import Tuned
 
+RECORD = "tuning.json"
+
 
 @click.command()
 @click.option("--methods", required=True, help="Editors that have a grid, with commas between them.")
@@ -41,6 +43,7 @@ def tune(methods: str, domain: str, prompts: str | None, images: int, device: st
     from eval.runs.plan import CALIBRATION_IMAGES
     from eval.runs.request import chosen_prompts
     from eval.runs.store import Store
+    from eval.studies.claim import claim
     from eval.studies.tuning import GRIDS
     from eval.studies.tuning import tune as try_all
 
@@ -60,31 +63,12 @@ def tune(methods: str, domain: str, prompts: str | None, images: int, device: st
     store = Store(folder)
     with store.lock():
         say_device(loaded)
-        _claim(store, {**asked, "fingerprints": dict(loaded.fingerprints)})
+        claim(store, RECORD, "tuning", {**asked, "fingerprints": dict(loaded.fingerprints)})
         found = try_all(loaded, names, chosen, images, store, lambda text: click.echo(f"done: {text}", err=True))
     Console(width=max(Console().width, 100)).print(tuning_table(found))
     picked = [f"{row.editor}[{row.parameter}={row.value}]" for row in found if row.chosen]
     click.echo(f"Run with these: deltabench run --domain {domain} --methods '{','.join(picked)}'")
     return 0
-
-
-def _claim(store: object, asked: dict[str, object]) -> None:
-    """Make the folder this tuning's, or check that it is.
-
-    Raises:
-        UsageError: it holds another one.
-    """
-    import json
-
-    from eval.runs.integrity.growth import first_difference
-    from eval.runs.store import Store
-
-    assert isinstance(store, Store)
-    there = store.read_json("tuning.json")
-    if there is None:
-        store.write_json("tuning.json", asked)
-    elif difference := first_difference("it", there, json.loads(json.dumps(asked))):
-        raise UsageError(f"{store.folder} holds another tuning: {difference}; choose another --out.")
 
 
 def tuning_table(found: Sequence[Tuned]) -> Table:

@@ -22,7 +22,7 @@ from eval.domains.base import Domain
 from eval.editors.isolation import at_work
 from eval.editors.spec import EditorSpec
 from eval.editors.timed_editor import TimedEditor
-from eval.errors import UsageError, unknown
+from eval.errors import unknown
 from eval.judging.apart import check_apart
 from eval.judging.cells import JudgedSources, judge_edits, judge_sources
 from eval.judging.counterfactuals import Counterfactuals, judge_counterfactuals
@@ -35,9 +35,10 @@ from eval.runs.calibration import CalibrationImages, calibrate, usable
 from eval.runs.manifest import commit
 from eval.runs.names import file_name
 from eval.runs.plan import CALIBRATION_IMAGES, SWEEP
-from eval.runs.store import StorageError, Store, first_difference
+from eval.runs.store import StorageError, Store
 from eval.statistics.cells import SHARES
 from eval.studies.ablation.plan import FORBIDDEN, Ablation, Arm, chosen
+from eval.studies.claim import claim
 
 SCHEMA = 2  # of the folder
 RECORD = "ablation.json"
@@ -81,28 +82,13 @@ def record(domain: Domain, ablation: Ablation) -> dict[str, Any]:
     }
 
 
-def claim(store: Store, wanted: Mapping[str, Any]) -> None:
-    """Make the folder this ablation's, or check that it is.
+def claim_ablation(store: Store, wanted: Mapping[str, Any]) -> None:
+    """Make the folder this ablation's, or check that it is; another commit may go on with it.
 
     Raises:
         UsageError: the folder holds something else.
     """
-    if not store.has(RECORD):
-        if any(path for path in store.folder.glob("*") if not path.name.startswith(".")):
-            raise UsageError(f"{store.folder} is not empty and holds no ablation; choose another --out.")
-        store.write_json(RECORD, wanted)
-        return
-    there = store.read_json(RECORD)
-    if not isinstance(there, dict):
-        raise UsageError(
-            f"{store.folder / RECORD} is damaged; put back the one that was there, or choose another --out."
-        )
-    for name in wanted:
-        difference = first_difference(name, there.get(name), json.loads(json.dumps(wanted[name])))
-        if difference and name != "commit":
-            raise UsageError(f"{store.folder} holds another ablation: {difference}; choose another --out.")
-    for leftover in store.folder.rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+    claim(store, RECORD, "ablation", wanted, free=("commit",))
 
 
 class AblationRunner:

@@ -14,7 +14,7 @@ from eval.judging.cells import judge_edits, judge_sources
 from eval.judging.counterfactuals import judge_counterfactuals
 from eval.runs.store import Store
 from eval.studies.ablation.plan import Ablation, Arm
-from eval.studies.ablation.run import COLUMNS, AblationRunner, claim, jobs, record
+from eval.studies.ablation.run import COLUMNS, AblationRunner, claim_ablation, jobs, record
 
 SETTINGS = {
     **{"steps": 12, "batch": 8, "relevance_images": 2, "relevance_statistics": 20},
@@ -26,7 +26,7 @@ TOY = Ablation("toy", "?", "delta", ARMS, (0, 4), 6, 0.05, ("glasses", "smile"),
 
 def run(domain, folder, ablation=TOY):
     store = Store(folder)
-    claim(store, record(domain, ablation))
+    claim_ablation(store, record(domain, ablation))
     return store, AblationRunner(domain, ablation, store).run(quiet=True)
 
 
@@ -61,7 +61,7 @@ def test_every_arm_seed_and_prompt_is_stored_and_mappers_are_shared(tiny_domain,
 
 def test_it_says_what_is_to_do_before_it_begins(tiny_domain, tmp_path, capsys):
     store = Store(tmp_path / "run")
-    claim(store, record(tiny_domain, TOY))
+    claim_ablation(store, record(tiny_domain, TOY))
     runner = AblationRunner(tiny_domain, TOY, store)
     assert runner.run() == []
     # 2 arms x 2 seeds are trained for 12 steps; 3 arms x 2 seeds x 2 prompts edit 7 strengths x 8 images and 6 images.
@@ -188,11 +188,11 @@ def test_a_domain_whose_editors_and_judges_share_weights_is_refused(tiny_domain,
 
 
 def test_a_folder_belongs_to_one_ablation(tiny_domain, tmp_path):
-    claim(Store(tmp_path / "a"), record(tiny_domain, TOY))
-    claim(Store(tmp_path / "a"), {**record(tiny_domain, TOY), "commit": "another"})
+    claim_ablation(Store(tmp_path / "a"), record(tiny_domain, TOY))
+    claim_ablation(Store(tmp_path / "a"), {**record(tiny_domain, TOY), "commit": "another"})
     with pytest.raises(UsageError, match=r"another ablation: images is 6 there, 7 here; choose another --out"):
-        claim(Store(tmp_path / "a"), record(tiny_domain, replace(TOY, images=7)))
+        claim_ablation(Store(tmp_path / "a"), record(tiny_domain, replace(TOY, images=7)))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds no ablation"):
-        claim(Store(tmp_path / "b"), record(tiny_domain, TOY))
+        claim_ablation(Store(tmp_path / "b"), record(tiny_domain, TOY))
