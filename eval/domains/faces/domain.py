@@ -149,14 +149,14 @@ class FacesDomain:
             relevance_by_derivative=RELEVANCE_IMAGES,
             labelled=self.labelled,
             variants={
-                f"{ABLATION_SAMPLES} samples": self._fewer_samples,
-                f"captions only, {ABLATION_SAMPLES} samples": self._captions_only,
+                f"{ABLATION_SAMPLES} samples": lambda: self._fewer_samples(self.editing),
+                f"captions only, {ABLATION_SAMPLES} samples": lambda: self._fewer_samples(self._captions_only()),
             },
         )
 
-    def _fewer_samples(self) -> EditingDomain:
-        made = partial(self.training_set, self.editing.clip, ABLATION_SAMPLES)
-        return replace(self.editing, training_set=made, training_key={"samples": ABLATION_SAMPLES})
+    def _fewer_samples(self, editing: EditingDomain) -> EditingDomain:
+        made = partial(self.training_set, editing.clip, ABLATION_SAMPLES)
+        return replace(editing, training_set=made, training_key={"samples": ABLATION_SAMPLES})
 
     def _captions_only(self) -> EditingDomain:
         """With an editing CLIP that knows of a picture what captions say, and not who is to be seen."""
@@ -164,10 +164,7 @@ class FacesDomain:
         with torch.no_grad():
             for tensor in clip.model.visual.head.proj.parameters():
                 tensor[TEXT_PART:] = 0
-        made = partial(self.training_set, clip, ABLATION_SAMPLES)
-        return replace(
-            self._editing(clip, "captions only"), training_set=made, training_key={"samples": ABLATION_SAMPLES}
-        )
+        return self._editing(clip, "captions only")
 
     @NORMAL_TENSORS
     def photograph(self, path: Path) -> Photograph:

@@ -86,7 +86,7 @@ def heads(seen: Tensor, labels: pd.DataFrame) -> tuple[Tensor, Tensor]:
         row[columns] = torch.tensor(weight, dtype=torch.float32)
         weights.append(row)
         rarer = min(y.sum(), (~y).sum())
-        biases.append(bias - best_threshold(left_out(x, y), y) * rarer / (rarer + DOUBT))
+        biases.append(bias - even_threshold(left_out(x, y), y) * rarer / (rarer + DOUBT))
     return torch.stack(weights), torch.tensor(biases, dtype=torch.float32)
 
 
@@ -106,13 +106,13 @@ def left_out(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return scores
 
 
-def best_threshold(scores: np.ndarray, y: np.ndarray) -> float:
+def even_threshold(scores: np.ndarray, y: np.ndarray) -> float:
     """The middle of the scores at which the share of right readings is largest, on average of two ways to count.
 
     One counts every face the same, the other both values the same: the first alone overlooks what is rare, the second
     alone sees it where it is not.
 
-    >>> float(best_threshold(np.array([-3.0, -2.0, -1.0, 1.0]), np.array([False, False, True, True])))
+    >>> float(even_threshold(np.array([-3.0, -2.0, -1.0, 1.0]), np.array([False, False, True, True])))
     -1.5
     """
     ordered = np.unique(scores)
