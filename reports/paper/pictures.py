@@ -9,13 +9,13 @@ from eval.runs.reader import Run, Setting
 from reports.equal_effect.prompts import is_control
 from reports.figures.labels import for_figures
 from reports.figures.pictures.failures import ACROSS, Card, failure_cards, failures_figure, worst_cells
+from reports.figures.pictures.grid import MARKED
 from reports.figures.pictures.kept import COLLATERAL
 from reports.figures.pictures.qualitative import Grid, pages, qualitative_figure, qualitative_grid
 from reports.figures.pictures.strips import Strip, strips, strips_figure
 from reports.paper.parts import FigurePart, Part, Section, TablePart, counted
 from reports.writers.layout import Block, Table, number
 
-MARKED = "✓: the judge sees the value."
 GOAL = 0.8  # nearest to it: 0.75 of the right effect, or 1 σ in runs of earlier versions
 NUMBERS = (COLLATERAL, "ad_max", "preservation", "target_effect", "identity")
 WORST = 5  # cells of an editor in the table of failures

@@ -21,7 +21,7 @@ function gridNote() {
   const what = state.show === "differences"
     ? `Differences to the inversion (that of the inversion and the counterfactual: to the original). `
     : "";
-  return `${what}✓: the judge sees the value. Dimmed numbers: nothing to do there (the value is there before, or cannot be seen).`;
+  return `${what}✓: the edit is a success. Dimmed numbers: nothing to do there (the value is there before, or cannot be seen).`;
 }
 
 function gridOptions() {

@@ -88,7 +88,7 @@ function tile(ref, { other = null, caption = null, open = null, key = null } = {
   const frame = open
     ? h("button", { type: "button", class: "picture", "data-key": key, onclick: open, tabindex: key ? "-1" : null }, body)
     : h("span", { class: "picture" }, body);
-  if (done) frame.append(h("span", { class: "done", "aria-hidden": "true", title: "the judge sees the value" }, "✓"));
+  if (done) frame.append(h("span", { class: "done", "aria-hidden": "true", title: "the edit is a success" }, "✓"));
   return h("div", { class: "tile" }, frame, caption === null ? null : h("span", { class: "caption" }, caption));
 }
 

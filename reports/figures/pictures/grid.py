@@ -23,10 +23,11 @@ GAP_IN, TITLE_IN, PANEL_GAP_IN, FOOT_IN = 0.03, 0.22, 0.14, 0.3
 LINE_IN = 0.115  # height of a line of the column headings
 LETTER_IN = 0.06  # width of a letter of them
 MARK = "✓"
+MARKED = f"{MARK}: the edit is a success."
 
 
 class Column(NamedTuple):
-    """One column of a panel: heading, its colour, images by source row, sources where the judge saw success."""
+    """One column of a panel: heading, its colour, images by source row, sources where the edit is a success."""
 
     heading: str
     colour: str
@@ -63,7 +64,7 @@ def grid_figure(run: Run) -> Figure | None:
     for number, panel in enumerate(panels):
         corner = (number % across * (width + PANEL_GAP_IN), LINE_IN * lines + number // across * height)
         _draw_panel(axes, corner, size, panel, rows, letters if number < across else None)
-    note = f"{MARK}: the judge sees the value. Persons: the first {rows} kept images that a prompt is for."
+    note = f"{MARKED} Persons: the first {rows} kept images that a prompt is for."
     note = textwrap.fill(note, int(axes.get_xlim()[1] / LETTER_IN))
     axes.text(0.02, axes.get_ylim()[0] - 0.04, note, fontsize=SMALL_PT, va="bottom", linespacing=1.1)
     figure = axes.figure.get_figure(root=True)

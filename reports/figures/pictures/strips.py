@@ -25,7 +25,7 @@ COLUMN_ORDER = ("given", "matched", "calibrated", "default")
 
 
 class Step(NamedTuple):
-    """One picture: strength, effect in σ, whether the judge sees the value, the picture."""
+    """One picture: strength, effect in σ, whether it is a success, the picture."""
 
     strength: float
     effect: float
