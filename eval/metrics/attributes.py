@@ -36,6 +36,20 @@ def log_odds(logits: Tensor) -> Tensor:
     return logits - rest
 
 
+def lacks(logits: Tensor, visible: Tensor, value: int) -> Tensor:
+    """Which images an edit to a value may succeed on: those that do not show it yet, though it could be seen.
+
+    Args:
+        logits: float [N, V] of the factor, before the edit.
+        visible: bool [N], of the factor.
+        value: its number.
+
+    >>> lacks(torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), torch.tensor([True, True, False]), 1).tolist()
+    [False, True, False]
+    """
+    return (logits.argmax(1) != value) & visible
+
+
 @dataclass(frozen=True)
 class AttributeChange:
     """What a batch of edits did to the factors. F factors in the domain's order.
@@ -89,7 +103,7 @@ def attribute_change(
     other_effects = effects.masked_fill(~others, torch.nan)
     largest = other_effects.nan_to_num(nan=-torch.inf).amax(1)
     return AttributeChange(
-        eligible=(read_before[:, factor] != value) & visible[:, factor],
+        eligible=lacks(before[list(before)[factor]], visible[:, factor], value),
         success=read_after[:, factor] == value,
         target_effect=changes[factor][:, value],
         effects=effects,

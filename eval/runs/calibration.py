@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
 from math import nan
 from typing import Any
 
@@ -23,7 +23,7 @@ from eval.judging.cells import judge_attributes
 from eval.judging.counterfactuals import Candidates
 from eval.judging.synthesis import synthesised
 from eval.memory import in_blocks, pictures_at_once
-from eval.metrics.attributes import log_odds
+from eval.metrics.attributes import lacks, log_odds
 from eval.metrics.cells.clean import is_clean
 from eval.metrics.identity import identity_similarity
 from eval.pixels import round_to_8_bit
@@ -108,6 +108,13 @@ class CalibrationImages:
         apart = (odds[has][:, None] - odds[~has]) / float(self.domain.judges.sigma[prompt.attribute][value])
         return float(np.median(apart.numpy())) if apart.numel() else nan
 
+    def eligible(self, prompt: Prompt) -> np.ndarray:
+        """Which images do not show the value yet, though it could be seen: bool [N]."""
+        factors = self.domain.factors
+        visible = torch.from_numpy(self.visible(prompt)[:, list(factors).index(prompt.attribute)])
+        logits = self.logits[prompt.attribute].cpu()
+        return lacks(logits, visible, factors[prompt.attribute].index(prompt.value)).numpy()
+
     def visible(self, prompt: Prompt) -> np.ndarray:
         """Which factors are seen before and after the counterfactual: bool [N, F]; all where it is unknown."""
         seen = self.domain.visible("calibration", self.count, prompt)
@@ -124,6 +131,8 @@ def look(
 ) -> Seen:
     """Edit some calibration images at one strength and ask the judges that decide what is clean.
 
+    Images that show the value already are not edited: nothing that is chosen by looks at them.
+
     Args:
         editor: fitted for the prompt.
         prompt: what is asked for.
@@ -131,23 +140,20 @@ def look(
         strength: tried.
         rows: which of the images.
     """
-    first, last, _ = rows.indices(images.count)
-    parts = in_blocks(
-        lambda part: _look(editor, prompt, images, strength, slice(first + part.start, first + part.stop)),
-        last - first,
-        images.block,
-    )
-    return reduce(Seen.and_then, parts)
+    eligible = images.eligible(prompt)[rows]
+    edited = torch.arange(images.count)[rows][torch.from_numpy(eligible)]
+    parts = in_blocks(lambda part: _look(editor, prompt, images, strength, edited[part]), len(edited), images.block)
+    return Seen.only(eligible, parts)
 
 
-def _look(editor: TimedEditor, prompt: Prompt, images: CalibrationImages, strength: float, rows: slice) -> Seen:
+def _look(editor: TimedEditor, prompt: Prompt, images: CalibrationImages, strength: float, rows: Tensor) -> Seen:
     edited, _ = editor.edit(images.latents[rows], prompt, strength)
     domain = images.domain
-    before = {factor: logits[rows] for factor, logits in images.logits.items()}
+    before = {factor: logits[rows.to(logits.device)] for factor, logits in images.logits.items()}
     pictures = synthesised(domain.editing, edited)
     candidates = images.candidates(prompt)
     right = None if candidates is None else candidates[rows]
-    judged = judge_attributes(domain, before, pictures, prompt, images.visible(prompt)[rows], right)
+    judged = judge_attributes(domain, before, pictures, prompt, images.visible(prompt)[rows.numpy()], right)
     success, preservation, eligible, effect = (np.asarray(column) for column in judged)
     clean = torch.from_numpy(success & eligible)
     if clean.any():  # the identity of the others does not matter

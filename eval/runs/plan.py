@@ -17,7 +17,8 @@ CHUNK = 200  # images a chunk: its three files are few for as many cells, and a 
 AT_ONCE = 50  # images of a chunk that networks see at once, at most
 CALIBRATION_IMAGES = 50
 COARSE_IMAGES = 20  # of these, on which strengths are first tried that may turn out to be no good
-FEWEST_CALIBRATION_IMAGES = 10  # of runs with few test images, where calibrating on 50 would take longer than the run
+TEST_A_CALIBRATION_IMAGE = 2  # test images for each of them in small runs, where a search would take most of the time
+FEWEST_CALIBRATION_IMAGES = 10  # however small a run is
 SWEEP = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # strengths that calibration may try; all of them to match effects
 SEARCHED = 3.3  # so many times its images a search for clean success edits, on average [measured]; for estimates only
 GOALS = (0.25, 0.5, 0.75, 1.0)  # effects at which editors are compared, in shares of the prompt's right effect
@@ -96,8 +97,12 @@ def parse_strengths(text: str) -> tuple[Strength, ...]:
 
 
 def calibration_images(images: int) -> int:
-    """How many images strengths are calibrated on in a run of so many test images."""
-    return min(max(images, FEWEST_CALIBRATION_IMAGES), CALIBRATION_IMAGES)
+    """How many images strengths are calibrated on in a run of so many test images: half as many, within bounds.
+
+    >>> [calibration_images(images) for images in (3, 20, 60, 100, 200)]
+    [10, 10, 30, 50, 50]
+    """
+    return min(max(images // TEST_A_CALIBRATION_IMAGE, FEWEST_CALIBRATION_IMAGES), CALIBRATION_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -129,11 +134,7 @@ class Arguments:
 
     @property
     def calibration_images(self) -> int:
-        """How many images strengths are calibrated on: as many as are edited, within bounds.
-
-        >>> [Arguments("avatars", ("identity",), (), images).calibration_images for images in (3, 20, 200)]
-        [10, 20, 50]
-        """
+        """How many images strengths are calibrated on."""
         return calibration_images(self.images)
 
     def as_json(self) -> dict[str, Any]:

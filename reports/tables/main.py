@@ -15,6 +15,7 @@ from reports.means import eligible_mean, interval_of, mean_of, over_fewer
 from reports.pool import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
 from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
+from reports.tables.strengths import chosen_on
 from reports.verdicts import VERDICTS, disagreement, orders
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
 
@@ -229,6 +230,7 @@ def _notes(pool: Pool) -> tuple[str, ...]:
         f"the value and the counterfactual shows it), the rest over all cells{fewer and f' that have it: {fewer}'}.",
         f"A prompt is mastered with success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}.",
         "Row inversion: the reconstruction against the original (PSNR, SSIM), and what doing nothing scores (Fréchet).",
+        *chosen_on(pool.run),
     ]
     if pool.known:
         notes.append(

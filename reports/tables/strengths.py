@@ -40,11 +40,22 @@ def strengths_table(run: Run) -> Table:
     data = tuple(row for sweep in run.sweeps for row in _data(sweep))
     editors = dict.fromkeys(sweep["editor"] for sweep in run.sweeps)
     blocks = tuple(_block(editor, [sweep for sweep in run.sweeps if sweep["editor"] == editor]) for editor in editors)
-    note = (
+    notes = (
         "Each cell: clean success, then success / preservation, on the calibration images at that strength. Chosen is "
-        "the strength with most clean success, the default where nothing is better by more than the noise."
+        "the strength with most clean success, the default where nothing is better by more than the noise.",
+        *chosen_on(run),
     )
-    return Table("strengths", "Which strength was chosen for each prompt?", names(COLUMNS), data, blocks, (note,))
+    return Table("strengths", "Which strength was chosen for each prompt?", names(COLUMNS), data, blocks, notes)
+
+
+def chosen_on(run: Run) -> tuple[str, ...]:
+    """A sentence on how many images the strengths were chosen; none where nothing was calibrated or nobody counted."""
+    edited = [max(point.get("images") or 0 for point in sweep["sweep"]) for sweep in run.sweeps if sweep["sweep"]]
+    if not any(edited):
+        return ()
+    least, most = min(edited), max(edited)
+    count = f"{most}" if least == most else f"{least} to {most}"
+    return (f"Strengths were chosen on {count} calibration images a prompt and editor, none of them a test image.",)
 
 
 def _data(sweep: dict[str, Any]) -> list[dict[str, Value]]:

@@ -45,7 +45,21 @@ class Seen:
         success, preservation, effect = (_mean(column[self.eligible]) for column in columns)
         clean = _mean(self.clean[self.eligible])
         noise = _standard_error(self.effect[self.eligible])
-        return SweepPoint(strength, success, preservation, effect, goal, clean, len(self.clean), noise)
+        return SweepPoint(strength, success, preservation, effect, goal, clean, int(self.eligible.sum()), noise)
+
+    @classmethod
+    def only(cls, eligible: np.ndarray, edits: Sequence[Seen]) -> Seen:
+        """What was seen where only the eligible images were edited.
+
+        Args:
+            eligible: bool [n].
+            edits: of these, in order, in parts.
+        """
+        success, number = np.zeros(len(eligible), dtype=bool), np.full(len(eligible), math.nan)
+        whole = cls(success, success.copy(), number, number.copy(), eligible)
+        for name in ("clean", "success", "preservation", "effect"):
+            getattr(whole, name)[eligible] = np.concatenate([getattr(part, name) for part in edits] or [()])
+        return whole
 
     def and_then(self, more: Seen) -> Seen:
         """These edits and those of the images after them."""

@@ -80,15 +80,22 @@ def test_the_sweep_is_the_mean_over_eligible_images(tiny_domain: Any, tmp_path: 
 
 @pytest.mark.parametrize(("goals", "strengths"), [((), {0.5, 1.0, 2.0}), ((0.3,), set(SWEEP))])
 def test_what_is_tried_is_kept_as_data(tiny_domain: Any, goals: tuple[float, ...], strengths: set[float]) -> None:
-    """All strengths on all images where effects are matched; otherwise few, some on the first images only."""
+    """All strengths on all images where effects are matched; otherwise few, some on the first images only.
+
+    Edited are those that the judge does not read as having the value already.
+    """
+    images = CalibrationImages(tiny_domain, 30)
+    lacking = (images.logits["glasses"].argmax(1) == 0) & torch.as_tensor(
+        images.visible(tiny_domain.prompts[0])[:, list(tiny_domain.factors).index("glasses")]
+    )
+    first, every = int(lacking[:20].sum()), int(lacking.sum())
+    assert 0 < first < every < 30
     editor = TimedEditor(EditorSpec("push", Push, {}, "push"), tiny_domain.editing, 0, None)
     editor.fit(tiny_domain.prompts[0])
     saved: list[dict[str, Any]] = []
-    calibrate(
-        editor, tiny_domain.prompts[0], CalibrationImages(tiny_domain, 30), goals, None, lambda r: saved.append(dict(r))
-    )
+    calibrate(editor, tiny_domain.prompts[0], images, goals, None, lambda kept: saved.append(dict(kept)))
     assert strengths <= {point["strength"] for point in saved[0]["sweep"]}
-    assert {point["images"] for point in saved[0]["sweep"]} <= ({30} if goals else {20, 30})
+    assert {point["images"] for point in saved[0]["sweep"]} <= ({every} if goals else {first, every})
     assert saved[0]["chosen"] in SWEEP
     assert {"gain", "noise"} <= saved[0].keys()
 

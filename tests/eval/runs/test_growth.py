@@ -118,9 +118,9 @@ def test_more_images_edit_the_new_ones_and_those_of_the_last_chunk(here: Path) -
 
 def test_more_calibration_images_find_strengths_anew(here: Path) -> None:
     plain = replace(WHOLE, methods=["growing:Nudge"], prompts=["smile"], strengths="calibrated")
-    made(replace(plain, images=12), here / "once")
+    made(replace(plain, images=24), here / "once")
     made(replace(plain, images=4), here / "grown")
-    assert made(replace(plain, images=12), here / "grown") > 12
+    assert made(replace(plain, images=24), here / "grown") > 24
     assert contents(here / "grown") == contents(here / "once")
 
 

@@ -68,7 +68,7 @@ def test_ids_tell_chunks_apart() -> None:
 def test_counts_by_hand() -> None:
     assert cell_count(arguments()) == 2 * 2 * 2 * 120
     assert sweep_count(arguments()) == 2 * 2 * 165
-    assert sweep_count(arguments(images=20)) == 2 * 2 * 66
+    assert sweep_count(arguments(images=20)) == 2 * 2 * 33
     assert sweep_count(arguments(strengths=parse_strengths("default,2"))) == 0
 
 

@@ -14,6 +14,7 @@ import pytest
 from eval.runs.reader import Run
 from reports.tables import build_tables, summary, write_tables
 from reports.tables.runtime import cost_of, fits_of, middle_half
+from reports.tables.strengths import chosen_on
 
 TABLES = ("main", "prompts", "attributes", "counterfactual", "frechet", "frechet_sizes", "runtime", "strengths")
 SHARED_COLUMNS = {"deltaedit": 900.0, "styleclip-global": 910.0, "deltaedit[threshold=0.05]": 920.0}
@@ -161,6 +162,14 @@ def test_strengths(written):
     assert [row["strength"] for row in rows if row["chosen"] == "True"] == ["0.5"]
     success, preservation = float(rows[1]["success"]), float(rows[1]["preservation"])
     assert float(rows[1]["harmonic_mean"]) == pytest.approx(2 / (1 / success + 1 / preservation))
+
+
+def test_it_is_said_on_how_many_images_strengths_were_chosen():
+    """The most that any strength of a search was tried on: 12 of one, 7 of the other; nobody counted in old folders."""
+    searches = [[{"images": 5}, {"images": 12}], [{"images": 7}, {"images": 7}]]
+    run = SimpleNamespace(sweeps=[{"sweep": points} for points in searches])
+    assert chosen_on(run)[0].startswith("Strengths were chosen on 7 to 12 calibration images")
+    assert chosen_on(SimpleNamespace(sweeps=[{"sweep": [{}]}])) == chosen_on(SimpleNamespace(sweeps=())) == ()
 
 
 def test_timings_change_no_table_but_runtime(written, gaps, tmp_path):
