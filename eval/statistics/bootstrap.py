@@ -2,7 +2,7 @@
 
 Images are resampled with multinomial weights, and for a population of prompts the prompts as well: a cell then weighs
 the product of both (the pigeonhole bootstrap, Owen 2007, Ann. Appl. Stat. 1:386). Everything is sums over clusters, so
-a draw costs one row of a matrix product.
+a draw costs one row of a matrix product. Above ``merging.MOST`` images groups of them are drawn.
 
 Intervals are studentised and symmetric (Hall 1988, J. R. Stat. Soc. B 50:35): every draw is divided by its own
 clustered standard error, and the interval is the mean ± the standard error times the 95 % quantile of the absolute
@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from eval.statistics.merging import groups_of, merged
 from eval.statistics.shares import clustered_share_interval, difference_interval, share_interval
 from eval.statistics.variance import cluster_variance, degrees_of_freedom, two_way_variance
 
@@ -70,7 +71,8 @@ def image_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    return image_intervals(values, multinomial_weights(values.shape[1], draws, rng), confidence, shares)
+    weights = multinomial_weights(groups_of(values.shape[1]), draws, rng)
+    return image_intervals(values, weights, confidence, shares)
 
 
 def two_way_bootstrap(
@@ -89,7 +91,7 @@ def two_way_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    image_weights, prompt_weights = (multinomial_weights(count, draws, rng) for count in values.shape[1:])
+    image_weights, prompt_weights = (multinomial_weights(groups_of(count), draws, rng) for count in values.shape[1:])
     return two_way_intervals(values, image_weights, prompt_weights, confidence, shares)
 
 
@@ -97,7 +99,7 @@ def two_way_bootstrap(
 def drawn_weights(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
     """Weights of each kind of cluster, kept: most of the time of one interval is drawing them. Read only."""
     rng = np.random.default_rng([seed, 0])
-    weights = tuple(multinomial_weights(count, draws, rng) for count in clusters)
+    weights = tuple(multinomial_weights(groups_of(count), draws, rng) for count in clusters)
     for array in weights:
         array.setflags(write=False)
     return weights
@@ -110,11 +112,12 @@ def image_intervals(
     shares: np.ndarray | None = None,
     paired: bool = False,
 ) -> Estimates:
-    """As ``image_bootstrap``, of drawn weights [draws, I]; ``paired``: of shares the values are differences."""
+    """As ``image_bootstrap``, of drawn weights [draws, G]; ``paired``: of shares the values are differences."""
     drawn = _without_shares(values, shares)
     statistics = np.full((len(weights), len(values)), np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        statistics[:, drawn] = _image_statistics(values[drawn], weights)
+    if drawn.any():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            statistics[:, drawn] = _image_statistics(values[drawn], weights)
     return _estimates(values, statistics, False, confidence, shares, paired)
 
 
@@ -126,7 +129,7 @@ def two_way_intervals(
     shares: np.ndarray | None = None,
     paired: bool = False,
 ) -> Estimates:
-    """As ``two_way_bootstrap``, of drawn weights [draws, I] and [draws, P]; ``paired`` as above."""
+    """As ``two_way_bootstrap``, of drawn weights [draws, G] and [draws, H]; ``paired`` as above."""
     drawn = np.flatnonzero(_without_shares(values, shares))
     statistics = np.full((len(image_weights), len(values)), np.nan)
     for first in range(0, len(drawn), BLOCK):
@@ -147,7 +150,8 @@ def _image_statistics(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     sums = np.where(present, values, 0.0).sum(2).T  # [I, M]
     counts = present.sum(2, dtype=np.float64).T
     centre = sums.sum(0) / counts.sum(0)
-    residuals = sums - counts * centre  # small numbers: the squares below do not cancel
+    residuals = merged(sums - counts * centre)  # small numbers: the squares below do not cancel
+    counts = merged(counts)
     clusters = (counts > 0).sum(0)
     parts = np.concatenate([counts, residuals, residuals**2, residuals * counts, counts**2], axis=1)
     total, drawn, drawn_squares, products, count_squares = np.split(weights @ parts, 5, axis=1)  # reads the draws once
@@ -162,7 +166,8 @@ def _two_way_statistics(values: np.ndarray, image_weights: np.ndarray, prompt_we
     counts = present.astype(np.float64)
     centre = np.nansum(values, axis=(1, 2)) / counts.sum((1, 2))
     residuals = np.where(present, values - centre[:, None, None], 0.0)
-    images, prompts = present.any(2).sum(1), present.any(1).sum(1)
+    residuals, counts, squared_residuals = map(_merged, (residuals, counts, residuals**2))
+    images, prompts = (counts.any(axis).sum(1) for axis in (2, 1))
     by_prompt = _weighted(residuals, image_weights), _weighted(counts, image_weights)  # [draws, M, P]
     total = np.einsum("bmp,bp->bm", by_prompt[1], prompt_weights)
     shift = np.einsum("bmp,bp->bm", by_prompt[0], prompt_weights) / total
@@ -170,10 +175,16 @@ def _two_way_statistics(values: np.ndarray, image_weights: np.ndarray, prompt_we
     by_image = _weighted(transposed[0], prompt_weights), _weighted(transposed[1], prompt_weights)  # [draws, M, I]
     prompt_part = _squares(*by_prompt, shift, prompt_weights) * prompts / (prompts - 1)
     image_part = _squares(*by_image, shift, image_weights) * images / (images - 1)
-    squared = np.einsum("bmp,bp->bm", _weighted(residuals**2, image_weights), prompt_weights)
+    squared = np.einsum("bmp,bp->bm", _weighted(squared_residuals, image_weights), prompt_weights)
     cell_part = squared - shift**2 * total
     squares = np.maximum(np.maximum(prompt_part, image_part), prompt_part + image_part - cell_part)
     return _studentised(shift, squares, total)
+
+
+def _merged(cells: np.ndarray) -> np.ndarray:
+    """Sums of groups of images and of prompts [M, I, P]: [M, G, H]."""
+    by_image = merged(cells.transpose(1, 0, 2))
+    return merged(by_image.transpose(2, 1, 0)).transpose(1, 2, 0)
 
 
 def _weighted(array: np.ndarray, weights: np.ndarray) -> np.ndarray:

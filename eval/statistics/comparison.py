@@ -10,6 +10,7 @@ import numpy as np
 
 from eval.statistics import bootstrap, permutation
 from eval.statistics.cells import (
+    LIKE_THESE,
     SHARES,
     THESE_PROMPTS,
     Grid,
@@ -21,7 +22,7 @@ from eval.statistics.cells import (
 )
 from eval.statistics.correction import holm
 from eval.statistics.intervals import estimate
-from eval.statistics.permutation import sign_flip_p
+from eval.statistics.permutation import drawn_signs, flipped_p
 from eval.statistics.power import LEVEL, minimum_detectable_effect
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def compare_paired(
     check_population(population)
     a, b, difference = paired_differences(first, second)
     estimates = estimate(difference.values, _shares(metrics), population, seed, draws, paired=True)
-    p_values = sign_flip_p(difference.values, population, np.random.default_rng([seed, 1]), flips)
+    kinds = difference.values.shape[1 : 3 if population == LIKE_THESE else 2]
+    p_values = flipped_p(difference.values, *drawn_signs(kinds, flips, seed))
     detectable = minimum_detectable_effect(estimates.standard_error, estimates.degrees_of_freedom)
     return pd.DataFrame(
         {

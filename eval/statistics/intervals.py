@@ -108,7 +108,7 @@ def estimate(
     if population == LIKE_THESE:
         of_images, of_prompts = drawn_weights(values.shape[1:], draws, seed)
         return two_way_intervals(values, of_images, of_prompts, shares=shares, paired=paired)
-    (of_images,) = drawn_weights(values.shape[1:2], draws, seed)
+    of_images = np.zeros((0, 0)) if shares.all() else drawn_weights(values.shape[1:2], draws, seed)[0]
     return image_intervals(values, of_images, shares=shares, paired=paired)
 
 

@@ -10,11 +10,15 @@ Nielsen and Webb 2021, J. Bus. Econ. Stat. 39:505), and the larger p-value count
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from eval.statistics.cells import LIKE_THESE, check_population
+from eval.statistics.merging import groups_of, merged
 
 DRAWS = 20_000  # smallest p is 5e-5: enough for Holm over 1,000 tests at 0.05
+BLOCK = 1000  # patterns multiplied at once, as float64
 TOLERANCE = 1e-9  # statistics closer than this (relative) are ties, and ties count against a difference
 
 
@@ -34,37 +38,62 @@ def sign_flip_p(differences: np.ndarray, population: str, rng: np.random.Generat
         UsageError: the population is unknown.
     """
     check_population(population)
-    image_signs = sign_patterns(differences.shape[1], draws, rng)
-    if population != LIKE_THESE:
-        return np.array([_image_p(metric, image_signs) for metric in differences])
-    prompt_signs = sign_patterns(differences.shape[2], draws, rng)
-    return np.array([_two_way_p(metric, image_signs, prompt_signs) for metric in differences])
+    kinds = 2 if population == LIKE_THESE else 1
+    return flipped_p(differences, *(sign_patterns(groups_of(n), draws, rng) for n in differences.shape[1 : 1 + kinds]))
+
+
+def flipped_p(differences: np.ndarray, image_signs: np.ndarray, prompt_signs: np.ndarray | None = None) -> np.ndarray:
+    """As ``sign_flip_p``, of drawn patterns; for prompts like these with some for the prompts."""
+    if prompt_signs is not None:
+        return np.array([_two_way_p(metric, image_signs, prompt_signs) for metric in differences])
+    return _image_p(differences, image_signs)
 
 
 def sign_patterns(clusters: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Sign patterns, the observed one (all +1) first: float32 [<= draws + 1, clusters].
+    """Sign patterns, the observed one (all +1) first: int8 [<= draws + 1, clusters].
 
     All patterns with the first sign fixed where that are no more than the draws: the mirror image of a pattern has the
     same two-sided statistic.
     """
     if clusters <= 1:
-        return np.ones((1, clusters), np.float32)
+        return np.ones((1, clusters), np.int8)
     if 2 ** (clusters - 1) <= draws:
         bits = (np.arange(2 ** (clusters - 1))[:, None] >> np.arange(clusters)[None, :]) & 1
-        return (1 - 2 * bits).astype(np.float32)
-    signs = 2 * rng.integers(0, 2, size=(draws, clusters), dtype=np.int8) - 1
-    return np.concatenate([np.ones((1, clusters)), signs]).astype(np.float32)
+        return (1 - 2 * bits).astype(np.int8)
+    signs = np.ones((draws + 1, clusters), np.int8)
+    signs[1:] = rng.integers(0, 2, size=(draws, clusters), dtype=np.int8)
+    signs[1:] *= 2
+    signs[1:] -= 1
+    return signs
 
 
-def _image_p(differences: np.ndarray, signs: np.ndarray) -> float:
-    """Flip the summed difference [I, P] of every image."""
+@lru_cache(maxsize=4)
+def drawn_signs(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Patterns of each kind of cluster, kept: the pairs of a table share theirs. Read only."""
+    rng = np.random.default_rng([seed, 1])
+    patterns = tuple(sign_patterns(groups_of(count), draws, rng) for count in clusters)
+    for array in patterns:
+        array.setflags(write=False)
+    return patterns
+
+
+def _image_p(differences: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Flip the summed difference of every image [M, I, P]: float64 [M]."""
     present = ~np.isnan(differences)
-    if present.any(1).sum() < 2 or not np.isfinite(differences[present]).all():
-        return float("nan")
-    sums = np.where(present, differences, 0.0).sum(1)
-    if not sums.any():
-        return 1.0
-    return share_as_extreme(np.abs(signs @ (sums / np.abs(sums).max())))
+    known = (present.any(2).sum(1) > 1) & ~np.isinf(differences).any((1, 2))
+    sums = np.where(present & known[:, None, None], differences, 0.0).sum(2)
+    largest = np.abs(sums).max(1, initial=0.0)
+    moved = np.flatnonzero(largest > 0)
+    p_values = np.where(known, 1.0, np.nan)
+    totals = np.abs(flipped(signs, merged((sums[moved] / largest[moved, None]).T)))
+    p_values[moved] = [share_as_extreme(metric) for metric in totals.T]
+    return p_values
+
+
+def flipped(signs: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """The sum of [G, M] under every pattern [draws, G], a block of patterns at a time: float64 [draws, M]."""
+    parts = range(0, len(signs), BLOCK)
+    return np.concatenate([signs[first : first + BLOCK].astype(np.float64) @ sums for first in parts])
 
 
 def _two_way_p(differences: np.ndarray, image_signs: np.ndarray, prompt_signs: np.ndarray) -> float:
@@ -88,19 +117,25 @@ def studentised(values: np.ndarray, present: np.ndarray, signs: np.ndarray) -> n
     Args:
         values: float64 [G, H], 0 where missing; rows are flipped.
         present: bool [G, H].
-        signs: float32 [draws, G].
+        signs: int8 [draws, G], or of the groups of as many rows.
     """
-    counts = present.astype(np.float64)
+    counts, cells = merged(present.astype(np.float64)), (values**2).sum()
+    values = merged(values)
+    blocks = [signs[first : first + BLOCK].astype(np.float64) for first in range(0, len(signs), BLOCK)]
+    return np.concatenate([_studentised(values, counts, cells, flips) for flips in blocks])
+
+
+def _studentised(values: np.ndarray, counts: np.ndarray, cells: float, flips: np.ndarray) -> np.ndarray:
+    """As ``studentised``, of sums [G, H], the number of cells in each, the sum of their squares and some patterns."""
     total = counts.sum()
     rows, row_counts, column_counts = values.sum(1), counts.sum(1), counts.sum(0)
     row_clusters, column_clusters = (row_counts > 0).sum(), (column_counts > 0).sum()
-    flips = signs.astype(np.float64)
     mean = flips @ rows / total
     # Squared residuals of sums S_g - n_g m, written out; for columns S_h = Σ_g sign_g d_gh is a new sum per pattern.
     by_row = (rows**2).sum() - 2 * mean * (flips @ (row_counts * rows)) + mean**2 * (row_counts**2).sum()
     column_sums = flips @ values
     by_column = (column_sums**2).sum(1) - 2 * mean * (column_sums @ column_counts) + mean**2 * (column_counts**2).sum()
-    by_cell = (values**2).sum() - total * mean**2
+    by_cell = cells - total * mean**2
     by_row, by_column = by_row * row_clusters / (row_clusters - 1), by_column * column_clusters / (column_clusters - 1)
     by_cell = by_cell * total / (total - 1)
     variance = np.maximum(np.maximum(by_row, by_column), by_row + by_column - by_cell) / total**2

@@ -22,6 +22,8 @@ mean: they count as that many more cells.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from eval.statistics.trials import trials_interval
@@ -181,48 +183,83 @@ def beta_binomial_interval(shares: np.ndarray, trials: np.ndarray, quantile: flo
     # Closer near the centre, where the likelihood bends.
     steps = REACH * np.sinh(np.linspace(-3.0, 3.0, POINTS)) / np.sinh(3.0)
     places = np.log(centre / (1 - centre)) + steps
-    profile = _profile(places, shares, trials)
-    best = int(profile.argmax())
-    roots = np.sqrt(2 * np.maximum(profile[best] - profile, 0.0))  # nearly straight lines on both sides
-    low, high = -np.inf, np.inf
-    if roots[: best + 1].max() > quantile:
-        low = _crossing(places[best::-1], roots[best::-1], quantile)
-    if roots[best:].max() > quantile:
-        high = _crossing(places[best:], roots[best:], quantile)
+    profile = _Profile(places, shares, trials)
+    best = _summit(profile, POINTS, POINTS // 2)
+    low = _crossing(places, profile, quantile, range(best, -1, -1))
+    high = _crossing(places, profile, quantile, range(best, POINTS))
     return float(1 / (1 + np.exp(-low))), float(1 / (1 + np.exp(-high)))
 
 
-def _crossing(places: np.ndarray, roots: np.ndarray, quantile: float) -> float:
-    """First place where the roots exceed the quantile, on a line between the two points around it."""
-    after = int(np.argmax(roots > quantile))
-    part = (quantile - roots[after - 1]) / (roots[after] - roots[after - 1])
-    return float(places[after - 1] + part * (places[after] - places[after - 1]))
+def _crossing(places: np.ndarray, profile: _Profile, quantile: float, order: range) -> float:
+    """First place where the signed root exceeds the quantile, on a line between the two points around it."""
+    highest, before = profile(order[0]), 0.0  # roots are nearly straight lines on both sides
+    for place in order[1:]:
+        root = float(np.sqrt(2 * max(highest - profile(place), 0.0)))
+        if root > quantile:
+            last = places[place - order.step]
+            return float(last + (quantile - before) / (root - before) * (places[place] - last))
+        before = root
+    return float(np.inf * order.step)
 
 
-def _profile(places: np.ndarray, shares: np.ndarray, trials: np.ndarray) -> np.ndarray:
-    """Largest log-likelihood over the correlation at each log-odds of the mean: float64 [K]."""
-    from scipy.special import gammaln
-
-    (shares, trials), times = np.unique(np.stack([shares, trials]), axis=1, return_counts=True)
-    means = 1 / (1 + np.exp(-places))
-    weight = np.exp(-ALIKE)  # (1 - ρ) / ρ: sum of the two parameters of the beta distribution
-    hits, misses = shares * trials, (1 - shares) * trials
-    first, second = means[:, None] * weight, (1 - means[:, None]) * weight  # [K, R]
-    both = gammaln(weight[:, None] + trials) - gammaln(weight)[:, None]  # [R, G]
-    likelihood = (
-        (gammaln(first[..., None] + hits) - gammaln(first)[..., None]) @ times
-        + (gammaln(second[..., None] + misses) - gammaln(second)[..., None]) @ times
-        - both @ times
-    )
-    return _peaks(likelihood)
+def _summit(height: Callable[[int], float], count: int, start: int) -> int:
+    """Where a function of 0 to count - 1 with one summit is highest, climbing from a start."""
+    here = start
+    for step in (1, -1):
+        while 0 <= here + step < count and height(here + step) > height(here):
+            here += step
+    return here
 
 
-def _peaks(likelihood: np.ndarray) -> np.ndarray:
-    """Height of the parabola through the largest value of each row [K, R] and its neighbours: float64 [K]."""
-    rows = np.arange(len(likelihood))
-    middle = np.clip(likelihood.argmax(1), 1, likelihood.shape[1] - 2)
-    left, top, right = (likelihood[rows, middle + step] for step in (-1, 0, 1))
-    curvature, slope = left - 2 * top + right, (right - left) / 2
-    inside = (curvature < 0) & (np.abs(slope) <= -curvature)
-    rise = np.divide(slope**2, -2 * curvature, out=np.zeros_like(top), where=inside)
-    return np.asarray(np.where(inside, top + rise, likelihood.max(1)))
+class _Profile:
+    """Largest log-likelihood over the correlation at a place, a log-odds of the mean; each is computed when asked for.
+
+    Along the correlations the likelihood has one summit, so few of them need be tried.
+
+    Args:
+        places: float64 [K].
+        shares: float64 [G], of the clusters.
+        trials: float64 [G].
+    """
+
+    def __init__(self, places: np.ndarray, shares: np.ndarray, trials: np.ndarray) -> None:
+        (shares, trials), self._times = np.unique(np.stack([shares, trials]), axis=1, return_counts=True)
+        self._means = 1 / (1 + np.exp(-places))
+        self._trials, self._hits, self._misses = trials, shares * trials, (1 - shares) * trials
+        self._known: dict[int, float] = {}
+        self._likelihoods: dict[tuple[int, int], float] = {}
+        self._both: dict[int, float] = {}
+        self._near: int | None = None  # the correlation that was best at the last place
+
+    def __call__(self, place: int) -> float:
+        """At this place; the height of the parabola through the largest value and its neighbours."""
+        if place not in self._known:
+            self._known[place] = self._peak(place)
+        return self._known[place]
+
+    def _peak(self, place: int) -> float:
+        start = self._near
+        if start is None:
+            start = max(range(0, len(ALIKE), 5), key=lambda row: self._likelihood(place, row))
+        best = self._near = _summit(lambda row: self._likelihood(place, row), len(ALIKE), start)
+        middle = min(max(best, 1), len(ALIKE) - 2)
+        left, top, right = (self._likelihood(place, middle + step) for step in (-1, 0, 1))
+        curvature, slope = left - 2 * top + right, (right - left) / 2
+        if curvature < 0 and abs(slope) <= -curvature:
+            return top + slope**2 / (-2 * curvature)
+        return max(left, top, right)
+
+    def _likelihood(self, place: int, row: int) -> float:
+        if (place, row) not in self._likelihoods:
+            from scipy.special import gammaln
+
+            weight = np.exp(-ALIKE[row])  # (1 - ρ) / ρ: sum of the two parameters of the beta distribution
+            if row not in self._both:
+                self._both[row] = float((gammaln(weight + self._trials) - gammaln(weight)) @ self._times)
+            first, second = self._means[place] * weight, (1 - self._means[place]) * weight
+            self._likelihoods[place, row] = float(
+                (gammaln(first + self._hits) - gammaln(first)) @ self._times
+                + (gammaln(second + self._misses) - gammaln(second)) @ self._times
+                - self._both[row]
+            )
+        return self._likelihoods[place, row]

@@ -8,6 +8,7 @@ many hits and everything less likely at the other end are together too rare; cou
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 
 import numpy as np
@@ -41,28 +42,43 @@ def trials_interval(hits: int, trials: int, level: float) -> tuple[float, float]
     return low, high
 
 
-def acceptability(hits: int, trials: int, shares: np.ndarray) -> np.ndarray:
-    """How well each share [K] goes with this many hits: float64 [K] in [0, 1]."""
+def acceptability(hits: int, trials: int, share: float) -> float:
+    """How well a share goes with this many hits, in [0, 1]."""
+    lower = _half_tail(hits, trials, share)
+    own = min(lower, 1 - lower)
+    many = lower < 1 - lower  # the other tail is that of many hits
+    # The likeliest other tail that is not likelier than this one: tails fall from one number of hits to the next.
+    counts = range(hits, trials + 1) if many else range(hits, -1, -1)
+
+    def tail(count: int) -> float:
+        found = _half_tail(count, trials, share)
+        return 1 - found if many else found
+
+    first = bisect_left(counts, True, key=lambda count: tail(count) <= own * (1 + 1e-9))
+    return own + (tail(counts[first]) if first < len(counts) else 0.0)
+
+
+def _half_tail(count: int, trials: int, share: float) -> float:
+    """Chance of fewer than so many hits and half of that of as many."""
+    return (_fewer(count, trials, share) + _fewer(count + 1, trials, share)) / 2
+
+
+def _fewer(count: int, trials: int, share: float) -> float:
+    """Chance of fewer than so many hits, of 0 to trials + 1."""
     from scipy.special import betainc
 
-    counts = np.arange(trials + 1)
-    below = np.zeros((len(shares), trials + 2))  # chance of fewer than k hits, k = 0 to trials + 1
-    below[:, 1:-1] = betainc(trials - counts[:-1], counts[:-1] + 1.0, 1 - shares[:, None])
-    below[:, -1] = 1.0
-    lower = (below[:, :-1] + below[:, 1:]) / 2  # tails that hold k itself by half
-    upper = 1 - lower
-    own = np.minimum(lower[:, hits], upper[:, hits])[:, None]
-    other = np.where((lower[:, hits] < upper[:, hits])[:, None], upper, lower)
-    return np.asarray(own[:, 0] + np.where(other <= own * (1 + 1e-9), other, 0.0).max(1))
+    if 0 < count <= trials:
+        return float(betainc(trials - count + 1, count, 1 - share))
+    return float(count > trials)
 
 
 def _end(hits: int, trials: int, level: float, outer: float) -> float:
     """The outermost share that is not given up, between one that is and the share of hits."""
     places = np.linspace(outer, hits / trials, POINTS)
-    first = int(np.argmax(acceptability(hits, trials, places) >= level))
+    accepted = (place for place, share in enumerate(places) if acceptability(hits, trials, share) >= level)
+    first = next(accepted, 0)
     inside, outside = places[first], places[max(first - 1, 0)]
     for _ in range(HALVINGS):
         middle = (inside + outside) / 2
-        accepted = acceptability(hits, trials, np.array([middle]))[0] >= level
-        inside, outside = (middle, outside) if accepted else (inside, middle)
+        inside, outside = (middle, outside) if acceptability(hits, trials, middle) >= level else (inside, middle)
     return float(inside)

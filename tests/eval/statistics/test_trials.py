@@ -18,7 +18,8 @@ def by_sums(hits, trials, share):
 @pytest.mark.parametrize(("hits", "trials"), [(0, 5), (1, 20), (7, 20), (20, 50), (49, 50)])
 def test_acceptability_by_sums(hits, trials):
     shares = np.array([0.01, 0.05, 0.123, 0.5, 0.77, 0.99])
-    assert acceptability(hits, trials, shares) == pytest.approx([by_sums(hits, trials, p) for p in shares], abs=1e-9)
+    found = [acceptability(hits, trials, share) for share in shares]
+    assert found == pytest.approx([by_sums(hits, trials, p) for p in shares], abs=1e-9)
 
 
 def test_unanimous_trials_are_clopper_pearson():
@@ -27,7 +28,7 @@ def test_unanimous_trials_are_clopper_pearson():
     assert trials_interval(0, 20, 0.05) == pytest.approx((1 - exact.high, 1 - exact.low))
 
 
-@pytest.mark.parametrize(("hits", "trials"), [(1, 20), (15, 20), (49, 50), (100, 200), (195, 200)])
+@pytest.mark.parametrize(("hits", "trials"), [(1, 20), (15, 20), (49, 50), (100, 200), (195, 200), (830, 1000)])
 def test_ends_are_where_it_stops_being_acceptable_inside_clopper_pearson(hits, trials):
     low, high = trials_interval(hits, trials, 0.05)
     exact = scipy.stats.binomtest(hits, trials).proportion_ci(0.95, "exact")
