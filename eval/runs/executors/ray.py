@@ -70,7 +70,8 @@ class Ray:
                     for number in set(range(count)) - {number for number, _ in busy.values()}:
                         if (unit := schedule.take(number)) is not None:
                             begun(unit)
-                            crew.setdefault(number, actor.remote(setup, str(Path.cwd())))
+                            if number not in crew:  # setdefault would ask the cluster for an actor every time
+                                crew[number] = actor.remote(setup, str(Path.cwd()))
                             busy[crew[number].do.remote(unit)] = number, unit
                     for answer in ray.wait(list(busy), num_returns=1)[0]:
                         number, unit = busy.pop(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,12 +34,24 @@ def test_two_workers_of_which_one_is_killed_make_the_same_bytes(
         ray.init(num_cpus=WORKERS, runtime_env={"env_vars": environment}, object_store_memory=80 * 2**20, **settings)
     except Exception as error:
         pytest.skip(f"Ray gives its own processes 15 s to start, too few on this busy machine ({error})")
+    made: list[object] = []
+    remote = ray.remote
+
+    def counted(**wanted: Any) -> Any:
+        def count(actor: type) -> Any:
+            made_by = remote(**wanted)(actor)
+            return SimpleNamespace(remote=lambda *given: made.append(actor) or made_by.remote(*given))
+
+        return count
+
+    monkeypatch.setattr(ray, "remote", counted)
     try:
         executor = Ray(setup, "auto")
         assert Runner(tiny_domain, setup.arguments, specs, store, executor).run(quiet=True) == []
     finally:
         ray.shutdown()
     assert [path.name for path in tmp_path.glob("red-hair-*")] == ["red-hair-0"]  # one death
+    assert len(made) == WORKERS + 1  # and one actor in the place of the dead one
     serial = files(tmp_path / "serial")
     assert len(serial) == 2 * 3 * 2 * 2 + 2 + 2 + 1
     assert files(tmp_path / "ray") == serial
