@@ -218,7 +218,7 @@ class TinyDomain:
             seen[:, 2] = values[:, 1].numpy() != FACTORS["hair"].index("red")
         return seen
 
-    def region(self, prompt: Prompt) -> np.ndarray:
+    def region(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
         """The upper half for hair and glasses, the lower half for the mouth."""
         inside = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
         half = slice(SIDE_PX // 2, None) if prompt.attribute == "mouth" else slice(None, SIDE_PX // 2)

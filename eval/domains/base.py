@@ -57,8 +57,8 @@ class Judges:
         fingerprints: network -> sha256 of its weights.
         accuracy: factor -> share of held-out images of which the attribute judge reads the value that is there; a run
             whose images are read much worse is refused. Empty where that was not measured.
-        protocols: network, as named in ``fingerprints`` -> how its numbers come to be, for the recipe ids; empty for
-            the ways of the domain ``avatars``.
+        protocols: network, as named in ``fingerprints``, or ``region`` -> how its numbers come to be, for the recipe
+            ids; empty for the ways of the domain ``avatars``.
         same_person: cosine of identity from which two pictures show one person; None where that was not measured.
         attributes_of_clip: of an attribute judge that only reads the judge CLIP's features: these [N, E] -> the same
             logits, so that the CLIP sees every edit once; None of any other.
@@ -142,5 +142,5 @@ class Domain(Protocol):
     def visible(self, sources: str, count: int, prompt: Prompt) -> np.ndarray | None:
         """Which factors can be seen both before and after the counterfactual: bool [count, F]."""
 
-    def region(self, prompt: Prompt) -> np.ndarray:
-        """The pixels that the prompt may change: bool [H, W]."""
+    def region(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
+        """The pixels that the prompt may change: bool [H, W], or [count, H, W] where each image has its own."""

@@ -250,6 +250,7 @@ def _judged(
     edits, change, identity, clips = seen
     device = edits.device
     alternatives = _there(counterfactuals.alternatives, rows, device)
+    region = counterfactuals.region if counterfactuals.region.ndim == 2 else counterfactuals.region[rows]
     return JudgedChunk(
         originals=sources.originals[rows].to(device),
         reconstructions=sources.reconstructions[rows].to(device),
@@ -257,7 +258,7 @@ def _judged(
         counterfactuals=_there(counterfactuals.images, rows, device),
         alternatives=None if alternatives is None else to_float(alternatives),
         asked=counterfactuals.asked,
-        region=torch.from_numpy(counterfactuals.region).to(device),
+        region=torch.from_numpy(region).to(device),
         attributes=change,
         identity_originals=sources.identity[rows].to(device),
         identity_edits=identity,

@@ -28,7 +28,7 @@ class Counterfactuals:
         alternatives: uint8 [N, V, 3, H, W], the counterfactuals of every value of the factor; None likewise.
         asked: number of the value asked for.
         visible: bool [N, F], factors that can be seen before and after.
-        region: bool [H, W], pixels that the prompt may change.
+        region: bool [H, W], pixels that the prompt may change; [N, H, W] where each image has its own.
         text_editing: the prompt's texts as the editing CLIP sees them.
         text_judge: as the judge CLIP sees them.
     """
@@ -102,7 +102,7 @@ def judge_counterfactuals(domain: Domain, which: str, count: int, prompt: Prompt
         visible=np.ones((count, len(domain.factors)), dtype=bool)
         if visible is None
         else np.asarray(visible, dtype=bool),
-        region=np.asarray(domain.region(prompt), dtype=bool),
+        region=np.asarray(domain.region(which, count, prompt), dtype=bool),
         text_editing=PromptFeatures.of(domain.editing.clip, prompt),
         text_judge=PromptFeatures.of(domain.judges.clip, prompt),
     )

@@ -11,6 +11,7 @@ FEATURES = "frechet-features"
 CLEAN = "clean_success"  # whose recipe also names the cosine of one person
 SHARED = ("success", CLEAN)  # rest on all judges of values and pictures that the domain has
 COUNTERFACTUAL = "success_by_counterfactual"
+LOCAL = ("outside_psnr_db", "outside_l1")  # look at the region of a prompt
 SHARING = ("second-judge", "realism")  # these, besides the attribute judge
 
 
@@ -50,6 +51,8 @@ def _protocol(domain: Domain, record: Metric) -> str:
             read = f"{read},{metrics()[COUNTERFACTUAL].recipe}"
         threshold = "unknown" if person is None else f"{person:.4g}"
         return f"{read},{record.recipe},same-person-{threshold}" if record.name == CLEAN else read
+    if record.name in LOCAL and "region" in protocols:
+        return f"{record.recipe},{protocols['region']}"
     if record.kind == CELL or record.name == "frechet":
         return protocols.get(record.judge, record.recipe)
     own = metrics()["frechet"].recipe

@@ -44,7 +44,7 @@ class JudgedChunk:
         counterfactuals: the exactly right pictures; None where the domain knows none.
         alternatives: [n, V, 3, H, W], the counterfactuals of every value of the target factor; None likewise.
         asked: number of the value asked for among these.
-        region: bool [H, W], the pixels that the prompt may change.
+        region: bool [H, W], the pixels that the prompt may change; [n, H, W] where each image has its own.
         attributes: what the attribute judge saw change from reconstruction to edit.
         identity_originals: unit embeddings [n, E] by the identity judge.
         identity_edits: likewise.

@@ -111,6 +111,7 @@ def _difference(run: Run, row: Series, name: str) -> tuple[Value, str]:
     region = run.counterfactual(row["prompt"], "region")
     if region is None:
         return NOTHING
+    region = region if region.ndim == 2 else region[source]
     measure = outside_psnr if name == "outside_psnr_db" else outside_l1
     number = measure(before, edit, from_numpy(region.astype(bool)))
     return (None if number.isnan() else float(number)), how

@@ -199,7 +199,7 @@ class AvatarsDomain:
         pictures[others] = render(people[others].changed({attribute: value}))
         return pictures
 
-    def region(self, prompt: Prompt) -> np.ndarray:
+    def region(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
         """Pixels that change for anybody when the attribute becomes what is asked, and a rim of 1: bool [64, 64]."""
         return self._regions(prompt.attribute, prompt.value)
 

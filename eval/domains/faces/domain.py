@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +23,13 @@ from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
-from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_NETWORKS, TRUNK_FILE, judges_of
+from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_NETWORKS, LANDMARKS_FILE, TRUNK_FILE, judges_of
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import (
     CONFIGURATIONS,
     FACTORS,
     LABELS,
     MERGES_FILE,
-    SIDE_PX,
     TEXT_PART,
     WEIGHTS,
     DlibIdentity,
@@ -36,7 +37,7 @@ from eval.domains.faces.networks import (
     efficientnet,
 )
 from eval.domains.faces.photograph import CodeEncoder, Photograph, take
-from eval.domains.faces.regions import region_of
+from eval.domains.faces.regions import find_landmarks, region_of
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
 from eval.folders import cache_folder
@@ -75,6 +76,7 @@ class FacesDomain:
         self.device, self.precision = torch.device(device), precision
         self._weights = ShippedWeights(self.name, weights, JUDGE_NETWORKS)
         self.prompts = load_prompts(Path(__file__).with_name("prompts.toml"))
+        self._landmarks = cache(self._find_landmarks)
 
     @cached_property
     def _sources(self) -> dict[str, list[int]]:
@@ -204,9 +206,9 @@ class FacesDomain:
         """Nobody knows which factors can be seen; every one counts."""
         return None
 
-    def region(self, prompt: Prompt) -> np.ndarray:
-        """Where aligned faces have what the prompt is about: bool [256, 256]."""
-        return region_of(prompt.attribute)
+    def region(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
+        """Where each face has what the prompt is about, by its own landmarks: bool [count, 256, 256]."""
+        return np.stack([region_of(prompt.attribute, points) for points in self._landmarks(sources, count)])
 
     def sample(self, count: int, seed: int) -> Latents:
         """Latents of random faces; other seeds give other faces than those that are trained, labelled or tested."""
@@ -237,20 +239,39 @@ class FacesDomain:
     def _faces(self, which: str, count: int) -> Sources:
         seeds = self._sources[which][:count]
         w = self.generator.w(seeds)
-        pictures = self._pictures(which, seeds, w)
+        pictures = torch.from_numpy(self._pictures(which, len(seeds)))
         images = ReadPictures(len(seeds), lambda rows: to_float(pictures[rows]))
         return Sources(tuple(f"{which}-{seed}" for seed in seeds), images, self.generator.latents(w))
 
-    def _pictures(self, which: str, seeds: list[int], w: Tensor) -> Tensor:
-        """Pictures of the first seeds of a set, kept in the cache folder."""
-        path = cache_folder() / "faces" / f"{which}-{self.fingerprints['generator'][:16]}.npz"
-        found = read_kept(path, lambda path: np.asarray(np.load(path)["x"]))
-        kept = np.zeros((0, 3, SIDE_PX, SIDE_PX), np.uint8) if found is None else found
-        if len(kept) < len(seeds):
-            kept = np.concatenate([kept, self.generator.pictures(w[len(kept) :]).numpy()])
-            drawn = kept
-            keep_sealed(path, lambda file: np.savez(file, x=drawn))
-        return torch.from_numpy(kept[: len(seeds)])
+    def _pictures(self, which: str, count: int) -> np.ndarray:
+        """Pictures of the first faces of a set: uint8 [count, 3, 256, 256]."""
+        seeds = self._sources[which][:count]
+        return self._kept(which, count, lambda first: self.generator.pictures(self.generator.w(seeds[first:])).numpy())
+
+    def _find_landmarks(self, which: str, count: int) -> np.ndarray:
+        """Landmarks of the first faces of a set: float32 [count, 68, 2]; faces without are told of."""
+
+        def found(first: int) -> np.ndarray:
+            import dlib
+
+            pictures = self._pictures(which, count)[first:].transpose(0, 2, 3, 1)
+            return find_landmarks(pictures, dlib.shape_predictor(str(require([LANDMARKS_FILE])[LANDMARKS_FILE])))
+
+        points = self._kept(f"{which}-landmarks", count, found)
+        none = int(np.isnan(points).any((1, 2)).sum())
+        if none:
+            print(f"No landmarks in {none} of {count} {which} faces: their regions are fixed boxes.", file=sys.stderr)
+        return points
+
+    def _kept(self, name: str, count: int, rest: Callable[[int], np.ndarray]) -> np.ndarray:
+        """The first rows of an array of the cache folder, which grows by what ``rest`` makes from a row on."""
+        path = cache_folder() / "faces" / f"{name}-{self.fingerprints['generator'][:16]}.npz"
+        kept = read_kept(path, lambda path: np.asarray(np.load(path)["x"]))
+        if kept is None or len(kept) < count:
+            kept = rest(0) if kept is None else np.concatenate([kept, rest(len(kept))])
+            whole = kept
+            keep_sealed(path, lambda file: np.savez(file, x=whole))
+        return kept[:count]
 
 
 def load(weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> Domain:

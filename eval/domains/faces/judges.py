@@ -16,7 +16,8 @@ from eval.weights.packages import require
 
 JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "realism")
 TRUNK_FILE = "efficientnet-lite0-57934424.pth"
-IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_68_face_landmarks.dat")
+LANDMARKS_FILE = "shape_predictor_68_face_landmarks.dat"
+IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", LANDMARKS_FILE)
 
 
 def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, str], device: torch.device) -> Judges:
@@ -52,6 +53,7 @@ def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, st
             "attribute-judge": "efficientnet-lite0-imagenet,3-crops,linear",
             "identity": "dlib-resnet-v1,68-landmarks,fixed-box,unit-norm",
             "frechet-features": "efficientnet-lite0-imagenet,224px-bilinear-antialias,mean",
+            "region": "68-landmarks-of-each-face",
         },
         realism=realism,
         frechet_and_realism=realism.with_features,

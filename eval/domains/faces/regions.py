@@ -1,32 +1,116 @@
-"""Where aligned faces have what a prompt is about."""
+"""Where a face has what a prompt is about, by its own 68 landmarks.
+
+Boxes lie in the frame of the face: from the middle between the eyes to its right and down, in distances of the eyes.
+An edge lies beyond the outermost of some landmarks by a margin. Where no face is found, fixed boxes stand in: aligned
+faces are all at the same place.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from eval.domains.faces.alignment import LEFT_EYE, RIGHT_EYE
 from eval.domains.faces.networks import SIDE_PX
 
-# The pixels of aligned faces that a prompt may change: left, top, right, bottom as shares of the side, by factor.
-EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
-REGIONS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
+Edge = tuple[slice, float] | None  # landmarks and margin; None: the side of the picture
+Box = tuple[Edge, Edge, Edge, Edge]  # left, top, right, bottom
+
+JAW, BROWS, NOSTRILS, MOUTH = slice(0, 17), slice(17, 27), slice(31, 36), slice(48, 68)
+LEFT_CHEEK, RIGHT_CHEEK = slice(0, 4), slice(13, 17)  # of the jaw, as one sees them
+ABOVE_THE_BROWS: Box = (None, None, None, (BROWS, 0.1))
+AROUND: tuple[Box, ...] = (
+    ABOVE_THE_BROWS,
+    (None, None, (LEFT_CHEEK, 0.1), None),
+    ((RIGHT_CHEEK, 0.1), None, None, None),
+)
+BOXES: dict[str, tuple[Box, ...]] = {  # by factor; what has no place may change everything
+    "glasses": (((JAW, 0.1), (BROWS, 0.25), (JAW, 0.1), (NOSTRILS, 0.0)),),
+    "beard": (((JAW, 0.15), (NOSTRILS, 0.05), (JAW, 0.15), None),),
+    "hat": (ABOVE_THE_BROWS,),
+    "bangs": (((JAW, 0.2), None, (JAW, 0.2), (BROWS, 0.2)),),
+    "hair": AROUND,
+    "hairline": (ABOVE_THE_BROWS,),
+    "hair_length": AROUND,
+    "curls": AROUND,
+    "expression": (((JAW, 0.0), (BROWS, 0.1), (JAW, 0.0), (JAW, 0.1)),),
+    "mouth": (((MOUTH, 0.5), (NOSTRILS, 0.0), (MOUTH, 0.5), (JAW, 0.2)),),
+    "lipstick": (((MOUTH, 0.2), (MOUTH, 0.2), (MOUTH, 0.2), (MOUTH, 0.2)),),
+}
+_SIDES = ((0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0))
+FIXED: dict[str, tuple[tuple[float, float, float, float], ...]] = {  # likewise, as shares of the picture's side
     "glasses": ((0.1, 0.3, 0.9, 0.62),),
     "beard": ((0.2, 0.52, 0.8, 1.0),),
     "hat": ((0.0, 0.0, 1.0, 0.42),),
     "bangs": ((0.1, 0.0, 0.9, 0.45),),
-    "hair": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
+    "hair": ((0.0, 0.0, 1.0, 0.42), *_SIDES),
     "hairline": ((0.0, 0.0, 1.0, 0.42),),
-    "hair_length": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
-    "curls": ((0.0, 0.0, 1.0, 0.42), (0.0, 0.42, 0.28, 1.0), (0.72, 0.42, 1.0, 1.0)),
+    "hair_length": ((0.0, 0.0, 1.0, 0.42), *_SIDES),
+    "curls": ((0.0, 0.0, 1.0, 0.42), *_SIDES),
     "expression": ((0.2, 0.32, 0.8, 0.9),),
     "mouth": ((0.25, 0.55, 0.75, 0.92),),
     "lipstick": ((0.28, 0.58, 0.72, 0.85),),
 }
 
 
-def region_of(factor: str) -> np.ndarray:
-    """The pixels that an edit of a factor may change: bool [256, 256]; all of them for what has no place."""
-    region = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
-    for box in REGIONS.get(factor, EVERYWHERE):
-        left, top, right, bottom = (round(share * SIDE_PX) for share in box)
-        region[top:bottom, left:right] = True
-    return region
+def region_of(factor: str, landmarks: np.ndarray) -> np.ndarray:
+    """The pixels that an edit of a factor may change in one face.
+
+    Args:
+        factor: of the domain.
+        landmarks: float [68, 2], x and y in px; NaN where no face was found.
+
+    Returns:
+        bool [256, 256].
+    """
+    if factor not in BOXES:
+        return np.ones((SIDE_PX, SIDE_PX), dtype=bool)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    if np.isnan(landmarks).any():
+        at = np.stack([x, y]) + 0.5
+        return np.any([_within(at / SIDE_PX, box) for box in FIXED[factor]], axis=0)
+    left, right = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
+    across = (right - left) / ((right - left) ** 2).sum()  # a distance of the eyes is 1
+    frame = np.array([across, [-across[1], across[0]]])
+    middle = (left + right) / 2
+    pixels = np.tensordot(frame, np.stack([x, y]) - middle[:, None, None], 1)  # u and v of each: [2, 256, 256]
+    points = (landmarks - middle) @ frame.T
+    return np.any([_within(pixels, [_edge(points, side, box[side]) for side in range(4)]) for box in BOXES[factor]], 0)
+
+
+def _edge(points: np.ndarray, side: int, edge: Edge) -> float:
+    """Where an edge lies: left and top beyond the least, right and bottom beyond the greatest coordinate."""
+    outwards = -1 if side < 2 else 1
+    if edge is None:
+        return outwards * np.inf
+    landmarks, margin = edge
+    return float(outwards * (outwards * points[landmarks, side % 2]).max() + outwards * margin)
+
+
+def _within(at: np.ndarray, box: Any) -> np.ndarray:
+    """Which places [2, H, W] lie in a box (left, top, right, bottom): bool [H, W]."""
+    left, top, right, bottom = box
+    inside: np.ndarray = (at[0] >= left) & (at[0] <= right) & (at[1] >= top) & (at[1] <= bottom)
+    return inside
+
+
+def find_landmarks(pictures: np.ndarray, predictor: Any) -> np.ndarray:
+    """The landmarks of the face that dlib's detector finds best in each picture.
+
+    Args:
+        pictures: uint8 [N, H, W, 3].
+        predictor: dlib's, of 68 landmarks.
+
+    Returns:
+        float32 [N, 68, 2], x and y in px; NaN where no face is found.
+    """
+    import dlib
+
+    detector, found = dlib.get_frontal_face_detector(), np.full((len(pictures), 68, 2), np.nan, dtype=np.float32)
+    for row, picture in enumerate(np.ascontiguousarray(pictures)):
+        boxes, scores, _ = detector.run(picture, 1, 0.0)
+        if len(boxes):
+            parts = predictor(picture, boxes[int(np.argmax(scores))]).parts()
+            found[row] = [(point.x, point.y) for point in parts]
+    return found

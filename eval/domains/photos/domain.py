@@ -249,7 +249,7 @@ class PhotosDomain:
         """Nobody knows which factors can be seen; every one counts."""
         return None
 
-    def region(self, prompt: Prompt) -> np.ndarray:
+    def region(self, sources: str, count: int, prompt: Prompt) -> np.ndarray:
         """The boxes that the description states for the prompt's factor; otherwise the whole image."""
         side = self.editing.synthesis.resolution
         boxes = self.description.regions.get(prompt.attribute, ((0.0, 0.0, 1.0, 1.0),))

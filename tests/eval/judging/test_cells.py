@@ -100,7 +100,7 @@ class Domain:
         seen[1, 0] = seen[2, 1] = False
         return seen if self.exact else None
 
-    def region(self, prompt):
+    def region(self, which, count, prompt):
         inside = np.zeros((16, 16), dtype=bool)
         inside[4:9] = True
         return inside

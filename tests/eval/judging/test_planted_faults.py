@@ -31,7 +31,7 @@ from eval.runs.runner import Runner
 from eval.runs.store import Store
 from reports.tables import write_tables
 
-IMAGES = 40
+IMAGES = 50
 
 
 class Honest:

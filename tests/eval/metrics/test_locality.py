@@ -21,6 +21,18 @@ def test_only_the_pixels_outside_count():
         assert outside_psnr(*tensors)[i].item() == pytest.approx(expected)
 
 
+def test_each_picture_may_have_its_own_region():
+    """As if each were alone with its region; nothing outside of one leaves the others as they are."""
+    rng = np.random.default_rng(1)
+    before, after = (torch.from_numpy(each) for each in rng.uniform(-1, 1, (2, 3, 3, 6, 5)))
+    regions = torch.from_numpy(rng.random((3, 6, 5)) < 0.4)
+    regions[2] = True
+    for measure in (outside_l1, outside_psnr):
+        alone = [measure(before[i : i + 1], after[i : i + 1], regions[i]) for i in range(3)]
+        torch.testing.assert_close(measure(before, after, regions), torch.cat(alone), equal_nan=True)
+        assert measure(before, after, regions).isnan().tolist() == [False, False, True]
+
+
 def test_the_size_of_the_region_does_not_raise_the_psnr():
     """A uniform difference of 0.2 is 20 dB whatever part of the picture is looked at."""
     before, after = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.2)

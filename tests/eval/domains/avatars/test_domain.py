@@ -70,7 +70,7 @@ def test_the_counterfactual_has_what_was_asked_for_and_nothing_else(domain):
 def test_answers_differ_from_the_sources_only_inside_the_region(domain, sources):
     for name in ("glasses", "open-mouth", "black-clothes"):
         prompt = prompt_of(domain, name)
-        region = domain.region(prompt)
+        region = domain.region("test", 1, prompt)
         changed = (domain.counterfactuals("test", 24, prompt) - sources.images).abs().amax(1) > 0.1
         assert 0 < region.mean() < 0.6
         assert changed[:, ~torch.from_numpy(region)].float().mean() < 0.002

@@ -13,7 +13,6 @@ import eval.domains.faces.domain as module
 from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, TRUNK_FILE, FacesDomain
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import FACTORS, LABELS, TEXT_PART, split_logits
-from eval.domains.faces.regions import REGIONS
 from eval.weights.packages import find
 
 FILES = (*GENERATOR_FILES, TRUNK_FILE, *IDENTITY_FILES)
@@ -29,7 +28,6 @@ def domain():
 
 def test_every_value_but_the_first_has_a_label():
     assert {factor: len(values) - 1 for factor, values in FACTORS.items()} == {k: len(v) for k, v in LABELS.items()}
-    assert set(REGIONS) < set(FACTORS)
     logits = split_logits(torch.arange(15.0)[None])
     assert list(logits) == list(FACTORS)
     assert logits["hair"].tolist() == [[0.0, 4.0, 5.0]] and logits["sex"].tolist() == [[0.0, 12.0]]
@@ -67,6 +65,25 @@ def test_faces_are_exact_and_judges_see_them(domain):
         identity = domain.judges.identity(sources.images[:])
     assert torch.allclose(identity.norm(dim=1), torch.ones(3))
     assert domain.counterfactuals("test", 3, domain.prompts[0]) is None
+
+
+@needs_files
+def test_every_face_has_regions_of_its_own(domain, monkeypatch, capsys):
+    """Eyes and mouths of aligned faces lie at known places; faces that are not found get fixed boxes."""
+    glasses, lipstick = (
+        domain.region("test", 3, next(prompt for prompt in domain.prompts if prompt.name == name))
+        for name in ("glasses", "lipstick")
+    )
+    assert glasses.shape == lipstick.shape == (3, 256, 256)
+    assert glasses[:, 121, 98:158].all() and not glasses[:, 200].any()
+    assert lipstick[:, 185, 120:136].all() and not lipstick[:, 121].any()
+    assert not (glasses[0] == glasses[1]).all()
+    grey = np.full((2, 3, 256, 256), 128, dtype=np.uint8)
+    monkeypatch.setattr(FacesDomain, "_pictures", lambda self, which, count: grey)
+    monkeypatch.setattr(FacesDomain, "_kept", lambda self, name, count, rest: rest(0))
+    blind = FacesDomain().region("test", 2, domain.prompts[0])
+    assert (blind[0] == blind[1]).all()
+    assert "No landmarks in 2 of 2 test faces" in capsys.readouterr().err
 
 
 @needs_files

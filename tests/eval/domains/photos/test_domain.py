@@ -57,10 +57,10 @@ def test_avatars_takes_no_photographs(tmp_path, capsys):
 
 def test_regions_are_the_boxes_of_the_description(domain_file):
     domain = load_domain(str(domain_file))
-    eyes = domain.region(Prompt("p", "face", "x", "eyeglasses", "eyeglasses"))
+    eyes = domain.region("test", 1, Prompt("p", "face", "x", "eyeglasses", "eyeglasses"))
     assert eyes.shape == (32, 32) and np.array_equal(np.flatnonzero(eyes.all(1)), np.arange(8, 16))
     assert eyes.sum() == 8 * 32
-    assert domain.region(Prompt("p", "face", "x", "hair", "red")).all()
+    assert domain.region("test", 1, Prompt("p", "face", "x", "hair", "red")).all()
 
 
 def test_nothing_exact_is_known(domain_file):
