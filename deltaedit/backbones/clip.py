@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,6 +53,8 @@ class Clip:
 
     Attributes:
         before_answer: called before texts are encoded or found among those that are remembered; None for nothing.
+        spared_s: list of texts -> seconds that remembering its features has spared since this was last cleared: what
+            they took, 0 where that was since then.
     """
 
     def __init__(
@@ -66,7 +69,8 @@ class Clip:
     ) -> None:
         self.words = words
         self.before_answer: Callable[[], object] | None = None
-        self._known: dict[tuple[str, ...], Tensor] = {}
+        self.spared_s: dict[tuple[str, ...], float] = {}
+        self._known: dict[tuple[str, ...], tuple[Tensor, float]] = {}
         self.model: Any = model
         self.tokenizer = tokenizer
         self.resolution = resolution
@@ -118,12 +122,16 @@ class Clip:
             self.before_answer()
         key = tuple(texts)
         if key in self._known:
-            return self._known[key]
+            features, took_s = self._known[key]
+            self.spared_s.setdefault(key, took_s)
+            return features
+        began = time.perf_counter()
         with torch.inference_mode(False), torch.no_grad():  # kept for editors, whose gradients may meet it
             tokens = self.tokenizer(list(texts)).to(self.device)
             features = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
         if not any(weights.requires_grad for weights in self.model.parameters()):  # of a model in training they change
-            self._known[key] = features
+            self._known[key] = features, time.perf_counter() - began
+            self.spared_s[key] = 0.0
             if len(self._known) > MOST_KNOWN:
                 del self._known[next(iter(self._known))]
         return features

@@ -190,13 +190,18 @@ class TimedEditor:
         return clock(self._domain.device) + self._features.spared_s
 
     def _timed(self, work: Callable[[], object]) -> tuple[float, float | None]:
-        """Seconds here, and seconds with what the loaded artefacts cost where they were computed (None: not known)."""
+        """Seconds here, and seconds if nothing had been there before.
+
+        The second are with what the loaded artefacts cost where they were computed (None: not known), and with the
+        texts that were encoded for another editor.
+        """
         self._artefacts.loaded_cost_s = 0.0
+        self._domain.clip.spared_s.clear()
         began = clock(self._domain.device)
         with at_work(self.label, self._timeout_s):
             work()
         here_s = clock(self._domain.device) - began
-        cost_s = here_s + self._artefacts.loaded_cost_s
+        cost_s = here_s + self._artefacts.loaded_cost_s + sum(self._domain.clip.spared_s.values())
         return here_s, None if math.isnan(cost_s) else cost_s
 
 

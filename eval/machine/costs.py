@@ -79,6 +79,7 @@ def measure_costs(domain: Domain, specs: Sequence[EditorSpec], images: int, prom
         As ``eval.runs.plan.estimated_s`` takes it, and what ``predicted`` needs besides.
     """
     device, chosen = domain.editing.device, domain.prompts[:prompts]
+    _, first_s = seconds_of(device, lambda: judge_sources(domain, domain.test_sources(images), images))
     sources, read_s = seconds_of(device, lambda: domain.test_sources(images))
     judged, source_s = seconds_of(device, lambda: judge_sources(domain, sources, images))
     answers, counterfactual_s = seconds_of(
@@ -94,6 +95,7 @@ def measure_costs(domain: Domain, specs: Sequence[EditorSpec], images: int, prom
         device, lambda: judge_attributes(domain, judged.logits, pictures, chosen[0], answers[0].visible, right)
     )
     costs: dict[str, Any] = {
+        "start_s": max(0.0, first_s - read_s - source_s),
         "source_s": (read_s + source_s) / images,
         "counterfactual_s": counterfactual_s / images / len(chosen),
         "synthesis_s": synthesis_s / images,
@@ -106,7 +108,7 @@ def measure_costs(domain: Domain, specs: Sequence[EditorSpec], images: int, prom
 
 
 def _editor_costs(domain: Domain, spec: EditorSpec, latents: Any, prompts: int) -> dict[str, float]:
-    """Seconds of one editor: preparing, fitting, editing an image first and at another strength."""
+    """Seconds of one editor: preparing and fitting, here and where it was computed; editing first and once more."""
     editor = TimedEditor(spec, domain.editing, 0, None)
     firsts, others = [], []
     for prompt in domain.prompts[:prompts]:
@@ -119,6 +121,8 @@ def _editor_costs(domain: Domain, spec: EditorSpec, latents: Any, prompts: int) 
     return {
         "prepare_s": editor.costs["prepare_here_s"],
         "fit_s": statistics.median(editor.costs["fit_here_s"].values()),
+        "prepare_computed_s": editor.costs["prepare_s"],
+        "fit_computed_s": statistics.median(editor.costs["fit_s"].values()),
         "edit_s": other_s if shares else first_s,
         "offset_s": max(first_s - other_s, 0.0) if shares else 0.0,
     }

@@ -242,8 +242,9 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     Args:
         arguments: of the run.
         costs: ``judge_s``, ``synthesis_s`` and ``sweep_judge_s`` a cell, ``counterfactual_s`` an (image, prompt),
-            ``source_s`` an image; under each editor's name ``prepare_s`` once, ``fit_s`` a prompt, ``edit_s`` a cell,
-            and ``offset_s`` an image and prompt where the edits at all strengths share what they compute.
+            ``source_s`` an image, ``start_s`` until the networks are there; under each editor's name ``prepare_s``
+            once, ``fit_s`` a prompt, ``edit_s`` a cell, and ``offset_s`` an image and prompt where the edits at all
+            strengths share what they compute.
 
     Returns:
         None when a cost is not known.
@@ -251,6 +252,7 @@ def estimated_s(arguments: Arguments, costs: Mapping[str, Any]) -> float | None:
     prompts, images = len(arguments.prompts), arguments.images
     try:
         total = images * (float(costs["source_s"]) + prompts * float(costs["counterfactual_s"]))
+        total += float(costs.get("start_s", 0))
         if arguments.goals:
             total += images * prompts * (float(costs["synthesis_s"]) + float(costs["judge_s"]))  # the oracle
         for label in arguments.methods:

@@ -15,10 +15,9 @@ from eval.statistics.cells import (
     with_setting,
 )
 from eval.statistics.comparison import compare_editors, compare_paired, summarise, verdict
-from eval.statistics.correction import holm
 from eval.statistics.groups import indistinguishable_groups, letters
 from eval.statistics.intervals import Interval, interval_of_mean, overlap
-from eval.statistics.permutation import sign_flip_p
+from eval.statistics.permutation import holm, sign_flip_p
 from eval.statistics.power import clusters_needed, minimum_detectable_effect, smallest_p, too_small
 
 __all__ = [

@@ -20,9 +20,8 @@ from eval.statistics.cells import (
     paired_differences,
     with_setting,
 )
-from eval.statistics.correction import holm
 from eval.statistics.intervals import estimate
-from eval.statistics.permutation import drawn_signs, flipped_p
+from eval.statistics.permutation import drawn_signs, flipped_p, holm
 from eval.statistics.power import LEVEL, minimum_detectable_effect
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.errors import shortened
 from eval.runs.integrity.seals import Damaged, check_label, first_line, read_sealed
 from eval.runs.names import SCHEMA, with_current_names
 
@@ -40,13 +41,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except Damaged as error:
         raise ValueError(f"{path} is damaged ({error}); put back the one that the run wrote.") from None
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if not isinstance(schema, int) or schema < 1:
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ValueError(
-            f"{path} must hold a schema number of 1 to {SCHEMA}, got {schema!r}; run again into another folder."
+            f"{path} must hold a schema number of 1 to {SCHEMA}, got {shortened(repr(schema))}; "
+            "run again into another folder."
         )
     if schema > SCHEMA:
         raise ValueError(
-            f"{path} has schema {schema} and this deltabench reads up to {SCHEMA}; "
+            f"{path} has schema {shortened(schema)} and this deltabench reads up to {SCHEMA}; "
             "update it with `pip install --upgrade deltabench`."
         )
     return {**manifest, "recipes": with_current_names(manifest.get("recipes", {}))}

@@ -87,6 +87,27 @@ def test_a_loaded_artefact_counts_with_what_it_cost_where_it_was_computed(tiny_d
     assert editor.costs["fit_s"] == editor.costs["fit_here_s"]
 
 
+def test_every_editor_pays_for_the_texts_that_another_has_encoded(
+    tiny_domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tiny_domain.editing.clip
+    tokenizer = clip.tokenizer
+    monkeypatch.setattr("deltaedit.backbones.clip.time", TIME)
+    monkeypatch.setattr(clip, "tokenizer", lambda texts: (TIME.sleep(0.3), tokenizer(texts))[1])
+
+    class Reads(Slow):
+        def fit(self, prompt: Prompt) -> None:
+            for _ in range(2):  # the second time it is the editor's own
+                clip.encode_texts(["a text of this test"])
+
+    costs = []
+    for _ in range(2):
+        editor = TimedEditor(EditorSpec("reads", Reads, {}, "reads"), tiny_domain.editing, 0, None)
+        editor.fit(tiny_domain.prompts[0])
+        costs.append((editor.costs["fit_here_s"]["glasses"], editor.costs["fit_s"]["glasses"]))
+    assert costs == [pytest.approx((0.3, 0.3)), pytest.approx((0, 0.3))]
+
+
 def test_costs_of_an_earlier_process_are_kept(tiny_domain: Any) -> None:
     earlier = {"prepare_s": 9.0, "prepare_here_s": 8.0, "fit_s": {"glasses": 7.0}, "fit_here_s": {"glasses": 6.0}}
     editor = TimedEditor(SPEC, tiny_domain.editing, 0, earlier)
