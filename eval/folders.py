@@ -80,6 +80,6 @@ def check_place(folder: Path, needed_bytes: float = 0.0) -> None:
         raise UsageError(f"{folder} cannot be written ({there} is read-only); choose another --out.")
     if needed_bytes - stored > free:
         raise UsageError(
-            f"{folder} will hold {needed_bytes / 1e9:.1f} GB or more, but {free / 1e9:.1f} GB are free there; make "
+            f"{folder} will hold {needed_bytes / 1e6:,.1f} MB or more, but {free / 1e6:,.1f} MB are free there; make "
             "room, choose another --out, or ask for fewer images, prompts or strengths."
         )

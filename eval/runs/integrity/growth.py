@@ -109,8 +109,8 @@ def check_same_run(folder: Path, there: Manifest, here: Manifest, refresh: Seque
         versions = [each.get(name) for each in packages]
         if None not in versions and versions[0] != versions[1]:
             raise UsageError(
-                f"The cells of {folder} were made with {name} {versions[0]}, and {versions[1]} is installed: install "
-                f"that again, make all cells anew with --refresh {ALL}, or choose another --out."
+                f"The cells of {folder} were made with {name} {shortened(versions[0])}, and {versions[1]} is "
+                f"installed: install that again, make all cells anew with --refresh {ALL}, or choose another --out."
             )
     for label, entry in here.get("editors", {}).items():
         change = "" if label in refresh else editor_change(there.get("editors", {}).get(label), entry)

@@ -14,6 +14,7 @@ from eval import domains
 from eval.errors import UsageError
 from eval.runs.integrity.growth import check_same_run
 from eval.runs.plan import SHARES
+from eval.runs.reader import Run
 from eval.runs.request import RunRequest, execute, plan_run
 from eval.runs.store import Store
 from tests.conftest import build_tiny_domain
@@ -147,6 +148,16 @@ def test_lost_and_damaged_small_files_are_made_again(run: Path, contents_then: b
     made(WHOLE, run)
     assert contents(run) == before and chunks(run) == finished
     assert set(Store(run).read_json("costs/nudge.json")["fit_s"]) == {"glasses", "smile"}
+
+
+def test_a_prompt_whose_name_lost_a_bit_is_told_and_made_again(run: Path) -> None:
+    before = contents(run)
+    text = (run / "prompts.json").read_text(encoding="utf-8")
+    (run / "prompts.json").write_text(text.replace('"smile"', '"smide"', 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"prompts.json is damaged \('smile' is another\); give the same"):
+        Run(run).prompts  # noqa: B018
+    made(WHOLE, run)
+    assert contents(run) == before
 
 
 def test_counterfactuals_in_the_wrong_place_are_made_again(run: Path) -> None:

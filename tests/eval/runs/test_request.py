@@ -87,7 +87,7 @@ def test_the_room_that_a_run_needs(tmp_path, monkeypatch):
     assert needed == pytest.approx(196 * 314_572.8 + 180_000)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**9, 0, 61_000_000))
-    with pytest.raises(UsageError, match=r"run will hold 0.1 GB or more, but 0.1 GB are free there; make room"):
+    with pytest.raises(UsageError, match=r"run will hold 61.8 MB or more, but 61.0 MB are free there; make room"):
         check_place(tmp_path / "run", needed)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "chunk").write_bytes(bytes(1_000_000))
