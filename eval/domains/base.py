@@ -68,6 +68,8 @@ class Judges:
         counterfactual_counts: success needs the counterfactual's yes (``eval.metrics.nearest``), in place of realism's.
         realism: images -> float32 [N], how far from real pictures each lies: at most 1 is real, as nearly all unseen
             real pictures are. None where there is no such judge.
+        samples: attribute, value -> float32 [M, D], what ``frechet`` says of real pictures that show the value; None
+            where no such pictures are known.
         clip_and_second: of a second judge that looks through the judge CLIP's image tower: images -> what the CLIP and
             what ``second`` says of them, so that the tower sees every edit once; None of any other.
         frechet_and_realism: likewise for what ``frechet`` and ``realism`` say, where both look through one network.
@@ -90,6 +92,7 @@ class Judges:
     second_counts: bool = False
     counterfactual_counts: bool = False
     realism: Callable[[Tensor], Tensor] | None = None
+    samples: Callable[[str, str], Tensor] | None = None
     clip_and_second: Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]] | None = None
     frechet_and_realism: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 

@@ -29,6 +29,7 @@ class Counterfactuals:
         asked: number of the value asked for.
         visible: bool [N, F], factors that can be seen before and after.
         region: bool [H, W], pixels that the prompt may change; [N, H, W] where each image has its own.
+        samples: Fréchet features [M, D] of real pictures that show the value asked for; None where none are known.
         text_editing: the prompt's texts as the editing CLIP sees them.
         text_judge: as the judge CLIP sees them.
     """
@@ -41,6 +42,7 @@ class Counterfactuals:
     asked: int
     visible: np.ndarray
     region: np.ndarray
+    samples: Tensor | None
     text_editing: PromptFeatures
     text_judge: PromptFeatures
 
@@ -103,6 +105,7 @@ def judge_counterfactuals(domain: Domain, which: str, count: int, prompt: Prompt
         if visible is None
         else np.asarray(visible, dtype=bool),
         region=np.asarray(domain.region(which, count, prompt), dtype=bool),
+        samples=None if domain.judges.samples is None else domain.judges.samples(prompt.attribute, prompt.value),
         text_editing=PromptFeatures.of(domain.editing.clip, prompt),
         text_judge=PromptFeatures.of(domain.judges.clip, prompt),
     )

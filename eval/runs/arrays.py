@@ -38,6 +38,8 @@ def source_arrays(judged: JudgedSources) -> dict[str, np.ndarray]:
 def counterfactual_arrays(counterfactuals: Counterfactuals) -> dict[str, np.ndarray]:
     """The arrays of ``counterfactuals/<prompt>.npz``."""
     arrays = {"region": np.asarray(counterfactuals.region), "visible": np.asarray(counterfactuals.visible)}
+    if counterfactuals.samples is not None:
+        arrays["samples"] = array(counterfactuals.samples.half())
     if counterfactuals.images is not None:
         arrays |= {
             "images": to_uint8(counterfactuals.images),

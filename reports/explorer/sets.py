@@ -10,7 +10,7 @@ from reports.explorer.stops import Choices, Stop
 from reports.explorer.tables import Row, Tables, of_stop, role_of, row_values
 from reports.pool import COUNTERFACTUAL
 from reports.tables.frechet import NAME as COUNTERFACTUALS
-from reports.tables.originals import NAME as ORIGINALS
+from reports.tables.real.originals import NAME as ORIGINALS
 from reports.writers.layout import Value, number
 
 Rows = Sequence[Mapping[str, Value]]  # of a table

@@ -15,9 +15,10 @@ from reports.tables.determinism import determinism_table, marked
 from reports.tables.frechet import frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import matched_table
-from reports.tables.originals import originals_table
 from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
+from reports.tables.real.originals import originals_table
+from reports.tables.real.values import real_values_table
 from reports.tables.recipes import write_recipes
 from reports.tables.runtime import runtime_table
 from reports.tables.strengths import strengths_table
@@ -41,6 +42,7 @@ def build_tables(run: Run) -> tuple[Table, ...]:
     curves = pareto_table(run) if run.matched else None
     pool = Pool(run)
     against_originals = originals_table(run, pool)
+    against_real_values = real_values_table(run, pool)
     steadiness = determinism_table(run)
     with ThreadPoolExecutor(1) as beside:  # nearly all of these is arithmetic outside of the interpreter's lock
         distances = beside.submit(frechet_tables, run, pool)
@@ -49,6 +51,7 @@ def build_tables(run: Run) -> tuple[Table, ...]:
         *first,
         *distances.result(),
         *([against_originals] if against_originals else []),
+        *([against_real_values] if against_real_values else []),
         runtime_table(run),
         strengths_table(run),
         *([matched_table(run)] if run.matched else []),

@@ -24,13 +24,13 @@ from reports.tables import (
     frechet,
     main,
     matched,
-    originals,
     pareto,
     prompts,
     runtime,
     strengths,
 )
 from reports.tables.columns import DRAWS, FRECHET, LABEL, SEED, Column, manifest_names
+from reports.tables.real import originals, values
 from reports.writers.layout import Table
 
 FILE = "recipes.csv"
@@ -61,6 +61,7 @@ def described(frechet_name: str) -> dict[str, dict[str, Column]]:
         "pareto": pareto.COLUMNS,
         "frechet": frechet.frechet_columns(frechet_name),
         "originals": originals.COLUMNS,
+        "real_values": values.COLUMNS,
         "frechet_sizes": frechet.SIZES_COLUMNS,
         "determinism": determinism.COLUMNS,
     }

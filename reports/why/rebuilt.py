@@ -14,9 +14,10 @@ from reports.tables.determinism import determinism_table
 from reports.tables.frechet import frechet_tables
 from reports.tables.main import main_table
 from reports.tables.matched import matched_table
-from reports.tables.originals import originals_table
 from reports.tables.pareto import pareto_table
 from reports.tables.prompts import prompts_table
+from reports.tables.real.originals import originals_table
+from reports.tables.real.values import real_values_table
 from reports.tables.runtime import runtime_table
 from reports.tables.strengths import strengths_table
 from reports.why.value import KEYS, Number
@@ -32,6 +33,7 @@ BUILDERS: dict[str, Callable[[Run], Table | Sequence[Table] | None]] = {
     "frechet": lambda run: frechet_tables(run, Pool(run)),
     "frechet_sizes": lambda run: frechet_tables(run, Pool(run)),
     "originals": lambda run: originals_table(run, Pool(run)),
+    "real_values": lambda run: real_values_table(run, Pool(run)),
     "runtime": runtime_table,
     "strengths": strengths_table,
     "matched": matched_table,

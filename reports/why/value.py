@@ -28,6 +28,7 @@ KEYS = {
     "pareto": ("axis", "editor", "goal"),
     "frechet": ("editor", "kind", "strength"),
     "originals": ("editor", "kind", "strength"),
+    "real_values": ("editor", "kind", "strength", "prompt"),
     "frechet_sizes": ("editor", "kind", "strength", "n"),
     "determinism": ("editor",),
 }

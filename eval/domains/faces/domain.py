@@ -23,12 +23,11 @@ from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.base import Judges, Sources
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
-from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_NETWORKS, LANDMARKS_FILE, TRUNK_FILE, judges_of
-from eval.domains.faces.labelled import read
+from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_FILES, JUDGE_NETWORKS, LANDMARKS_FILE, TRUNK_FILE, judges_of
+from eval.domains.faces.labelled import read, values_of
 from eval.domains.faces.networks import (
     CONFIGURATIONS,
     FACTORS,
-    LABELS,
     MERGES_FILE,
     TEXT_PART,
     WEIGHTS,
@@ -74,7 +73,7 @@ class FacesDomain:
 
     def __init__(self, weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> None:
         self.device, self.precision = torch.device(device), precision
-        self._weights = ShippedWeights(self.name, weights, JUDGE_NETWORKS)
+        self._weights = ShippedWeights(self.name, weights, JUDGE_FILES)
         self.prompts = load_prompts(Path(__file__).with_name("prompts.toml"))
         self._landmarks = cache(self._find_landmarks)
 
@@ -229,11 +228,7 @@ class FacesDomain:
     def labelled(self) -> LabelledCodes:
         """Codes of the faces that ``labels/captions.csv`` says something of; judges are made of other labels."""
         table = read("captions")
-        labels = {}
-        for factor, names in LABELS.items():
-            known = table[list(names)].to_numpy()
-            value = np.where((known == 1).any(1), (known == 1).argmax(1) + 1, np.where((known == 0).all(1), 0, -1))
-            labels[factor] = torch.from_numpy(value)
+        labels = {factor: torch.from_numpy(values_of(table, factor)) for factor in FACTORS}
         return LabelledCodes(self.generator.w(list(table.index)), labels, FACTORS)
 
     def _faces(self, which: str, count: int) -> Sources:

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from deltaedit.backbones.clip import Clip
 from eval.domains.base import Judges
+from eval.domains.faces.labelled import seeds_showing
 from eval.domains.faces.networks import FACTORS, AttributeJudge, DlibIdentity, FaceFeatures, efficientnet
 from eval.domains.realism import Realism
 from eval.domains.shipped_weights import ShippedWeights
 from eval.weights.packages import require
 
 JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "realism")
+LABELLED = "labelled-faces"
+JUDGE_FILES = (*JUDGE_NETWORKS, LABELLED)  # that no editor may read
 TRUNK_FILE = "efficientnet-lite0-57934424.pth"
 LANDMARKS_FILE = "shape_predictor_68_face_landmarks.dat"
 IDENTITY_FILES = ("dlib_face_recognition_resnet_model_v1.dat", LANDMARKS_FILE)
@@ -56,6 +59,7 @@ def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, st
             "region": "68-landmarks-of-each-face",
         },
         realism=realism,
+        samples=lambda attribute, value: features_showing(weights.read(LABELLED)[0], attribute, value),
         frechet_and_realism=realism.with_features,
     )
 
@@ -64,3 +68,17 @@ def split_sigma(sigma: Tensor) -> dict[str, Tensor]:
     """float32 [V] of all values -> factor -> [V]."""
     parts = sigma.split([len(values) for values in FACTORS.values()])
     return dict(zip(FACTORS, parts, strict=True))
+
+
+def features_showing(labelled: Mapping[str, Tensor], attribute: str, value: str) -> Tensor:
+    """Fréchet features of faces that show a value by the labels of people who looked.
+
+    Args:
+        labelled: ``seeds`` int64 [N] and ``features`` float32 [N, D].
+        attribute: a factor of the domain.
+        value: one of its values.
+
+    Returns:
+        float32 [M, D], by seed.
+    """
+    return labelled["features"][torch.isin(labelled["seeds"], torch.tensor(seeds_showing(attribute, value)))]

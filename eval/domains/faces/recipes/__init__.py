@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-NETWORKS = ("attribute-judge", "judge-clip", "realism", "editing-clip", "encoder", "relevance", "delta-mapper")
+NETWORKS = (
+    *("attribute-judge", "judge-clip", "realism", "labelled-faces"),
+    *("editing-clip", "encoder", "relevance", "delta-mapper"),
+)
 
 
 def train_network(name: str, report: Callable[[str, int, int, dict[str, float]], None]) -> str:

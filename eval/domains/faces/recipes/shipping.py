@@ -17,9 +17,9 @@ from eval.domains.faces.captions import corpus
 from eval.domains.faces.domain import FacesDomain
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.judges import IDENTITY_FILES, TRUNK_FILE
-from eval.domains.faces.labelled import read
+from eval.domains.faces.labelled import MOST, read
 from eval.domains.faces.networks import MERGES_FILE, WEIGHTS, DlibIdentity, FaceFeatures, efficientnet
-from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip, realism
+from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip, labelled_faces, realism
 from eval.domains.faces.recipes.attribute_judge import with_interval
 from eval.domains.faces.recipes.encoder import encoder_files
 from eval.domains.recipes.training import Report
@@ -82,6 +82,15 @@ def _realism(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[st
         **dataclasses.asdict(realism.RECIPE),
     }
     return tensors, facts, measured
+
+
+def _labelled(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    tensors, counts = labelled_faces.gather(_features(), FaceGenerator())
+    facts = {
+        "what": "No network: the features that `fd_faces` compares, of faces that people looked at.",
+        "labels": f"labels/*.csv, by eye; the first {MOST} of each value at most",
+    }
+    return tensors, facts, counts
 
 
 def _editing(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
@@ -186,5 +195,6 @@ PARTS = {
     "editing-clip": _editing,
     "encoder": _encoder,
     "judge-clip": _judge_clip,
+    "labelled-faces": _labelled,
     "realism": _realism,
 }

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 import eval.domains.faces.domain as module
 from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, TRUNK_FILE, FacesDomain
+from eval.domains.faces.generator import to_float
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import FACTORS, LABELS, TEXT_PART, split_logits
 from eval.weights.packages import find
@@ -115,6 +117,20 @@ def test_deltaedit_and_r_s_are_shipped(domain):
     before = domain.test_sources(1).latents
     after = editor.edit(before, domain.prompts[0], 1.0)
     assert after.s.shape == before.s.shape and (after.s - before.s).abs().max() > 0.1
+
+
+@needs_files
+def test_real_faces_that_show_a_value(domain):
+    """Everybody whom one of the three persons called bald, and features that are those of their pictures."""
+    every = pd.concat([read(name) for name in ("captions", "judges", "held_out")]).sort_index()
+    bald = every.index[every["bald"] == 1]
+    found = domain.judges.samples("hairline", "bald")
+    assert found.shape == (len(bald), 1280) and len(bald) > 20
+    picture = domain.generator.pictures(domain.generator.w([int(bald[0])]))
+    with torch.inference_mode():
+        features = domain.judges.frechet(to_float(picture))
+    torch.testing.assert_close(found[:1], features, atol=2e-3, rtol=2e-3)  # kept in half precision
+    assert len(domain.judges.samples("glasses", "none")) == 200
 
 
 @needs_files

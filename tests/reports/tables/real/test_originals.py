@@ -9,7 +9,7 @@ import pytest
 from eval.runs.reader import Run
 from reports.pool import Pool
 from reports.tables import write_tables
-from reports.tables.originals import originals_table
+from reports.tables.real.originals import originals_table
 
 PROMPTS = ("glasses", "smile", "blond-hair")
 
