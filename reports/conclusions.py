@@ -97,7 +97,11 @@ def sentences(evidence: Evidence) -> tuple[str, ...]:
     tests = comb(len(editors), 2) * len(known)
     images = int(cells["image"].nunique())
     small = too_small(images, int(cells["prompt"].nunique()), tests) if tests else None
-    table = None if small is not None or not tests else compare_editors(cells, known, population=THESE_PROMPTS)
+    table = (
+        None
+        if small is not None or not tests
+        else compare_editors(cells, known, population=THESE_PROMPTS, intervals=False)
+    )
     told = [_sentence(cells, name, table, tests, images) for name in known]
     told[0] = f"At {evidence.setting}, {told[0]}"
     return (*told, *_limits(evidence, small, len(editors)))

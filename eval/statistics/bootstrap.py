@@ -216,20 +216,27 @@ def _estimates(
     paired: bool,
 ) -> Estimates:
     """Means of the cells, and intervals from the studentised draws [draws, M]."""
-    freedom = degrees_of_freedom(values, two_way)
+    found = estimates_of_means(values, two_way)
+    of_shares = difference_interval if paired else clustered_share_interval
+    for row in np.flatnonzero(np.isfinite(found.degrees_of_freedom) & np.isfinite(found.standard_error)):
+        if shares is not None and shares[row]:
+            ends = of_shares(values[row], two_way=two_way, tail=(1 - confidence) / 2)
+        else:
+            freedom = float(found.degrees_of_freedom[row])
+            half = _quantile(freedom, confidence, statistics[:, row]) * found.standard_error[row]
+            ends = found.mean[row] - half, found.mean[row] + half
+        found.low[row], found.high[row] = ends
+    return found
+
+
+def estimates_of_means(values: np.ndarray, two_way: bool) -> Estimates:
+    """Means of the cells [M, I, P] and their standard errors; no ends, which are NaN."""
     standard_error = np.sqrt(two_way_variance(values) if two_way else cluster_variance(values, 1))
     counts = (~np.isnan(values)).sum((1, 2))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(counts > 0, np.nansum(values, axis=(1, 2)) / counts, np.nan)
-    low, high = np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    of_shares = difference_interval if paired else clustered_share_interval
-    for row in np.flatnonzero(np.isfinite(freedom) & np.isfinite(standard_error)):
-        if shares is not None and shares[row]:
-            low[row], high[row] = of_shares(values[row], two_way=two_way, tail=(1 - confidence) / 2)
-        else:
-            half = _quantile(float(freedom[row]), confidence, statistics[:, row]) * standard_error[row]
-            low[row], high[row] = mean[row] - half, mean[row] + half
-    return Estimates(mean, low, high, standard_error, freedom)
+    ends = np.full_like(mean, np.nan)
+    return Estimates(mean, ends, ends.copy(), standard_error, degrees_of_freedom(values, two_way))
 
 
 def _quantile(freedom: float, confidence: float, statistics: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.statistics import bootstrap, permutation
+from eval.statistics.bootstrap import estimates_of_means
 from eval.statistics.cells import (
     LIKE_THESE,
     SHARES,
@@ -21,7 +22,7 @@ from eval.statistics.cells import (
     with_setting,
 )
 from eval.statistics.intervals import estimate
-from eval.statistics.permutation import drawn_signs, flipped_p, holm
+from eval.statistics.permutation import SignFlips, holm
 from eval.statistics.power import LEVEL, minimum_detectable_effect
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def compare_editors(
     seed: int = 0,
     draws: int = bootstrap.DRAWS,
     flips: int = permutation.DRAWS,
+    intervals: bool = True,
 ) -> pd.DataFrame:
     """Paired differences of all editors of a run at equal setting; Holm over all rows of the table.
 
@@ -95,6 +97,7 @@ def compare_editors(
         seed: of the draws.
         draws: bootstrap draws.
         flips: sign patterns.
+        intervals: whether to find them; most of the time of many pairs. Otherwise low and high are NaN.
 
     Returns:
         Columns setting, editor_a, editor_b and those of ``compare_paired``, with ``p_holm`` over the whole table.
@@ -106,18 +109,17 @@ def compare_editors(
 
     check_population(population)
     metrics = metric_columns(cells, metrics)
-    tables = []
+    rows: list[dict[str, Any]] = []
+    tests = SignFlips(population, seed, flips)
     for setting, group in with_setting(cells).groupby("setting", sort=False):
-        grids = {editor: grid_of(rows, metrics) for editor, rows in group.groupby("editor", sort=False)}
+        grids = {editor: grid_of(own, metrics) for editor, own in group.groupby("editor", sort=False)}
         for first, second in combinations(grids, 2):
-            table = compare_paired(
-                grids[first], grids[second], metrics, population=population, seed=seed, draws=draws, flips=flips
-            )
             names = {"setting": setting, "editor_a": first, "editor_b": second}
-            tables.append(pd.concat([pd.DataFrame([names] * len(table)), table], axis=1))
-    if not tables:
+            found = _differences(grids[first], grids[second], metrics, population, seed, draws, tests, intervals)
+            rows += [names | row for row in found]
+    if not rows:
         return pd.DataFrame()
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.DataFrame(rows).assign(p=tests.p_values())
     return table.assign(p_holm=holm(table["p"].to_numpy()))
 
 
@@ -152,25 +154,43 @@ def compare_paired(
     import pandas as pd
 
     check_population(population)
+    tests = SignFlips(population, seed, flips)
+    rows = _differences(first, second, metrics, population, seed, draws, tests)
+    return pd.DataFrame(rows).assign(p=tests.p_values())
+
+
+def _differences(
+    first: Grid,
+    second: Grid,
+    metrics: Sequence[str],
+    population: str,
+    seed: int,
+    draws: int,
+    tests: SignFlips,
+    intervals: bool = True,
+) -> list[dict[str, Any]]:
+    """The rows of ``compare_paired``, without p, which the tests are to find."""
     a, b, difference = paired_differences(first, second)
-    estimates = estimate(difference.values, _shares(metrics), population, seed, draws, paired=True)
-    kinds = difference.values.shape[1 : 3 if population == LIKE_THESE else 2]
-    p_values = flipped_p(difference.values, *drawn_signs(kinds, flips, seed))
-    detectable = minimum_detectable_effect(estimates.standard_error, estimates.degrees_of_freedom)
-    return pd.DataFrame(
+    tests.add(difference.values)
+    if intervals:
+        found = estimate(difference.values, _shares(metrics), population, seed, draws, paired=True)
+    else:
+        found = estimates_of_means(difference.values, population == LIKE_THESE)
+    detectable = minimum_detectable_effect(found.standard_error, found.degrees_of_freedom)
+    return [
         {
             "metric": metric,
             "mean_a": _mean(a.values[row]),
             "mean_b": _mean(b.values[row]),
-            "difference": estimates.mean[row],
-            "low": estimates.low[row],
-            "high": estimates.high[row],
-            "p": p_values[row],
+            "difference": found.mean[row],
+            "low": found.low[row],
+            "high": found.high[row],
+            "p": np.nan,
             "detectable": detectable[row],
             **_sizes(difference, row),
         }
         for row, metric in enumerate(metrics)
-    )
+    ]
 
 
 def verdict(difference: float, p_holm: float, first: str = "A", second: str = "B") -> str:

@@ -10,7 +10,7 @@ interval has zero width unless every cell has the same value by its nature; shar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from eval.statistics.bootstrap import DRAWS, Estimates, drawn_weights, image_int
 from eval.statistics.cells import LIKE_THESE, THESE_PROMPTS, Grid, check_population, paired_differences
 
 SEED = 0
+ROOM = 4_000_000  # numbers that are estimated at once: 32 MB, and some copies
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,34 @@ def interval_of_mean(
     Interval(mean=2.0, low=None, high=None, cells=3, images=1)
     """
     check_population(population)
-    grids = [_grid(each, images, prompts, population) for each in (values, minus) if each is not None]
+    grids = [_grid(np.atleast_2d(each), images, prompts, population) for each in (values, minus) if each is not None]
     shares = np.array([all(map(_is_share, grids)) if share is None else share])
     grid, paired = grids[0], minus is not None
     if paired:
         _, _, grid = paired_differences(*grids)
-    return _interval(grid, lambda: estimate(grid.values, shares, population, seed, draws, paired=paired))
+    return _intervals(grid, shares, population, seed, draws, paired)[0]
+
+
+def intervals_of_means(
+    values: np.ndarray,
+    images: Sequence[Hashable] | np.ndarray,
+    prompts: Sequence[Hashable] | np.ndarray,
+    shares: np.ndarray,
+) -> list[Interval]:
+    """As ``interval_of_mean`` for images like these and exactly these prompts, of several metrics of the same cells.
+
+    Args:
+        values: float64 [M, n]; NaN is left out.
+        images: the source image of each cell, [n].
+        prompts: the prompt of each cell, [n].
+        shares: bool [M], metrics in [0, 1] by definition.
+    """
+    at_once = max(1, ROOM // max(1, values.shape[1]))
+    found: list[Interval] = []
+    for first in range(0, len(values), at_once):
+        grid = _grid(values[first : first + at_once], images, prompts, THESE_PROMPTS)
+        found += _intervals(grid, shares[first : first + at_once], THESE_PROMPTS, SEED, DRAWS, False)
+    return found
 
 
 def overlap(first: Interval, second: Interval) -> bool:
@@ -113,22 +136,22 @@ def estimate(
 
 
 def _grid(
-    values: Sequence[float] | np.ndarray,
+    values: np.ndarray,
     images: Sequence[Hashable] | np.ndarray,
     prompts: Sequence[Hashable] | np.ndarray | None,
     population: str,
 ) -> Grid:
-    """Cells as one metric over images and prompts; a prompt's second cell of an image gets a column of its own."""
+    """Cells [M, n] as metrics over images and prompts; a prompt's second cell of an image gets a column of its own."""
     numbers = np.asarray(values, dtype=np.float64)
     names, rows = np.unique(np.asarray(images), return_inverse=True)
-    asked = np.zeros(len(numbers), dtype=int) if prompts is None else np.asarray(prompts)
+    asked = np.zeros(numbers.shape[1], dtype=int) if prompts is None else np.asarray(prompts)
     kinds, columns = np.unique(asked, return_inverse=True)
     times = _occurrences(rows * max(len(kinds), 1) + columns)
     if population == LIKE_THESE and (prompts is None or times.any()):
         raise ValueError("The 'prompts' parameter must name the prompt of each cell, and no image and prompt twice.")
     labels, places = np.unique(columns + len(kinds) * times, return_inverse=True)
-    grid = np.full((1, len(names), len(labels)), np.nan)
-    grid[0, rows, places] = numbers
+    grid = np.full((len(numbers), len(names), len(labels)), np.nan)
+    grid[:, rows, places] = numbers
     return Grid(grid, tuple(names.tolist()), tuple(labels.tolist()))
 
 
@@ -148,13 +171,17 @@ def _is_share(grid: Grid) -> bool:
     return bool(np.isin(grid.values[~np.isnan(grid.values)], (0.0, 1.0)).all())
 
 
-def _interval(grid: Grid, found_by: Callable[[], Estimates]) -> Interval:
-    present = ~np.isnan(grid.values[0])
-    cells, images = int(present.sum()), int(present.any(1).sum())
-    if not cells:
-        return Interval(None, None, None, 0, 0)
-    found = found_by()
-    mean, low, high = (float(numbers[0]) for numbers in (found.mean, found.low, found.high))
-    if not np.isfinite(low) or not np.isfinite(high):
-        return Interval(mean, None, None, cells, images)
-    return Interval(mean, low, high, cells, images)
+def _intervals(grid: Grid, shares: np.ndarray, population: str, seed: int, draws: int, paired: bool) -> list[Interval]:
+    """Of each metric of a grid; those without a cell are not estimated."""
+    present = ~np.isnan(grid.values)
+    cells, images = present.sum((1, 2)), present.any(2).sum(1)
+    some = np.flatnonzero(cells)
+    intervals = [Interval(None, None, None, 0, 0)] * len(cells)
+    if not len(some):
+        return intervals
+    found = estimate(grid.values[some], shares[some], population, seed, draws, paired=paired)
+    for row, mean, low, high in zip(some, found.mean, found.low, found.high, strict=True):
+        known = bool(np.isfinite(low) and np.isfinite(high))
+        ends = (float(low), float(high)) if known else (None, None)
+        intervals[row] = Interval(float(mean), *ends, int(cells[row]), int(images[row]))
+    return intervals

@@ -18,7 +18,7 @@ from eval.statistics.cells import LIKE_THESE, check_population
 from eval.statistics.merging import groups_of, merged
 
 DRAWS = 20_000  # smallest p is 5e-5: enough for Holm over 1,000 tests at 0.05
-BLOCK = 1000  # patterns multiplied at once, as float64
+BLOCK, COLUMNS = 1000, 2000  # patterns and metrics flipped at once
 TOLERANCE = 1e-9  # statistics closer than this (relative) are ties, and ties count against a difference
 
 
@@ -39,14 +39,46 @@ def sign_flip_p(differences: np.ndarray, population: str, rng: np.random.Generat
     """
     check_population(population)
     kinds = 2 if population == LIKE_THESE else 1
-    return flipped_p(differences, *(sign_patterns(groups_of(n), draws, rng) for n in differences.shape[1 : 1 + kinds]))
+    signs = [sign_patterns(groups_of(count), draws, rng) for count in differences.shape[1 : 1 + kinds]]
+    if population == LIKE_THESE:
+        return np.array([_two_way_p(metric, *signs) for metric in differences])
+    return _p_of_sums(signs[0], _image_sums(differences))
 
 
-def flipped_p(differences: np.ndarray, image_signs: np.ndarray, prompt_signs: np.ndarray | None = None) -> np.ndarray:
-    """As ``sign_flip_p``, of drawn patterns; for prompts like these with some for the prompts."""
-    if prompt_signs is not None:
-        return np.array([_two_way_p(metric, image_signs, prompt_signs) for metric in differences])
-    return _image_p(differences, image_signs)
+class SignFlips:
+    """Tests of many pairs of editors, which share their patterns and are flipped together.
+
+    Args:
+        population: as ``sign_flip_p`` takes it.
+        seed: of the signs.
+        draws: random sign patterns.
+    """
+
+    def __init__(self, population: str, seed: int, draws: int) -> None:
+        self._population, self._seed, self._draws = population, seed, draws
+        self._parts: list[np.ndarray] = []  # of each pair: p-values, or for these prompts what ``_p_of_sums`` takes
+
+    def add(self, differences: np.ndarray) -> None:
+        """One more pair, float64 [M, I, P]."""
+        if self._population == LIKE_THESE:
+            signs = _drawn_signs(differences.shape[1:], self._draws, self._seed)
+            self._parts.append(np.array([_two_way_p(metric, *signs) for metric in differences]))
+        else:
+            self._parts.append(_image_sums(differences))
+
+    def p_values(self) -> np.ndarray:
+        """Of every metric of every pair, in their order: float64 [pairs x M], as ``sign_flip_p`` gives them."""
+        if self._population == LIKE_THESE:
+            return np.concatenate(self._parts)
+        found: list[np.ndarray] = [np.zeros(0)] * len(self._parts)
+        for groups in {len(sums) for sums in self._parts}:
+            mine = [number for number, sums in enumerate(self._parts) if len(sums) == groups]
+            (signs,) = _drawn_signs((groups,), self._draws, self._seed)
+            joined = _p_of_sums(signs, np.concatenate([self._parts[number] for number in mine], axis=1))
+            ends = np.cumsum([self._parts[number].shape[1] for number in mine])
+            for number, part in zip(mine, np.split(joined, ends[:-1]), strict=True):
+                found[number] = part
+        return np.concatenate(found)
 
 
 def sign_patterns(clusters: int, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,8 +100,8 @@ def sign_patterns(clusters: int, draws: int, rng: np.random.Generator) -> np.nda
 
 
 @lru_cache(maxsize=4)
-def drawn_signs(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Patterns of each kind of cluster, kept: the pairs of a table share theirs. Read only."""
+def _drawn_signs(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Patterns of each kind of cluster, kept. Read only."""
     rng = np.random.default_rng([seed, 1])
     patterns = tuple(sign_patterns(groups_of(count), draws, rng) for count in clusters)
     for array in patterns:
@@ -77,23 +109,28 @@ def drawn_signs(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.nd
     return patterns
 
 
-def _image_p(differences: np.ndarray, signs: np.ndarray) -> np.ndarray:
-    """Flip the summed difference of every image [M, I, P]: float64 [M]."""
+def _image_sums(differences: np.ndarray) -> np.ndarray:
+    """What is flipped of [M, I, P]: the largest sum of an image is 1; float64 [G, M], NaN where nothing is tested."""
     present = ~np.isnan(differences)
     known = (present.any(2).sum(1) > 1) & ~np.isinf(differences).any((1, 2))
     sums = np.where(present & known[:, None, None], differences, 0.0).sum(2)
     largest = np.abs(sums).max(1, initial=0.0)
-    moved = np.flatnonzero(largest > 0)
-    p_values = np.where(known, 1.0, np.nan)
-    totals = np.abs(flipped(signs, merged((sums[moved] / largest[moved, None]).T)))
-    p_values[moved] = [share_as_extreme(metric) for metric in totals.T]
+    sums /= np.where(largest > 0, largest, 1.0)[:, None]
+    sums[~known] = np.nan
+    return merged(sums.T)
+
+
+def _p_of_sums(signs: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of flipping the sums [G, M], a block of patterns at a time: float64 [M]."""
+    p_values = np.full(sums.shape[1], np.nan)
+    known = np.flatnonzero(~np.isnan(sums).any(0))
+    for part in np.array_split(known, -(-len(known) // COLUMNS) or 1):
+        observed = np.abs(sums[:, part].sum(0))
+        least, count = observed - TOLERANCE * np.maximum(1.0, observed), np.zeros(len(part))
+        for first in range(0, len(signs), BLOCK):
+            count += (np.abs(signs[first : first + BLOCK].astype(np.float64) @ sums[:, part]) >= least).sum(0)
+        p_values[part] = count / len(signs)
     return p_values
-
-
-def flipped(signs: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """The sum of [G, M] under every pattern [draws, G], a block of patterns at a time: float64 [draws, M]."""
-    parts = range(0, len(signs), BLOCK)
-    return np.concatenate([signs[first : first + BLOCK].astype(np.float64) @ sums for first in parts])
 
 
 def _two_way_p(differences: np.ndarray, image_signs: np.ndarray, prompt_signs: np.ndarray) -> float:

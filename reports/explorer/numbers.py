@@ -10,7 +10,7 @@ import numpy as np
 from eval.statistics import Interval
 from reports.equal_effect.prompts import ERROR, ERROR_SCALE
 from reports.explorer.stops import Choices, Scope, Stop
-from reports.means import interval_of, is_share
+from reports.means import eligible, intervals_of, is_share
 from reports.tables.main import measures
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def numbers(choices: Choices) -> dict[str, dict[str, dict[str, dict[str, Any]]]]
     found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for stop in choices.stops:
         rows = choices.run.rows.loc[stop.rows, _wanted(choices.run.rows)]
-        tables = {editor: rows[rows["editor"] == editor] for editor in choices.run.editors}
+        own = rows.groupby(["editor", "prompt"], sort=False).indices
         found[stop.name] = {
             scope.name: {
-                editor: _means(stop, table[table["prompt"].isin(scope.prompts)])
-                for editor, table in tables.items()
-                if table["prompt"].isin(scope.prompts).any()
+                editor: _means(stop, rows.iloc[np.sort(np.concatenate(parts))])
+                for editor in choices.run.editors
+                if (parts := [own[editor, prompt] for prompt in scope.prompts if (editor, prompt) in own])
             }
             for scope in choices.scopes
         }
@@ -56,16 +56,16 @@ def _wanted(rows: DataFrame) -> list[str]:
 
 
 def _means(stop: Stop, cells: DataFrame) -> dict[str, Any]:
-    eligible = cells[cells["eligible"].astype(bool)]
-    found: dict[str, Any] = {"cells": len(cells), "eligible": len(eligible)}
-    found["over_eligible"] = _values(eligible, ELIGIBLE)
+    own = eligible(cells)
+    found: dict[str, Any] = {"cells": len(cells), "eligible": len(own)}
+    found["over_eligible"] = _values(own, ELIGIBLE)
     if stop.kind != "matched":
         found["over_all"] = _values(cells, every_cell())
     return found
 
 
 def _values(cells: DataFrame, columns: tuple[str, ...]) -> Values:
-    means = {column: interval_of(_column(cells, column), cells, is_share(column)) for column in columns}
+    means = intervals_of({name: _column(cells, name) for name in columns}, cells, {n: is_share(n) for n in columns})
     return {column: packed(value) for column, value in means.items() if value.mean is not None}
 
 

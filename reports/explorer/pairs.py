@@ -18,14 +18,17 @@ from reports.tables.matched import SIGNIFICANT
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+MOST_EDITORS = 12  # whose differences have intervals: 66 pairs
+
 
 def comparisons(choices: Choices) -> dict[str, dict[str, Any]]:
     """What the paired tests find at every stop.
 
     Returns:
         Stop -> ``population`` (empty where it differs by pair), ``prompts`` (names), ``both_meet`` (of a matched stop:
-        the two editors -> the prompts that both meet), ``rows`` (editor, editor, column, difference, low, high,
-        corrected p) and ``letters`` (column -> editor -> letters; only where they are not in the matched table).
+        the two editors -> the prompts that both meet), ``intervals`` (false where there are none), ``rows`` (editor,
+        editor, column, difference, low, high, corrected p) and ``letters`` (column -> editor -> letters; only where
+        they are not in the matched table).
     """
     plain = {s.name: _plain(choices, s) for s in choices.stops if s.kind != "matched"}
     return {name: found for name, found in (plain | _matched(choices)).items() if found}
@@ -41,13 +44,15 @@ def _plain(choices: Choices, stop: Stop) -> dict[str, Any] | None:
     hidden = [name for name in columns if metric_of(name).eligible_only]
     cells = rows[rows["editor"].isin(editors)].copy()
     cells[hidden] = cells[hidden].astype(float).where(cells["eligible"].astype(bool))
-    table = statistics.compare_editors(cells, columns, population=THESE)
+    few = len(editors) <= MOST_EDITORS
+    table = statistics.compare_editors(cells, columns, population=THESE, intervals=few)
     letters = {name: _letters(cells, table, editors, name) for name in columns}
     return {
         "population": THESE,
         "prompts": [prompt["name"] for prompt in choices.run.prompts],
         "rows": _rows(table),
         "letters": letters,
+        **({} if few else {"intervals": False}),
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.runs.reader import KINDS, Run, Setting
 from eval.statistics import Interval
-from reports.means import eligible_mean
+from reports.means import eligible, means_of
 from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
 from reports.writers.style import (
     FAINT,
@@ -65,8 +65,8 @@ def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[f
 
 
 def _draw_setting(run: Run, axes: Axes, setting: Setting, colour: str) -> tuple[float, float] | None:
-    cells = run.rows.loc[setting.rows]
-    preservation, success = eligible_mean(cells, "preservation"), eligible_mean(cells, "success")
+    cells = eligible(run.rows.loc[setting.rows, ["prompt", "source", "eligible", "preservation", "success"]])
+    preservation, success = means_of(cells, ("preservation", "success")).values()
     if preservation.mean is None or success.mean is None:
         return None
     axes.errorbar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval
-from reports.means import NOTHING, interval_of, mean_of
+from reports.means import NOTHING, interval_of, intervals_of, mean_of, means_of
 from reports.tables.columns import BY_IMAGE, EDITOR, ELIGIBLE, KIND, MEAN, STRENGTH, Column, count, label, names
 from reports.writers.layout import Block, Table, Value, interval_columns, number
 
@@ -71,7 +72,7 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
     parts = {factor: cells[targets == factor] for factor in run.factors}
     asked = {target: part for target, part in parts.items() if len(part)}
-    return [_entry(part, target, factor) for target, part in asked.items() for factor in run.factors]
+    return [entry for target, part in asked.items() for entry in _entries(part, target, tuple(run.factors))]
 
 
 def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
@@ -88,9 +89,11 @@ def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
     return entries
 
 
-def _entry(cells: DataFrame, target: str, attribute: str) -> Entry:
-    flips = interval_of(1 - _column(cells, f"preservation.{attribute}"), cells, share=True)
-    return Entry(target, attribute, len(cells), flips, mean_of(cells, f"effect.{attribute}"))
+def _entries(cells: DataFrame, target: str, attributes: Sequence[str]) -> list[Entry]:
+    flips = {attribute: 1 - _column(cells, f"preservation.{attribute}") for attribute in attributes}
+    rates = intervals_of(flips, cells, dict.fromkeys(flips, True))
+    effects = means_of(cells, [f"effect.{attribute}" for attribute in attributes])
+    return [Entry(target, name, len(cells), rates[name], effects[f"effect.{name}"]) for name in attributes]
 
 
 def _column(cells: DataFrame, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from eval.metrics.book import metric_of
 from eval.runs.reader import ORACLE, Run
 from eval.statistics import Interval
 from reports.equal_effect.prompts import at_ceiling
-from reports.means import mean_of
+from reports.means import means_of
 from reports.tables.columns import ALL, EDITOR, KIND, STRENGTH, count, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
@@ -46,12 +46,16 @@ def counterfactual_table(run: Run) -> Table:
     for setting in run.settings:
         cells = run.rows.loc[setting.rows]
         caught = at_ceiling(cells, run.oracle)
-        data.append(_data(run, cells, setting.editor, setting.kind, setting.strength, caught))
+        values = counterfactual_values(cells)
+        named: dict[str, Value] = {"editor": setting.editor, "kind": setting.kind, "strength": setting.strength}
+        data.append(named | _data(values, len(cells)) | {"at_ceiling": caught if len(run.oracle) else None})
         strength = setting.strength if setting.kind == "given" else setting.kind
-        rows.append(_printed(run, cells, setting.editor + (f" {CEILING_MARK}" if caught else ""), strength))
+        rows.append((setting.editor + (f" {CEILING_MARK}" if caught else ""), strength, *_printed(values)))
     if len(run.oracle):
-        data.append(_data(run, run.oracle, ORACLE, "reference", "", None))
-        rows.append(_printed(run, run.oracle, ORACLE, ""))
+        values = counterfactual_values(run.oracle)
+        named = {"editor": ORACLE, "kind": "reference", "strength": ""}
+        data.append(named | _data(values, len(run.oracle)) | {"at_ceiling": None})
+        rows.append((ORACLE, "", *_printed(values)))
     header = ("editor", "strength", *(metric_of(name).title for name in MEASURES))
     notes = (
         "Error: mean squared error to the counterfactual, in thousandths of the squared pixel range; inversion: that "
@@ -65,22 +69,20 @@ def counterfactual_table(run: Run) -> Table:
     )
 
 
-def _data(run: Run, cells: DataFrame, editor: str, kind: str, strength: str, caught: bool | None) -> dict[str, Value]:
-    row: dict[str, Value] = {"editor": editor, "kind": kind, "strength": strength, "cells": len(cells)}
-    for name, value in counterfactual_values(run, cells).items():
+def _data(values: dict[str, Interval], cells: int) -> dict[str, Value]:
+    row: dict[str, Value] = {"cells": cells}
+    for name, value in values.items():
         row |= interval_columns(name, value)
-    return row | {"at_ceiling": caught if len(run.oracle) else None}
+    return row
 
 
-def _printed(run: Run, cells: DataFrame, editor: str, strength: str) -> tuple[str, ...]:
-    values = counterfactual_values(run, cells)
-    return (editor, strength, *(interval_text(values[name], metric_of(name).digits) for name in MEASURES))
+def _printed(values: dict[str, Interval]) -> tuple[str, ...]:
+    return tuple(interval_text(values[name], metric_of(name).digits) for name in MEASURES)
 
 
-def counterfactual_values(run: Run, cells: DataFrame) -> dict[str, Interval]:
+def counterfactual_values(cells: DataFrame) -> dict[str, Interval]:
     """Mean and interval of every measure of the table; errors in thousandths of the squared pixel range."""
-    split = split_errors(cells)
-    return {name: mean_of(split, name) for name in MEASURES}
+    return means_of(split_errors(cells), MEASURES)
 
 
 def split_errors(cells: DataFrame) -> DataFrame:

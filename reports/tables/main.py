@@ -11,7 +11,7 @@ from eval.metrics.cells.clean import PRESERVED
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
-from reports.means import eligible_mean, interval_of, mean_of, over_fewer
+from reports.means import eligible, interval_of, mean_of, means_of, over_fewer
 from reports.pool import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
 from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
@@ -98,13 +98,12 @@ def _judged(lines: list[Line]) -> bool:
 
 def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
     cells = run.rows.loc[setting.rows]
-    values = {
-        record.name: (eligible_mean if record.eligible_only else mean_of)(cells, record.name) for record in measures()
-    }
+    names = {only: [record.name for record in measures() if record.eligible_only == only] for only in (True, False)}
+    values = means_of(eligible(cells), names[True]) | means_of(cells, names[False])
     values[DISAGREE] = disagreement(cells)
     mastered = sum(bool(result.mastered) for result in prompt_results(run, setting))
-    eligible = int(cells["eligible"].sum())
-    return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), eligible, mastered)
+    count = int(cells["eligible"].sum())
+    return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), count, mastered)
 
 
 def _inversion_line(run: Run, distance: float | None) -> Line:

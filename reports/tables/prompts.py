@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval
-from reports.means import eligible_mean
+from reports.means import eligible, means_of
 from reports.tables.columns import EDITOR, ELIGIBLE, KIND, count, label, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
@@ -68,22 +68,22 @@ def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
     """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out."""
     columns = [name for name in SHOWN if name in run.rows]
     cells = run.rows.loc[setting.rows, ["prompt", "strength", "eligible", "source", *columns]]
-    results = []
-    for prompt in run.prompts:
-        part = cells[cells["prompt"] == prompt["name"]]
-        if len(part):
-            strength = float(part["strength"].iloc[0])
-            results.append(PromptResult(prompt["name"], strength, *(eligible_mean(part, column) for column in SHOWN)))
-    return results
+    parts = dict(iter(cells.groupby("prompt", sort=False)))
+    return [
+        PromptResult(name, float(parts[name]["strength"].iloc[0]), *means_of(eligible(parts[name]), SHOWN).values())
+        for name in (prompt["name"] for prompt in run.prompts)
+        if name in parts
+    ]
 
 
 def prompts_table(run: Run) -> Table:
     """Success, preservation and the strength used, for each editor, kind of strength and prompt."""
+    prompts = {prompt["name"]: prompt for prompt in run.prompts}
     data: list[dict[str, Value]] = []
     blocks = []
     for setting in run.settings:
         results = prompt_results(run, setting)
-        data += [_data(run, setting, result) for result in results]
+        data += [_data(prompts[result.prompt], setting, result) for result in results]
         blocks.append(_block(run, setting, results))
     note = (
         f"{MARK}: success ≥ {MASTERED_SUCCESS:.2f} and preservation ≥ {MASTERED_PRESERVATION:.2f}, "
@@ -94,8 +94,7 @@ def prompts_table(run: Run) -> Table:
     )
 
 
-def _data(run: Run, setting: Setting, result: PromptResult) -> dict[str, Value]:
-    prompt = next(prompt for prompt in run.prompts if prompt["name"] == result.prompt)
+def _data(prompt: dict[str, str], setting: Setting, result: PromptResult) -> dict[str, Value]:
     return {
         "editor": setting.editor,
         "kind": setting.kind,

@@ -92,10 +92,10 @@ function pairNote() {
   if (scopeName() !== "all") return "Differences are tested over all prompts only; these are the means for the prompts chosen.";
   if (!data.pairs[state.strength]?.rows.length) return "At this strength no two editors could be compared.";
   if ([state.a, state.b].some((label) => editorOf(label).control)) return "Controls show a floor; they are not tested against editors.";
-  const { prompts: every, both_meet: both } = data.pairs[state.strength];
+  const { prompts: every, both_meet: both, intervals } = data.pairs[state.strength];
   const prompts = both ? both[`${state.a} ${state.b}`] ?? both[`${state.b} ${state.a}`] ?? [] : every;
   const named = both ? ` that both meet (${prompts.join(", ")})` : "";
-  return `A − B on the cells that both have, over ${prompts.length} prompt${prompts.length === 1 ? "" : "s"}${named}, with its 95 % interval; verdict: p < 0.05 after Holm's correction over all pairs and columns. ${populationText().replace("They hold", "Verdicts hold")} “Cannot be told apart” is no proof that there is no difference.`;
+  return `A − B on the cells that both have, over ${prompts.length} prompt${prompts.length === 1 ? "" : "s"}${named}, ${intervals === false ? "without intervals for so many editors (deltabench compare gives them)" : "with its 95 % interval"}; verdict: p < 0.05 after Holm's correction over all pairs and columns. ${populationText().replace("They hold", "Verdicts hold")} “Cannot be told apart” is no proof that there is no difference.`;
 }
 
 function compareGrid() {

@@ -6,11 +6,13 @@ from eval.errors import UsageError
 from eval.statistics import (
     LIKE_THESE,
     POPULATIONS,
+    THESE_PROMPTS,
     compare_editors,
     compare_paired,
     grid_of,
     metric_columns,
     paired_differences,
+    sign_flip_p,
     summarise,
     verdict,
     with_setting,
@@ -164,3 +166,28 @@ def test_one_editor_has_nothing_to_compare_with():
 def test_unknown_population():
     with pytest.raises(UsageError, match="did you mean 'these-prompts'"):
         summarise(cells(), population="these-prompt")
+
+
+def test_tests_of_many_editors_are_those_of_each_pair_alone():
+    """Also where pairs share other numbers of images; without intervals nothing else is different."""
+    rng = np.random.default_rng(3)
+    images = {"a": 40, "b": 40, "c": 30}
+    count = sum(images.values())
+    columns = {
+        "editor": np.repeat(list(images), list(images.values())),
+        "image": np.concatenate([np.arange(n) for n in images.values()]),
+        "identity": rng.normal(size=count) + np.repeat([0.0, 1.0, 2.0], list(images.values())),
+        "success": rng.integers(0, 2, count).astype(float),
+    }
+    table_of_cells = pd.DataFrame(columns).assign(prompt="p", kind="default", eligible=True)
+    metrics = ["identity", "success"]
+    table = compare_editors(table_of_cells, metrics)
+    grids = {editor: grid_of(own, metrics) for editor, own in table_of_cells.groupby("editor")}
+    for (first, second), rows in table.groupby(["editor_a", "editor_b"]):
+        alone = compare_paired(grids[first], grids[second], metrics)
+        pd.testing.assert_frame_equal(rows[alone.columns].reset_index(drop=True), alone)
+        differences = paired_differences(grids[first], grids[second])[2].values
+        assert rows["p"].tolist() == sign_flip_p(differences, THESE_PROMPTS, np.random.default_rng([0, 1])).tolist()
+    without = compare_editors(table_of_cells, metrics, intervals=False)
+    assert without[["low", "high"]].isna().all(axis=None)
+    pd.testing.assert_frame_equal(without.drop(columns=["low", "high"]), table.drop(columns=["low", "high"]))
