@@ -11,11 +11,12 @@ from deltaedit.backbones.clip import Clip
 from eval.domains.base import Judges
 from eval.domains.faces.labelled import seeds_showing
 from eval.domains.faces.networks import FACTORS, AttributeJudge, DlibIdentity, FaceFeatures, efficientnet
+from eval.domains.faces.second_judge import SecondJudge
 from eval.domains.realism import Realism
 from eval.domains.shipped_weights import ShippedWeights
 from eval.weights.packages import require
 
-JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "realism")
+JUDGE_NETWORKS = ("attribute-judge", "judge-clip", "realism", "second-judge")
 LABELLED = "labelled-faces"
 JUDGE_FILES = (*JUDGE_NETWORKS, LABELLED)  # that no editor may read
 TRUNK_FILE = "efficientnet-lite0-57934424.pth"
@@ -40,6 +41,9 @@ def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, st
     weights.freeze("realism", realism)
     judge.to(device)
     realism.to(device)
+    second = SecondJudge(identity.landmarks, **weights.read("second-judge")[0])
+    weights.freeze("second-judge", second)
+    second.to(device)
     measured = card["measured"]
     return Judges(
         attributes=judge,
@@ -56,8 +60,10 @@ def judges_of(weights: ShippedWeights, clip: Clip, fingerprints: Mapping[str, st
             "attribute-judge": "efficientnet-lite0-imagenet,3-crops,linear",
             "identity": "dlib-resnet-v1,68-landmarks,fixed-box,unit-norm",
             "frechet-features": "efficientnet-lite0-imagenet,224px-bilinear-antialias,mean",
+            "second-judge": "edges-128px,colours-16px,68-landmarks,fixed-box,linear",
             "region": "68-landmarks-of-each-face",
         },
+        second=second,
         realism=realism,
         samples=lambda attribute, value: features_showing(weights.read(LABELLED)[0], attribute, value),
         frechet_and_realism=realism.with_features,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 NETWORKS = (
-    *("attribute-judge", "judge-clip", "realism", "labelled-faces"),
+    *("attribute-judge", "judge-clip", "realism", "second-judge", "labelled-faces"),
     *("editing-clip", "encoder", "relevance", "delta-mapper"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def train(
         tensors ``weight`` [A, D], ``bias`` [A] and ``sigma`` [V], and the measurements for the card.
     """
     labels, held_out = read("judges"), read("held_out")
-    weight, bias = heads(features_of(features, generator, labels.index), labels)
+    weight, bias = heads(features_of(features, generator, labels.index), labels, _columns, PENALTY)
     found = features_of(features, generator, held_out.index) @ weight.T + bias
     measured: dict[str, Any] = {}
     for name, (share, count) in accuracy(found, held_out, NAMES).items():
@@ -66,42 +66,53 @@ def train(
     return {"weight": weight, "bias": bias, "sigma": sigma}, measured | identity_range(identity, generator)
 
 
-def heads(seen: Tensor, labels: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    """A linear head for each attribute, which sees only the crops of ``CROPS_OF``: weight [A, D] and bias [A].
+def _columns(name: str) -> np.ndarray:
+    """Which of the features are of the crops where an attribute is: bool [D]."""
+    return np.repeat([crop in CROPS_OF.get(name, tuple(CROPS)) for crop in CROPS], 2 * TRUNK_FEATURES)
+
+
+def heads(
+    seen: Tensor, labels: pd.DataFrame, columns_of: Callable[[str], np.ndarray], penalty: float
+) -> tuple[Tensor, Tensor]:
+    """A linear head for each attribute: weight [A, D] and bias [A].
 
     Its threshold is set by cross-validation. Faces that a head was fitted to lie further from it than others, and those
     of a rare value furthest: at its own zero a head overlooks two bald persons in three. ``DOUBT`` faces of the rarer
     value speak for that zero, so that a threshold which rests on few is not moved far.
+
+    Args:
+        seen: features float32 [N, D], one row for each row of ``labels``.
+        labels: of ``labelled.read``.
+        columns_of: attribute -> which features its head sees, bool [D].
+        penalty: C, as in ``logistic_regression``.
     """
     weights, biases = [], []
     for name in NAMES:
-        columns = torch.zeros(seen.shape[1], dtype=torch.bool)
-        for number, crop in enumerate(CROPS):
-            width = 2 * TRUNK_FEATURES
-            columns[number * width : (number + 1) * width] = crop in CROPS_OF.get(name, tuple(CROPS))
+        columns = torch.from_numpy(columns_of(name))
         known = labels[name].notna().to_numpy()
         x, y = seen[:, columns].numpy()[known], labels[name].to_numpy()[known] > 0.5
-        weight, bias = logistic_regression(x, y, PENALTY)
+        weight, bias = logistic_regression(x, y, penalty)
         row = torch.zeros(seen.shape[1])
         row[columns] = torch.tensor(weight, dtype=torch.float32)
         weights.append(row)
         rarer = min(y.sum(), (~y).sum())
-        biases.append(bias - even_threshold(left_out(x, y), y) * rarer / (rarer + DOUBT))
+        biases.append(bias - even_threshold(left_out(x, y, penalty), y) * rarer / (rarer + DOUBT))
     return torch.stack(weights), torch.tensor(biases, dtype=torch.float32)
 
 
-def left_out(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def left_out(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     """Log-odds of every face from a head that was fitted to nine tenths of the others: float64 [N].
 
     Args:
         x: float [N, D]; y: bool [N], whose two values are spread evenly over the tenths.
+        penalty: C, as in ``logistic_regression``.
     """
     fold = np.empty(len(y), dtype=int)
     for value in (True, False):
         fold[y == value] = np.arange((y == value).sum()) % FOLDS
     scores = np.empty(len(y))
     for number in range(FOLDS):
-        weight, bias = logistic_regression(x[fold != number], y[fold != number], PENALTY)
+        weight, bias = logistic_regression(x[fold != number], y[fold != number], penalty)
         scores[fold == number] = x[fold == number] @ weight + bias
     return scores
 

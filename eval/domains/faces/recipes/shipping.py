@@ -19,7 +19,7 @@ from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.judges import IDENTITY_FILES, TRUNK_FILE
 from eval.domains.faces.labelled import MOST, read
 from eval.domains.faces.networks import MERGES_FILE, WEIGHTS, DlibIdentity, FaceFeatures, efficientnet
-from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip, labelled_faces, realism
+from eval.domains.faces.recipes import attribute_judge, editing_clip, judge_clip, labelled_faces, realism, second_judge
 from eval.domains.faces.recipes.attribute_judge import with_interval
 from eval.domains.faces.recipes.encoder import encoder_files
 from eval.domains.recipes.training import Report
@@ -71,6 +71,17 @@ def _judge(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str,
     facts = {
         "what": "Judge. Linear heads on EfficientNet-lite0's features of the face, the eyes and the mouth.",
         "labels": "labels/judges.csv, 700 faces by eye; measured on labels/held_out.csv",
+    }
+    return tensors, facts, measured
+
+
+def _second(report: Report) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    files = require(IDENTITY_FILES)
+    identity = DlibIdentity(*(files[file] for file in IDENTITY_FILES))
+    tensors, measured = second_judge.train(identity, FaceGenerator())
+    facts = {
+        "what": "Judge. Linear heads on edges (histograms of their directions), colours and landmarks; no network.",
+        "labels": "labels/captions.csv, 600 faces by eye; measured on labels/held_out.csv",
     }
     return tensors, facts, measured
 
@@ -197,4 +208,5 @@ PARTS = {
     "judge-clip": _judge_clip,
     "labelled-faces": _labelled,
     "realism": _realism,
+    "second-judge": _second,
 }

@@ -120,6 +120,17 @@ def test_deltaedit_and_r_s_are_shipped(domain):
 
 
 @needs_files
+def test_the_second_judge_reads_what_the_first_reads(domain):
+    """Two judges that share neither features nor labels agree on most of what unedited faces show."""
+    pictures = domain.test_sources(8).images[:]
+    with torch.inference_mode():
+        first, second = domain.judges.attributes(pictures), domain.judges.second(pictures)
+    same = [(first[name].argmax(1) == second[name].int().argmax(1)).float().mean() for name in FACTORS]
+    assert torch.stack(same).mean() > 0.8
+    assert not domain.judges.second_counts
+
+
+@needs_files
 def test_real_faces_that_show_a_value(domain):
     """Everybody whom one of the three persons called bald, and features that are those of their pictures."""
     every = pd.concat([read(name) for name in ("captions", "judges", "held_out")]).sort_index()
@@ -166,7 +177,7 @@ def test_every_face_is_read_by_a_head_that_has_not_seen_it():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 4)), np.arange(60) % 3 == 0
     x[y] += 0.8
-    scores = left_out(x, y)
+    scores = left_out(x, y, PENALTY)
     fold = np.empty(60, dtype=int)
     fold[y], fold[~y] = np.arange(20) % 10, np.arange(40) % 10
     others = LogisticRegression(C=PENALTY, class_weight="balanced", tol=1e-10)
