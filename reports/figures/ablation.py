@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from reports.studies.ablation_table import SIGNIFICANT, ArmResult
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 PANELS = (
     # measure, title, whether more is better; AD is in σ
-    ("success", "success", True),
+    ("clean_success", "clean success", True),  # success, where an ablation does not know it
     ("preservation", "preservation", True),
     ("identity", "identity", True),
     ("ad_mean", "AD mean", False),
@@ -41,6 +42,8 @@ def ablation_figure(effect: float, baseline: str, arms: Sequence[ArmResult]) -> 
     start = LEFT_IN + CURVE_IN + NAMES_GAP_IN + names
     width = (TWO_COLUMNS_IN - start - RIGHT_IN - GAP_IN * (len(PANELS) - 1)) / len(PANELS)
     for place, (measure, title, more) in enumerate(PANELS):
+        if place == 0 and not any(isfinite(arm.means[measure].mean) for arm in arms):
+            measure = title = "success"
         axes = axes_at(figure, start + place * (width + GAP_IN), TOP_IN, width, height)
         _draw_differences(axes, measure, arms, palette)
         axes.set_title(title, loc="center")
