@@ -7,6 +7,7 @@ faces are all at the same place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,15 +69,15 @@ def region_of(factor: str, landmarks: np.ndarray) -> np.ndarray:
         return np.ones((SIDE_PX, SIDE_PX), dtype=bool)
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
     if np.isnan(landmarks).any():
-        at = np.stack([x, y]) + 0.5
-        return np.any([_within(at / SIDE_PX, box) for box in FIXED[factor]], axis=0)
+        pixels = (np.stack([x, y]) + 0.5) / SIDE_PX
+        return _union(pixels, FIXED[factor])
     left, right = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
     across = (right - left) / ((right - left) ** 2).sum()  # a distance of the eyes is 1
     frame = np.array([across, [-across[1], across[0]]])
     middle = (left + right) / 2
     pixels = np.tensordot(frame, np.stack([x, y]) - middle[:, None, None], 1)  # u and v of each: [2, 256, 256]
     points = (landmarks - middle) @ frame.T
-    return np.any([_within(pixels, [_edge(points, side, box[side]) for side in range(4)]) for box in BOXES[factor]], 0)
+    return _union(pixels, [[_edge(points, side, box[side]) for side in range(4)] for box in BOXES[factor]])
 
 
 def _edge(points: np.ndarray, side: int, edge: Edge) -> float:
@@ -88,10 +89,11 @@ def _edge(points: np.ndarray, side: int, edge: Edge) -> float:
     return float(outwards * (outwards * points[landmarks, side % 2]).max() + outwards * margin)
 
 
-def _within(at: np.ndarray, box: Any) -> np.ndarray:
-    """Which places [2, H, W] lie in a box (left, top, right, bottom): bool [H, W]."""
-    left, top, right, bottom = box
-    inside: np.ndarray = (at[0] >= left) & (at[0] <= right) & (at[1] >= top) & (at[1] <= bottom)
+def _union(at: np.ndarray, boxes: Iterable[Sequence[float]]) -> np.ndarray:
+    """Which places [2, H, W] lie in any of the boxes (left, top, right, bottom): bool [H, W]."""
+    inside = np.zeros(at.shape[1:], dtype=bool)
+    for left, top, right, bottom in boxes:
+        inside |= (at[0] >= left) & (at[0] <= right) & (at[1] >= top) & (at[1] <= bottom)
     return inside
 
 
