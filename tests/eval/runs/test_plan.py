@@ -67,8 +67,8 @@ def test_ids_tell_chunks_apart() -> None:
 
 def test_counts_by_hand() -> None:
     assert cell_count(arguments()) == 2 * 2 * 2 * 120
-    assert sweep_count(arguments()) == 2 * 2 * 165
-    assert sweep_count(arguments(images=20)) == 2 * 2 * 33
+    assert sweep_count(arguments()) == 2 * 2 * 130
+    assert sweep_count(arguments(images=20)) == 2 * 2 * 26
     assert sweep_count(arguments(strengths=parse_strengths("default,2"))) == 0
 
 
@@ -91,8 +91,8 @@ def test_estimated_time_by_hand() -> None:
         "source_s": 1.0, "counterfactual_s": 0.1, "judge_s": 0.01, "synthesis_s": 0.02, "sweep_judge_s": 0.005,
         "a": {"prepare_s": 100.0, "fit_s": 3.0, "edit_s": 0.03},
     }  # fmt: skip
-    # 120 sources, 240 counterfactuals; prepare; 2 fits; 480 cells of .06 s; 330 edits of calibration of .055 s
-    wanted = 120 * 1.0 + 240 * 0.1 + 100 + 2 * 3 + 480 * 0.06 + 330 * 0.055
+    # 120 sources, 240 counterfactuals; prepare; 2 fits; 480 cells of .06 s; 260 edits of calibration of .055 s
+    wanted = 120 * 1.0 + 240 * 0.1 + 100 + 2 * 3 + 480 * 0.06 + 260 * 0.055
     assert estimated_s(arguments(methods=("a[x=1]",)), costs) == pytest.approx(wanted)
 
 
