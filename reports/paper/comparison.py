@@ -11,6 +11,7 @@ from eval.statistics import Interval, overlap
 from reports.equal_effect.prompts import is_control
 from reports.paper.parts import TablePart, counted, sentence_list
 from reports.tables.main import CLEAN
+from reports.tables.real.values import MEAN
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, interval_text, number
 
 Row = Mapping[str, Value]
@@ -220,6 +221,20 @@ def originals_part(run: Run, originals: Table) -> TablePart:
             f"themselves {number(floor, 1)}, the floor."
         )
     return TablePart(originals, " ".join([*parts, "No interval: small differences may be chance."]))
+
+
+def real_values_part(run: Run, values: Table) -> TablePart:
+    """The table of distances to real pictures that show the value as it is, with a caption."""
+    means = [row for row in values.data if row["prompt"] == MEAN]
+    there = next((row for row in means if row["distance"] is not None), None)
+    parts = [
+        f"{run.manifest['frechet_name']}: Fréchet distance of the edits of each prompt to as many real pictures that "
+        "show the value, of other people."
+    ]
+    if there is not None:
+        unedited, floor = (number(_float(there[column]), 1) for column in ("unedited", "floor"))
+        parts.append(f"On average over the prompts doing nothing scores {unedited}, and real pictures {floor}.")
+    return TablePart(values, " ".join([*parts, "No interval: small differences may be chance."]))
 
 
 def matched_part(run: Run, matched: Table) -> TablePart:

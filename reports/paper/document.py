@@ -20,7 +20,7 @@ from reports.figures.prompts import prompts_figure
 from reports.figures.scatter import scatter_figure
 from reports.paper.ablations import ablation_section
 from reports.paper.alignment import alignment_section
-from reports.paper.comparison import comparison_part, frechet_part, matched_part, originals_part
+from reports.paper.comparison import comparison_part, frechet_part, matched_part, originals_part, real_values_part
 from reports.paper.latex import latex, tabular, tabular_names
 from reports.paper.markdown import markdown
 from reports.paper.parts import FigurePart, Paper, Part, Section, TablePart, counted
@@ -118,6 +118,8 @@ def _comparison(run: Run, tables: dict[str, Table]) -> Section:
         parts.append(frechet_part(run, tables["frechet"]))
     if "originals" in tables:
         parts.append(originals_part(run, tables["originals"]))
+    if "real_values" in tables:
+        parts.append(real_values_part(run, tables["real_values"]))
     if "matched" in tables:
         parts.append(matched_part(run, tables["matched"]))
         curves = pareto(Matched(run))

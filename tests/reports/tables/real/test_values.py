@@ -63,6 +63,15 @@ def test_only_where_real_pictures_and_no_counterfactuals_are_known(without_count
         assert real_values_table(Run(folder), Pool(Run(folder))) is None
 
 
+def test_the_paper_places_it(run, gaps):
+    from reports.paper.comparison import real_values_part
+
+    table = real_values_table(run, Pool(run))
+    row = next(row for row in table.data if row["prompt"] == "glasses")
+    said = f"doing nothing scores {row['unedited']:.1f}, and real pictures {row['floor']:.1f}."
+    assert said in real_values_part(run, table).caption
+
+
 def test_why_and_recipes_know_it(run, gaps):
     from reports.tables import write_tables
     from reports.why.rebuilt import Tables, agrees
