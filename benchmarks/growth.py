@@ -15,10 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from pandas import DataFrame
 
 from eval.runs.integrity.finished import chunk_table
+from eval.runs.integrity.growth import text_sums
 from eval.runs.integrity.seals import ABOUT, SUMS
 from eval.runs.names import counterfactual_file
 from eval.runs.plan import Chunk
@@ -49,19 +52,21 @@ def multiply(template: Path, out: Path, editors: int, prompts: int, images: int)
     first = run.prompts[0]
     names = [f"{first['name']}-{number:04d}" for number in range(prompts)]
     labels = [f"{run.editors[0]}-{number:02d}" for number in range(editors)]
-    (out / "prompts.json").write_text(json.dumps([{**first, "name": name} for name in names]))
+    asked_prompts = [{**first, "name": name} for name in names]
+    (out / "prompts.json").write_text(json.dumps(asked_prompts))
     (out / "factors.json").write_text((template / "factors.json").read_text())
     asked = {**run.manifest["arguments"], "methods": labels, "prompts": names, "images": images, "batch": BATCH}
-    (out / "manifest.json").write_text(json.dumps({**run.manifest, "arguments": asked}))
+    known = {"arguments": asked, "prompts": text_sums(asked_prompts)}
+    (out / "manifest.json").write_text(json.dumps({**run.manifest, **known}))
     with np.load(counterfactual_file(template, first["name"])) as arrays:
         answers = _drawn(arrays, rows, len(run.names))
     for name in names:
         np.savez(counterfactual_file(out, name), **answers)
-    cost = next(iter(run.costs.values()), {})
+    cost, kinds = next(iter(run.costs.values()), {}), _kinds(run)
     for label in labels:
         (out / "costs" / f"{label}.json").write_text(json.dumps({**cost, "editor": label}))
         for name in names:
-            _write_cells(run, out, label, name, rows, rng)
+            _write_cells(kinds, out, label, name, rows, rng)
 
 
 def _drawn(arrays, rows: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -70,14 +75,28 @@ def _drawn(arrays, rows: np.ndarray, count: int) -> dict[str, np.ndarray]:
     return {name: array[rows] if len(array) == count else array for name, array in whole.items()}
 
 
-def _write_cells(run: Run, out: Path, label: str, prompt: str, rows: np.ndarray, rng: np.random.Generator) -> None:
-    """The chunks of one editor and prompt, of every kind and strength of the template's first pair."""
+def _kinds(run: Run) -> list[tuple[dict[str, Any], DataFrame, dict[str, np.ndarray]]]:
+    """The template's first editor and prompt at every strength: what the chunk says, its cells, its arrays."""
     mine = [c for c in run.chunks if (c["editor"], c["prompt"]) == (run.editors[0], run.prompts[0]["name"])]
+    found = []
     for about in {(c["kind"], c["strength"]): c for c in mine}.values():
-        table = chunk_table(run.folder, about).to_pandas(ignore_metadata=True)
-        numbers = table.select_dtypes("floating").columns.drop("strength")
         with np.load(run.folder / "chunks" / f"{about['id']}.npz") as arrays:
             whole = {name: arrays[name] for name in arrays if name != ABOUT}
+        found.append((about, chunk_table(run.folder, about).to_pandas(ignore_metadata=True), whole))
+    return found
+
+
+def _write_cells(
+    kinds: list[tuple[dict[str, Any], DataFrame, dict[str, np.ndarray]]],
+    out: Path,
+    label: str,
+    prompt: str,
+    rows: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """The chunks of one editor and prompt, of every kind and strength of the template's first pair."""
+    for about, table, whole in kinds:
+        numbers = table.select_dtypes("floating").columns.drop("strength")
         for first in range(0, len(rows), BATCH):
             taken = rows[first : first + BATCH] % len(table)
             count, kept = len(taken), max(0, min(KEPT_IMAGES - first, len(taken)))

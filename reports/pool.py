@@ -13,6 +13,7 @@ from eval.runs.reader import ORACLE, Run, Setting
 
 COUNTERFACTUAL, INVERSION = "counterfactual", "inversion"
 MOST_CELLS = 8_000  # in a distance: kernels take the square of it, and more would move no digit that is printed
+MANY_SETTINGS, FEWER_CELLS = 24, 2_000  # of more settings each has so many cells, and no line through smaller sets
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,15 @@ def _key(setting: Setting) -> tuple[str, str, str]:
     return setting.editor, setting.kind, setting.strength
 
 
-def common_cells(run: Run, most: int = MOST_CELLS) -> list[tuple[str, int]]:
+def common_cells(run: Run, most: int | None = None) -> list[tuple[str, int]]:
     """(prompt, source) that all settings have, in the order of prompts, then sources.
 
     Args:
         run: opened.
-        most: of the first persons, so many that these are all their cells.
+        most: of the first persons, so many that these are all their cells; None: what reports take.
     """
+    if most is None:
+        most = FEWER_CELLS if len(run.settings) > MANY_SETTINGS else MOST_CELLS
     if not run.settings:
         return []
     prompts = [prompt["name"] for prompt in run.prompts]

@@ -27,11 +27,12 @@ def cells(choices: Choices, shown: Pictures) -> dict[str, dict[str, dict[str, di
 
     ``changed`` lists the other factors whose first choice is another one after the edit, as numbers of the factors.
     """
+    shown_prompts = [prompt["name"] for prompt in choices.prompts]
     place = {source: number for number, source in enumerate(shown.sources)}
     found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for stop in choices.stops:
         rows = choices.run.rows.loc[stop.rows]
-        rows = rows[rows["source"].isin(place)]
+        rows = rows[rows["source"].isin(place) & rows["prompt"].isin(shown_prompts)]
         for (editor, prompt), group in rows.groupby(["editor", "prompt"], sort=False):
             tiles = shown.tiles.get(stop.name, {}).get(editor, {}).get(prompt, [None] * len(place))
             entry = {"strength": rounded(float(group["strength"].iloc[0]), DIGITS), "tile": tiles}

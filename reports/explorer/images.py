@@ -117,17 +117,18 @@ class StoredPictures:
 
     Attributes:
         run: the run.
+        prompts: names of those that are shown.
         sources: rows of ``sources.npz`` whose edits some chunk has images of, ascending.
         native_px: height and width of the images.
     """
 
     def __init__(self, choices: Choices) -> None:
         self.run = choices.run
-        ids = [chunk["id"] for chunk in self.run.chunks]
-        ids += list(self.run.oracle["chunk"].unique()) if len(self.run.oracle) else []
+        self.prompts = [prompt["name"] for prompt in choices.prompts]
+        self._chunks = {name: chunks for name, chunks in _chunks(choices).items() if name in self.prompts}
+        ids = [chunk for chunks in self._chunks.values() for _, _, chunk in chunks]
         self._kept = {name: [int(row) for row in self.run.chunk_array(name, "kept")] for name in ids}
         self.sources = sorted({row for rows in self._kept.values() for row in rows})
-        self._chunks = _chunks(choices)
         self._originals, self._plain = self.run.sources("images"), self.run.sources("reconstructions")
         self.native_px = int(self._originals.shape[1])
 
@@ -169,7 +170,7 @@ def _chunks(choices: Choices) -> dict[str, list[tuple[str, str, str]]]:
 
 def _expected_bytes(stored: StoredPictures, packing: Packing) -> float:
     """From the sprites of the first and the middle prompt for three persons."""
-    prompts = [prompt["name"] for prompt in stored.run.prompts]
+    prompts = stored.prompts
     persons = stored.sources[: packing.persons]
     some = persons[:: max(1, len(persons) // 3)][:3]
     sample = list(dict.fromkeys([prompts[0], prompts[len(prompts) // 2]]))
@@ -184,7 +185,7 @@ def _pack(stored: StoredPictures, packing: Packing) -> Pictures:
     tiles: dict[str, dict[str, dict[str, list[int | None]]]] = {}
     references: dict[str, dict[str, list[int | None]]] = {COUNTERFACTUAL: {}, INVERTED: {}}
     pool = ThreadPoolExecutor(cores())  # encoding, nearly all of the time, needs no lock of the interpreter
-    for name in [prompt["name"] for prompt in stored.run.prompts]:
+    for name in stored.prompts:
         packed = list(pool.map(lambda mine: _sprite(mine, packing), stored.tiles(name, persons, packing.px)))
         sprites.append([sprite for sprite, _, _ in packed])
         wide.append([columns for _, columns, _ in packed])

@@ -10,8 +10,12 @@ import numpy as np
 from eval.runs.reader import KINDS, Run
 from reports.equal_effect.curves import pareto
 from reports.equal_effect.prompts import Matched
+from reports.figures.pictures.grid import chosen_prompts
 
 EVERY, COMMON = "all", "common"
+MOST_PROMPTS = 100  # that a reader can choose between
+MOST_ENTRIES = 2000  # editors x stops x prompts: what there is time and room for
+FEWEST_PROMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Choices:
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:
-        """All prompts, those of the Pareto curves, each attribute that has several, each prompt."""
+        """All prompts, those of the Pareto curves, each attribute that has several, each prompt that is shown."""
         prompts = [prompt["name"] for prompt in self.run.prompts]
         scopes = [Scope(EVERY, tuple(prompts))]
         if self.common:
@@ -91,7 +95,24 @@ class Choices:
             mine = tuple(prompt["name"] for prompt in self.run.prompts if prompt["attribute"] == attribute)
             if len(mine) > 1:
                 scopes.append(Scope(f"attribute:{attribute}", mine))
-        return (*scopes, *(Scope(f"prompt:{name}", (name,)) for name in prompts))
+        return (*scopes, *(Scope(f"prompt:{prompt['name']}", (prompt["name"],)) for prompt in self.prompts))
+
+    @cached_property
+    def prompts(self) -> list[dict[str, str]]:
+        """Those with pictures and numbers of their own; of very many the first of each attribute, then others."""
+        room = MOST_ENTRIES // (len(self.run.editors) * len(self.stops))
+        return chosen_prompts(self.run, min(max(room, FEWEST_PROMPTS), MOST_PROMPTS))
+
+    @property
+    def left_out(self) -> str:
+        """What the page says of the other prompts; '' where there are none."""
+        shown, there = len(self.prompts), len(self.run.prompts)
+        if shown == there:
+            return ""
+        return (
+            f"Pictures and numbers of single prompts: of {shown} of the {there:,} prompts, the first of each attribute "
+            "and then others. Everything else is over all; tables/prompts.csv and deltabench why have each."
+        )
 
     @cached_property
     def common(self) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def prompts_figure(run: Run) -> Figure:
     """Two heat maps, success above preservation, each editor at its published and its calibrated strength."""
     names = [prompt["name"] for prompt in chosen_prompts(run, MOST_PROMPTS)]
     settings = published_and_calibrated(run)
-    results = [{result.prompt: result for result in prompt_results(run, setting)} for setting in settings]
+    results = [{result.prompt: result for result in prompt_results(run, setting, names)} for setting in settings]
     labels = [setting.label for setting in settings]
     kinds = {setting.kind for setting in settings}
     where = ""

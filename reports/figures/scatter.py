@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eval.runs.reader import KINDS, Run, Setting
 from eval.statistics import Interval
 from reports.means import eligible, means_of
-from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
+from reports.tables.prompts import MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_means
 from reports.writers.style import (
     FAINT,
     INK,
@@ -55,11 +55,8 @@ def scatter_figure(run: Run) -> Figure:
 
 def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[float]:
     """Small points; returns the preservation and success of each."""
-    pairs = [(r.preservation.mean, r.success.mean) for r in prompt_results(run, setting)]
-    known = [
-        (preservation, success) for preservation, success in pairs if preservation is not None and success is not None
-    ]
-    xs, ys = [preservation for preservation, _ in known], [success for _, success in known]
+    means = prompt_means(run.rows.loc[setting.rows])
+    xs, ys = means["preservation"].tolist(), means["success"].tolist()
     axes.scatter(xs, ys, s=7, marker=KIND_MARKERS[setting.kind], color=colour, alpha=0.4, linewidths=0, zorder=2)
     return xs
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run
-from reports.pool import COUNTERFACTUAL, Line, Pool, common_cells
+from reports.pool import COUNTERFACTUAL, MANY_SETTINGS, Line, Pool, common_cells
 from reports.tables.columns import BY_PERSON, EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import NOT_AVAILABLE, Block, Table, Value, number
 
@@ -70,6 +70,9 @@ def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
         if line.editor == COUNTERFACTUAL:  # against itself: 0 at every N
             data.append(_data(run, pool, line, floor, math.nan))
             continue
+        if _many(run):
+            data.append(_data(run, pool, line, floor, math.nan))
+            continue
         curve = pool.distances.by_size(line.frechet, pool.counterfactuals, pool.persons)
         data.append(_data(run, pool, line, floor, curve.limit))
         points += [
@@ -86,6 +89,10 @@ def frechet_tables(run: Run, pool: Pool) -> tuple[Table, ...]:
     )
     sizes = Table(SIZES_NAME, SIZES_QUESTION, names(SIZES_COLUMNS), tuple(points), (_sizes_block(run, points),))
     return (main, sizes) if points else (main,)
+
+
+def _many(run: Run) -> bool:
+    return len(run.settings) > MANY_SETTINGS
 
 
 def _data(run: Run, pool: Pool, line: Line, floor: float, limit: float) -> dict[str, Value]:
@@ -169,7 +176,8 @@ def _notes(run: Run, pool: Pool, floor: float) -> tuple[str, ...]:
         "Inversion: the reconstructions, what doing nothing scores; it can be better than what an editor scores, as an "
         "edit that fails adds its own errors, so read success first.",
         "95 %: bootstrap over persons, of the distance at this N. At N → ∞: line through the distances of smaller sets "
-        "against 1/N; where it lies far below, N is small for these features and only rows of this table compare.",
+        "against 1/N; where it lies far below, N is small for these features and only rows of this table compare"
+        + (f" (none with more than {MANY_SETTINGS} editors and strengths)." if _many(run) else "."),
         f"KID on the features of {name}, CMMD on those of the judge CLIP: over pairs of different persons, unbiased, 0 "
         "for a perfect editor."
         + ("" if pool.clip_counterfactuals is not None else " This run stored no CLIP features, so CMMD is blank."),

@@ -14,7 +14,7 @@ from reports.equal_effect.prompts import is_control
 from reports.means import eligible, interval_of, mean_of, means_of, over_fewer
 from reports.pool import COUNTERFACTUAL, INVERSION, Pool
 from reports.tables.columns import BY_IMAGE, EDITOR, KIND, MEAN, STRENGTH, Column, count, mean, names
-from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, prompt_results
+from reports.tables.prompts import MASTERED, MASTERED_PRESERVATION, MASTERED_SUCCESS, count_mastered
 from reports.tables.strengths import chosen_on
 from reports.verdicts import VERDICTS, disagreement, orders
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text, number
@@ -101,7 +101,7 @@ def _editor_line(run: Run, setting: Setting, distance: float | None) -> Line:
     names = {only: [record.name for record in measures() if record.eligible_only == only] for only in (True, False)}
     values = means_of(eligible(cells), names[True]) | means_of(cells, names[False])
     values[DISAGREE] = disagreement(cells)
-    mastered = sum(bool(result.mastered) for result in prompt_results(run, setting))
+    mastered = count_mastered(cells)
     count = int(cells["eligible"].sum())
     return Line(setting.editor, setting.kind, setting.strength, values, distance, len(cells), count, mastered)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
@@ -10,6 +12,9 @@ from eval.statistics import Interval
 from reports.means import eligible, means_of
 from reports.tables.columns import EDITOR, ELIGIBLE, KIND, count, label, mean, names, verdict
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MASTERED_SUCCESS = 0.80  # share of eligible edits that the judge must see as asked
 MASTERED_PRESERVATION = 0.90  # share of the other visible factors that must stay
@@ -58,21 +63,38 @@ class PromptResult:
         """Whether both shares are reached; None without an eligible cell."""
         if self.success.mean is None or self.preservation.mean is None:
             return None
-        return (
-            self.success.mean >= MASTERED_SUCCESS - ROUNDING
-            and self.preservation.mean >= MASTERED_PRESERVATION - ROUNDING
-        )
+        return _is_mastered(self.success.mean, self.preservation.mean)
 
 
-def prompt_results(run: Run, setting: Setting) -> list[PromptResult]:
-    """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out."""
+def _is_mastered(success: float, preservation: float) -> bool:
+    return success >= MASTERED_SUCCESS - ROUNDING and preservation >= MASTERED_PRESERVATION - ROUNDING
+
+
+def prompt_means(cells: DataFrame) -> DataFrame:
+    """Success and preservation of each prompt over its eligible cells, without intervals; those that have both."""
+    return eligible(cells).groupby("prompt", sort=False)[["success", "preservation"]].mean().dropna()
+
+
+def count_mastered(cells: DataFrame) -> int:
+    """Of how many prompts both shares are reached."""
+    return sum(_is_mastered(*means) for means in prompt_means(cells).itertuples(index=False))
+
+
+def prompt_results(run: Run, setting: Setting, names: Collection[str] | None = None) -> list[PromptResult]:
+    """The prompts of a setting, in the order of the prompt set; those without a finished cell are left out.
+
+    Args:
+        run: opened.
+        setting: one of its settings.
+        names: of the prompts that are wanted; None: all.
+    """
     columns = [name for name in SHOWN if name in run.rows]
     cells = run.rows.loc[setting.rows, ["prompt", "strength", "eligible", "source", *columns]]
     parts = dict(iter(cells.groupby("prompt", sort=False)))
     return [
         PromptResult(name, float(parts[name]["strength"].iloc[0]), *means_of(eligible(parts[name]), SHOWN).values())
         for name in (prompt["name"] for prompt in run.prompts)
-        if name in parts
+        if name in parts and (names is None or name in names)
     ]
 
 

@@ -51,7 +51,8 @@ def cells_of(folder: Path, chunks: Iterable[dict[str, Any]]) -> DataFrame:
         return pandas.DataFrame({"editor": [], "kind": []})
     # One conversion for all of them: a few rows take pandas longer to make than their file takes to be read.
     joined = pyarrow.concat_tables([chunk_table(folder, chunk) for chunk in chunks], promote_options="permissive")
-    rows: DataFrame = joined.to_pandas(ignore_metadata=True)
+    rows: DataFrame = joined.combine_chunks().to_pandas(ignore_metadata=True, self_destruct=True)
+    del joined
     if "effect_goal" not in rows:
         rows = rows.assign(effect_goal=np.nan)
     counts = [chunk["count"] for chunk in chunks]
@@ -72,7 +73,7 @@ def chunk_table(folder: Path, chunk: dict[str, Any]) -> Any:
     path = folder / "chunks" / f"{chunk['id']}.parquet"
     try:
         with ParquetFile(path) as file:
-            table = file.read()
+            table = file.read(use_threads=False)  # of few rows: starting threads takes longer than the reading
             table = table.rename_columns([*map(current_name, table.column_names)])
         _check_columns(table, chunk)
     except (OSError, ValueError) as error:  # also those of pyarrow

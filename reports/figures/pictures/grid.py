@@ -79,8 +79,8 @@ def chosen_prompts(run: Run, most: int = PROMPTS) -> list[dict[str, str]]:
     for prompt in run.prompts:
         (others if prompt["attribute"] in attributes else first).append(prompt)
         attributes.add(prompt["attribute"])
-    chosen = [*first, *others][:most]
-    return [prompt for prompt in run.prompts if prompt in chosen]
+    chosen = {prompt["name"] for prompt in [*first, *others][:most]}
+    return [prompt for prompt in run.prompts if prompt["name"] in chosen]
 
 
 def _panel(run: Run, prompt: dict[str, str]) -> Panel:

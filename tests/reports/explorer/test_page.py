@@ -12,9 +12,9 @@ from PIL import Image
 
 from eval.runs.reader import Run
 from reports.explorer.images import Packing, ladder, pictures
-from reports.explorer.page import write_explorer
+from reports.explorer.page import page, page_data, picture_data, write_explorer
 from reports.explorer.stops import Choices
-from reports.tables import write_tables
+from reports.tables import build_tables, write_tables
 
 HOSTILE = "</script><script>alert(1)</script><!-- &amp; \u2028 \"'"
 
@@ -325,3 +325,20 @@ def test_old_run_folders_can_be_looked_at(stored_run, tmp_path, gaps):
     data = embedded(page)
     assert [stop["name"] for stop in data["stops"]] == [stop.name for stop in Choices(Run(folder)).stops]
     assert all(row["values"] for row in data["tables"][data["first_stop"]]["all"]["rows"])
+
+
+def test_of_very_many_prompts_some_have_pictures_and_the_page_says_so(plain, monkeypatch):
+    """The first of each attribute; numbers over all prompts are those of the tables all the same."""
+    run = Run(plain[0])
+    whole = page_data(Choices(run), {table.name: table for table in build_tables(run)})
+    monkeypatch.setattr("reports.explorer.stops.MOST_PROMPTS", 1)
+    choices = Choices(Run(plain[0]))
+    assert [prompt["name"] for prompt in choices.prompts] == [run.prompts[0]["name"]]
+    data = page_data(choices, {table.name: table for table in build_tables(run)})
+    shown = pictures(choices, 10**7)
+    assert len(shown.sprites) == 1
+    assert f"of 1 of the {len(run.prompts)} prompts" in page(data | picture_data(choices, shown), shown)
+    assert whole["left_out"] == ""
+    stop = data["first_stop"]
+    assert data["tables"][stop]["all"] == whole["tables"][stop]["all"]
+    assert [name for name in data["scopes"] if name.startswith("prompt:")] == [f"prompt:{run.prompts[0]['name']}"]

@@ -160,3 +160,19 @@ def test_without_counterfactuals_there_is_no_table(finished_run, gaps, tmp_path)
     run = Run(folder)
     assert common_cells(run) and not Pool(run).known
     assert frechet_tables(run, Pool(run)) == ()
+
+
+def test_of_many_settings_distances_are_over_fewer_cells_and_no_line_is_drawn(finished_run, monkeypatch):
+    run = Run(finished_run)
+    every = len(common_cells(run))
+    monkeypatch.setattr("reports.pool.MANY_SETTINGS", 1)
+    monkeypatch.setattr("reports.tables.frechet.MANY_SETTINGS", 1)
+    monkeypatch.setattr("reports.pool.FEWER_CELLS", every // 2)
+    pool = Pool(run)
+    assert 0 < len(pool.cells) <= every // 2
+    (table,) = frechet_tables(run, pool)  # without that of the sizes
+    name = run.manifest["frechet_name"]
+    assert {row["n"] for row in table.data} == {len(pool.cells)}
+    first = table.data[0]
+    assert first[name] == pytest.approx(pool.distances.distance(pool.edits(run.settings[0]), pool.counterfactuals))
+    assert "none with more than 1 editors and strengths" in " ".join(table.notes)
