@@ -93,14 +93,14 @@ def _check_columns(table: Any, chunk: dict[str, Any]) -> None:
 
     if "image" not in table.column_names:
         raise ValueError("its column 'image' is missing")
-    for name in ("editor", "prompt", "kind", "strength"):
-        if name not in table.column_names or set(table[name].unique().to_pylist()) - {chunk[name]}:
-            raise ValueError(f"its column '{name}' is missing or not {chunk[name]} throughout")
     plain = (types.is_floating, types.is_integer, types.is_boolean, types.is_null)
     for column in table.schema:
         texts = types.is_string(column.type) or types.is_large_string(column.type)
         if not (texts if column.name in TEXT_COLUMNS else any(kind(column.type) for kind in plain)):
             raise ValueError(f"its column '{column.name}' holds {column.type}")
+    for name in ("editor", "prompt", "kind", "strength"):
+        if name not in table.column_names or set(table[name].unique().to_pylist()) - {chunk[name]}:
+            raise ValueError(f"its column '{name}' is missing or not {chunk[name]} throughout")
 
 
 def _repair(chunk: dict[str, Any]) -> str:

@@ -10,11 +10,12 @@ from eval.errors import shortened
 
 ANY = "*"  # whatever the name
 TEXT, WHOLE, NUMBER, TABLE = "a text", "a whole number from 0 up", "a number", "a table"
+PLACE = "a whole number from 0 to 1,000,000,000"  # of images, of which no run has more
 KINDS = ("default", "calibrated", "matched", "given", "oracle")  # how the strength of a chunk was chosen
 TEXTS, NUMBERS = {ANY: TEXT}, {ANY: NUMBER}
 MOST, LARGEST = 2**64, 1e300  # of a whole number, of a number
 ABOUT_CELLS = {"id!": TEXT, "editor!": TEXT, "prompt!": TEXT}
-CHUNK = {**ABOUT_CELLS, "strength!": NUMBER, "first!": WHOLE, "count!": WHOLE, "effect_goal": NUMBER, "sha256": TEXTS}
+CHUNK = {**ABOUT_CELLS, "strength!": NUMBER, "first!": PLACE, "count!": PLACE, "effect_goal": NUMBER, "sha256": TEXTS}
 # Keys that end in ! must be there, those that end in = as well, but may be null.
 FORMS: dict[str, Any] = {
     "manifest.json": {
@@ -88,6 +89,8 @@ def _is(value: Any, what: str) -> bool:
         return False
     if what == WHOLE:
         return isinstance(value, int) and 0 <= value <= MOST
+    if what == PLACE:
+        return isinstance(value, int) and 0 <= value <= 10**9
     if what == NUMBER:
         return isinstance(value, int | float) and -LARGEST <= value <= LARGEST
     return isinstance(value, str if what == TEXT else Mapping)
