@@ -120,11 +120,13 @@ def next_strength(points: Sequence[SweepPoint], goal: float, whole: float = 1.0)
     Args:
         points: judged so far.
         goal: target effect, in ``whole``.
-        whole: the effect in σ that a goal of 1 stands for; NaN: not known, and every goal is out of reach.
+        whole: the effect in σ that a goal of 1 stands for; NaN (not known) or not positive: every goal is out of reach.
 
     >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 1.0)
     1.25
     >>> next_strength([SweepPoint(1.0, 1, 1, 0.8), SweepPoint(2.0, 1, 1, 1.6)], 2.0) is None
+    True
+    >>> next_strength([SweepPoint(1.0, 1, 1, 0.0)], 1.0, whole=-0.5) is None
     True
     """
     low, high = _bracket(points, goal, whole)
@@ -156,6 +158,8 @@ def match(points: Sequence[SweepPoint], goal: float, whole: float = 1.0) -> Matc
 def _bracket(points: Sequence[SweepPoint], goal: float, whole: float) -> tuple[SweepPoint, SweepPoint | None]:
     """The first point that reaches the goal and the one below it (strength 0, which changes nothing, is one)."""
     low = SweepPoint(0.0, 0.0, 1.0, 0.0)
+    if not goal * whole > 0:  # the right effect is not known, or none: on few images counterfactuals may show nothing
+        return low, None
     usable = [point for point in points if point.goal is None or point.goal <= goal]
     for point in sorted(usable, key=lambda point: point.strength):
         if point.effect >= goal * whole:
