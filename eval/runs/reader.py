@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.errors import shortened
 from eval.runs.integrity.completeness import Missing, Shared, missing, of_the_same_pairs, sentence, shared
 from eval.runs.integrity.finished import cells_of, finished_chunks
-from eval.runs.integrity.growth import text_sums
-from eval.runs.integrity.reading import read_array, read_array_if_there, read_json, read_manifest
+from eval.runs.integrity.reading import read_array, read_array_if_there, read_json, read_manifest, read_prompts
 from eval.runs.names import counterfactual_file, with_current_names
 from eval.runs.plan import SHARES
 
@@ -81,19 +79,9 @@ class Run:
 
     @cached_property
     def asked_prompts(self) -> tuple[dict[str, str], ...]:
-        """All prompts of the run, also those of which nothing is finished.
-
-        Raises:
-            ValueError: prompts.json cannot be read, or is not what the manifest knows.
-        """
+        """All prompts of the run, also those of which nothing is finished."""
         wanted = self.manifest.get("arguments", {}).get("prompts")
-        path = self.folder / "prompts.json"
-        prompts = read_json(path)
-        sums = text_sums(prompts)
-        for name, known in self.manifest.get("prompts", {}).items():
-            if sums.get(name) != known:
-                name = shortened(name)
-                raise ValueError(f"{path} is damaged ('{name}' is another); give the same `deltabench run` again.")
+        prompts = read_prompts(self.folder / "prompts.json", self.manifest.get("prompts", {}))
         return tuple(prompt for prompt in prompts if not wanted or prompt["name"] in wanted)
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import shortened
+from eval.runs.integrity.growth import text_sums
 from eval.runs.integrity.seals import Damaged, check_label, first_line, read_sealed
 from eval.runs.names import SCHEMA, with_current_names
 
@@ -52,6 +53,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "update it with `pip install --upgrade deltabench`."
         )
     return {**manifest, "recipes": with_current_names(manifest.get("recipes", {}))}
+
+
+def read_prompts(path: Path, known: Mapping[str, str]) -> list[dict[str, str]]:
+    """What ``prompts.json`` says.
+
+    Args:
+        path: the file.
+        known: what the manifest knows of it, see ``text_sums``.
+
+    Raises:
+        ValueError: it cannot be read, or is not what the manifest knows.
+    """
+    prompts: list[dict[str, str]] = read_json(path)
+    sums = text_sums(prompts)
+    for name, digest in known.items():
+        if sums.get(name) != digest:
+            name = shortened(name)
+            raise ValueError(f"{path} is damaged ('{name}' is another); give the same `deltabench run` again.")
+    return prompts
 
 
 def open_arrays(path: Path) -> Any:
