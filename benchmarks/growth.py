@@ -1,4 +1,4 @@
-"""How `report`, `why` and `export` bear large runs: seconds, memory and sizes on folders multiplied out of a small run.
+"""How `report`, `why` and `export` bear large runs: time, memory and sizes on folders multiplied out of a small one.
 
     python -m benchmarks.growth RUN --prompts 100 --images 4
 
@@ -33,7 +33,9 @@ MEASURED = """
 import resource, sys
 from eval.cli import main
 code = main(sys.argv[1:])
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+seconds = sum(each.ru_utime + each.ru_stime for each in used)
+print("measured", round(seconds, 1), used[0].ru_maxrss // 1024, file=sys.stderr)
 sys.exit(code)
 """
 
@@ -135,9 +137,13 @@ def main() -> None:
             began = perf_counter()
             words = [sys.executable, "-c", MEASURED, *map(str, command)]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
-            peak = next((line.split()[1] for line in done.stderr.splitlines() if line.startswith("peak")), "?")
-            print(f"  {command[0]:7} {perf_counter() - began:6.1f} s  peak {peak} MiB  exit code {done.returncode}")
-            for line in [line for line in done.stderr.splitlines() if not line.startswith("peak")][-4:]:
+            lines = done.stderr.splitlines()
+            _, used, peak = next((line.split() for line in lines if line.startswith("measured")), ("", "?", "?"))
+            print(
+                f"  {command[0]:7} {used:>7} s of the processor, {perf_counter() - began:6.1f} s on the clock, "
+                f"peak {peak} MiB, exit code {done.returncode}"
+            )
+            for line in [line for line in lines if not line.startswith("measured")][-4:]:
                 print(f"          {line[:200]}")
         page = out / "report.html"
         print(f"  report.html {page.stat().st_size / 1e6 if page.exists() else 0:.1f} MB")

@@ -13,7 +13,8 @@ from eval.runs.reader import ORACLE, Run, Setting
 
 COUNTERFACTUAL, INVERSION = "counterfactual", "inversion"
 MOST_CELLS = 8_000  # in a distance: kernels take the square of it, and more would move no digit that is printed
-MANY_SETTINGS, FEWER_CELLS = 24, 2_000  # of more settings each has so many cells, and no line through smaller sets
+MOST_ROWS, FEWEST_CELLS = 80_000, 2_000  # of all settings together, so that each has fewer cells the more there are
+MANY_SETTINGS = 24  # of more no line is drawn through smaller sets
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,10 @@ def common_cells(run: Run, most: int | None = None) -> list[tuple[str, int]]:
         run: opened.
         most: of the first persons, so many that these are all their cells; None: what reports take.
     """
-    if most is None:
-        most = FEWER_CELLS if len(run.settings) > MANY_SETTINGS else MOST_CELLS
     if not run.settings:
         return []
+    if most is None:
+        most = min(MOST_CELLS, max(FEWEST_CELLS, MOST_ROWS // len(run.settings)))
     prompts = [prompt["name"] for prompt in run.prompts]
     sources = run.rows["source"].to_numpy(np.int64)
     numbers = run.rows["prompt"].map({name: number for number, name in enumerate(prompts)}).to_numpy(np.int64)

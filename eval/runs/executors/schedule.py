@@ -51,8 +51,10 @@ class Schedule:
         self._known = [strength for strength in strengths if strength.value is not None and edits]
         self._found = [strength for strength in strengths if strength.value is None]
         self._losses: Counter[Unit] = Counter()
+        self._running: Counter[str] = Counter()  # units of each editor that are being done
         self._prepared: set[str] = {ORACLE}
-        self._pairs: dict[tuple[str, str], _Pair] = {}
+        self._labels = labels
+        self._pairs: dict[tuple[str, str], _Pair] = {}  # those with something left to do
         self._last: dict[int, tuple[str, str]] = {}  # worker -> the pair that it worked on last
         self._attribute = {prompt.name: prompt.attribute for prompt in arguments.prompts}
         for prompt in arguments.prompts:
@@ -63,7 +65,8 @@ class Schedule:
                     pair.ready = self._oracle_units(prompt.name)
                 elif missing:
                     pair.ready = [Unit(FIT, label, prompt.name)]
-                self._pairs[prompt.name, label] = pair
+                if pair.ready:
+                    self._pairs[prompt.name, label] = pair
 
     def missing(self, editor: str, prompt: str) -> int:
         """Edits still to make for an editor and a prompt, about, those of calibration included."""
@@ -91,19 +94,30 @@ class Schedule:
             place, asked = (pair.prompt, pair.editor), self._attribute[pair.prompt]
             return place != mine, place in others, pair.prompt != mine[0], asked != attribute, asked in known
 
-        for pair in sorted(self._pairs.values(), key=distance):
-            if pair.ready and self._may_start(pair):
-                unit = pair.ready.pop(0)
-                pair.running.append(unit)
-                self._last[worker] = unit.pair
-                return unit
-        return None
+        # Nearly always it stays with its pair or prompt; only otherwise all pairs, which may be many, are looked at.
+        near = [mine, *((mine[0], label) for label in self._labels if (mine[0], label) not in others)]
+        place = next(filter(self._may_be_taken, near), None)
+        places = filter(self._may_be_taken, self._pairs) if place is None else [place]
+        pair = min((self._pairs[place] for place in places), key=distance, default=None)
+        if pair is None:
+            return None
+        unit = pair.ready.pop(0)
+        self._begin(pair, unit)
+        self._last[worker] = unit.pair
+        return unit
 
-    def _may_start(self, pair: _Pair) -> bool:
-        """Whether no other worker is preparing the editor: what one has prepared, the others need not compute."""
-        if pair.editor in self._prepared:
-            return True
-        return not any(other.running for other in self._pairs.values() if other.editor == pair.editor)
+    def _begin(self, pair: _Pair, unit: Unit) -> None:
+        pair.running.append(unit)
+        self._running[unit.editor] += 1
+
+    def _end(self, pair: _Pair, unit: Unit) -> None:
+        pair.running.remove(unit)
+        self._running[unit.editor] -= 1
+
+    def _may_be_taken(self, place: tuple[str, str]) -> bool:
+        """Not while another worker is preparing the editor: what one has prepared, the others need not compute."""
+        pair = self._pairs.get(place)
+        return bool(pair and pair.ready) and (place[1] in self._prepared or not self._running[place[1]])
 
     def ended(self, outcome: Outcome) -> list[Chunk]:
         """Take note of an outcome; what it makes possible may be taken from now on.
@@ -112,7 +126,15 @@ class Schedule:
             The chunks that are given up because of it.
         """
         unit, pair = outcome.unit, self._pairs[outcome.unit.pair]
-        pair.running.remove(unit)
+        self._end(pair, unit)
+        given_up = self._go_on(outcome, pair)
+        if not pair.ready and not pair.running:
+            del self._pairs[unit.pair]
+        return given_up
+
+    def _go_on(self, outcome: Outcome, pair: _Pair) -> list[Chunk]:
+        """What an outcome makes possible for its pair, and the chunks that are given up."""
+        unit = outcome.unit
         if unit.task == CHUNK:
             return [unit.chunk] if outcome.error and unit.chunk is not None else []
         if outcome.error:
@@ -138,7 +160,7 @@ class Schedule:
         self._losses[unit] += 1
         if self._losses[unit] < MOST_LOSSES:
             pair = self._pairs[unit.pair]
-            pair.running.remove(unit)
+            self._end(pair, unit)
             pair.ready.insert(0, unit)
             return None
         what = "chunk" if unit.task == CHUNK else unit.task
@@ -151,7 +173,7 @@ class Schedule:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left and nothing is being done."""
-        return not any(pair.ready or pair.running for pair in self._pairs.values())
+        return not self._pairs
 
     def _units(self, of: Unit, strengths: Iterable[Strength]) -> list[Unit]:
         return [

@@ -165,9 +165,9 @@ def test_without_counterfactuals_there_is_no_table(finished_run, gaps, tmp_path)
 def test_of_many_settings_distances_are_over_fewer_cells_and_no_line_is_drawn(finished_run, monkeypatch):
     run = Run(finished_run)
     every = len(common_cells(run))
-    monkeypatch.setattr("reports.pool.MANY_SETTINGS", 1)
     monkeypatch.setattr("reports.tables.frechet.MANY_SETTINGS", 1)
-    monkeypatch.setattr("reports.pool.FEWER_CELLS", every // 2)
+    monkeypatch.setattr("reports.pool.FEWEST_CELLS", 2)
+    monkeypatch.setattr("reports.pool.MOST_ROWS", every // 2 * len(run.settings))
     pool = Pool(run)
     assert 0 < len(pool.cells) <= every // 2
     (table,) = frechet_tables(run, pool)  # without that of the sizes
