@@ -265,7 +265,7 @@ def test_a_dry_run_counts_and_writes_nothing(
 ) -> None:
     assert main(run("--dry-run", "--limit", "5", "--prompts", "smile,glasses", "--batch", "2")) == 0
     text = capsys.readouterr().out
-    assert "Cells:      20, and 66 edits to calibrate" in text
+    assert "Cells:      20, and 52 edits to calibrate" in text
     assert "Prompts:    glasses, smile" in text
     assert "Images:     5, in chunks of 2" in text
     assert "Time:       unknown" in text
