@@ -51,7 +51,7 @@ def cells_of(folder: Path, chunks: Iterable[dict[str, Any]]) -> DataFrame:
         return pandas.DataFrame({"editor": [], "kind": []})
     # One conversion for all of them: a few rows take pandas longer to make than their file takes to be read.
     joined = pyarrow.concat_tables([chunk_table(folder, chunk) for chunk in chunks], promote_options="permissive")
-    rows: DataFrame = joined.combine_chunks().to_pandas(ignore_metadata=True, self_destruct=True)
+    rows: DataFrame = joined.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
     del joined
     if "effect_goal" not in rows:
         rows = rows.assign(effect_goal=np.nan)
