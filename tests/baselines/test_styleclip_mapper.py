@@ -8,6 +8,8 @@ from baselines.styleclip_mapper import PRESETS, StyleClipMapper
 from deltaedit.backbones.stylegan2 import StyleGAN2
 from eval.editors.protocol import Editor
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"steps": 10, "images": 32}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SHADOWS = {
     "folders": ("eval/metrics/__init__.py", "eval/__init__.py", "reports/figures/__init__.py", "reports/__init__.py"),

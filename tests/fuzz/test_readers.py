@@ -4,6 +4,8 @@ import pytest
 
 from tests.fuzz.readers import READERS, generator
 
+pytestmark = pytest.mark.slow
+
 INPUTS = 100
 
 

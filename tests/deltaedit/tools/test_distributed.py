@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from deltaedit.train import train_mapper
 from tests.deltaedit.tools.shared_training import LAYOUT, SETTINGS, training_set
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).with_name("shared_training.py")
 

@@ -7,6 +7,8 @@ import pytest
 from eval.cli import main
 from eval.studies.ablation.plan import shipped
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 question = "Does the delta matter?"
 baseline = "delta"

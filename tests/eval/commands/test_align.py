@@ -3,6 +3,8 @@ import pytest
 
 from eval.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

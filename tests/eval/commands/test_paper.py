@@ -5,6 +5,8 @@ import pytest
 
 from eval.cli import main
 
+pytestmark = pytest.mark.slow
+
 STORED = Path(__file__).parents[2] / "reports" / "data" / "run-schema-1"
 
 

@@ -31,6 +31,8 @@ from reports.tables.columns import LABEL
 from reports.tables.recipes import column_of, row
 from reports.why.value import KEYS, read_table, written
 
+pytestmark = pytest.mark.slow
+
 
 class Wave:
     """Moves every style by a fixed wave; loads one artefact."""

@@ -24,6 +24,8 @@ from eval.runs.store import Store
 from tests.conftest import build_tiny_domain
 from tests.pretend_device import PRETEND, MixedDevices, PretendDevice, is_marked
 
+pytestmark = pytest.mark.slow
+
 EDITORS = (
     "identity,random-direction,deltaedit[steps=2,batch=4,validation_pairs=8],"
     "deltaedit[arm=centred,steps=2,batch=4,validation_pairs=8],styleclip-global,interfacegan,"

@@ -16,6 +16,8 @@ from eval.runs.store import Store
 from eval.studies.ablation.plan import Ablation, Arm
 from eval.studies.ablation.run import COLUMNS, AblationRunner, claim_ablation, jobs, record
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     **{"steps": 12, "batch": 8, "relevance_images": 2, "relevance_statistics": 20},
     **{"templates": False, "bfloat16": False, "threshold": 0},

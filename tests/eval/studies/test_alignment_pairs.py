@@ -4,6 +4,8 @@ import pytest
 from eval.errors import UsageError
 from eval.studies.alignment.pairs import load_features, pairs_of_domain
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -14,6 +14,8 @@ from eval.weights.checkpoints import CheckpointError, read_e4e, read_generator
 from eval.weights.clip_files import preprocessing, read_clip
 from eval.weights.verdict import verdict
 
+pytestmark = pytest.mark.slow
+
 
 def same(found, right):
     assert found.state_dict().keys() == right.state_dict().keys()

@@ -12,6 +12,8 @@ from eval.runs.reader import Run
 from reports.explorer.page import write_explorer
 from reports.tables import write_tables
 
+pytestmark = pytest.mark.slow
+
 VIEWS = ("table", "grid", "edit", "compare", "pareto", "about")
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TEXT = "</script><img src=x onerror=alert(1)> “glasses”"

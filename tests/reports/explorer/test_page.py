@@ -16,6 +16,8 @@ from reports.explorer.page import page, page_data, picture_data, write_explorer
 from reports.explorer.stops import Choices
 from reports.tables import build_tables, write_tables
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</script><script>alert(1)</script><!-- &amp; \u2028 \"'"
 
 

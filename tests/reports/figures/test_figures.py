@@ -13,6 +13,8 @@ from reports.figures.runtime import runtime_figure
 from reports.figures.scatter import scatter_figure
 from reports.writers.style import EDITOR_COLOURS, ONE_COLUMN_IN, TWO_COLUMNS_IN, house_style
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("grid", "success_preservation", "prompts", "attributes", "runtime")
 
 

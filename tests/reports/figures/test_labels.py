@@ -15,6 +15,8 @@ from reports.pool import Pool
 from reports.tables.frechet import frechet_tables
 from reports.writers.style import axes_at, house_style, new_figure, note_below
 
+pytestmark = pytest.mark.slow
+
 LONG = (
     "deltaedit[threshold=0.031,normalise_threshold_delta=true,templates=false,relevance_images=2,"
     "relevance_statistics=20]"

@@ -19,6 +19,8 @@ from reports.studies.alignment import alignment_tables
 from reports.tables import build_tables
 from reports.writers.style import house_style, new_figure, save
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("clean_success", "success", "preservation", "ad_mean", "identity", "counterfactual_ssim", "target_effect")
 
 

@@ -11,6 +11,8 @@ from eval.studies.alignment.measures import Estimate, Pairs
 from eval.studies.alignment.prompts import ARMS, MEASURES, PromptAlignment
 from reports.studies.alignment_run import run_alignment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pairs(monkeypatch):

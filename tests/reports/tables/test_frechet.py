@@ -15,6 +15,8 @@ from reports.report import write_report
 from reports.tables import write_tables
 from reports.tables.frechet import frechet_tables
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ("glasses", "smile", "blond-hair")
 
 

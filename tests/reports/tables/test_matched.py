@@ -11,6 +11,8 @@ from eval.runs.reader import Run
 from reports.tables import build_tables, summary, write_tables
 from reports.tables.matched import _too_small, matched_table
 
+pytestmark = pytest.mark.slow
+
 DELTAEDIT, GLOBAL, VARIANT = "deltaedit", "styleclip-global", "deltaedit[threshold=0.05]"
 
 

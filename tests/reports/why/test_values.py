@@ -22,6 +22,8 @@ from tests.reports.why.second import values
 from tests.reports.why.second.distances import distance
 from tests.reports.why.second.files import Files
 
+pytestmark = pytest.mark.slow
+
 NO_SECOND = ("_low", "_high", "_floor", "_extrapolated")  # of the Fréchet distances: there is no second way
 
 

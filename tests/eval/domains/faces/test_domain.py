@@ -17,6 +17,8 @@ from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import FACTORS, LABELS, TEXT_PART, split_logits
 from eval.weights.packages import find
 
+pytestmark = pytest.mark.slow
+
 FILES = (*GENERATOR_FILES, TRUNK_FILE, *IDENTITY_FILES)
 needs_files = pytest.mark.skipif(
     any(find(name) is None for name in FILES), reason="`deltabench models fetch faces` was not run"

@@ -10,6 +10,8 @@ from eval.domains.faces.photograph import Photograph
 from eval.errors import UsageError
 from eval.weights.packages import find
 
+pytestmark = pytest.mark.slow
+
 FILES = ("SynthesisNetwork.bin", "shape_predictor_68_face_landmarks.dat")
 
 

@@ -2,12 +2,15 @@ import csv
 import json
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
 from eval.cli import main
 from eval.domains import load_domain
 from eval.prompts import Prompt
+
+pytestmark = pytest.mark.slow
 
 EDITORS = "deltaedit,styleclip-global,identity"
 

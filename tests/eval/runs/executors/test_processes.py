@@ -33,6 +33,8 @@ from eval.runs.plan import Arguments, parse_strengths
 from eval.runs.runner import Runner, joined_costs
 from eval.runs.store import Store
 
+pytestmark = pytest.mark.slow
+
 IMAGES, BATCH, WORKERS = 12, 8, 2
 DEADLY = 1.7
 STRENGTHS = f"default,calibrated,{DEADLY}"

@@ -16,6 +16,8 @@ from eval.runs.plan import Arguments
 from eval.runs.runner import Runner
 from tests.eval.runs.executors.test_processes import BATCH, STRENGTHS, WORKERS, EditorSpec, Wave, files, run, setup_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 
 
