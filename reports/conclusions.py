@@ -188,7 +188,8 @@ def _judges(cells: DataFrame) -> str:
     means = cells[cells["eligible"].astype(bool)].groupby("editor", sort=False)[known].mean()
     orders = {tuple(means[name].sort_values(ascending=False, kind="stable").index) for name in known}
     differently = " and order the editors' means differently" if len(orders) > 1 else ""
-    return f"The {len(known)} verdicts on what an edit shows differ on {_percent(share)} of the edits{differently}"
+    which = "two" if len(known) == 2 else "three"
+    return f"The {which} verdicts on what an edit shows differ on {_percent(share)} of the edits{differently}"
 
 
 def _short(names: Sequence[str]) -> list[str]:

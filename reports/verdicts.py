@@ -46,7 +46,12 @@ def orders(rows: Sequence[Mapping[str, Value]]) -> tuple[str, ...]:
         ranked = {name: sorted(mine, key=lambda row: -float(row[name] or 0)) for name in known}
         if len({tuple(row["editor"] for row in ranking) for ranking in ranked.values()}) == 1:
             order = " > ".join(str(row["editor"]) for row in ranked[known[0]])
-            sentences.append(f"{kind}: all {len(known)} verdicts order the editors' means alike: {order}.")
+            by_success = sorted(mine, key=lambda row: -float(row["success"] or 0))
+            otherwise = ""
+            if by_success != ranked[known[0]]:
+                otherwise = f"; success, which asks for more, orders them {_order(by_success, 'success')}"
+            all_of_them = "both" if len(known) == 2 else f"all {len(known)}"
+            sentences.append(f"{kind}: {all_of_them} verdicts order the editors' means alike: {order}{otherwise}.")
         else:
             told = (
                 f"{metric_of(name).heading.removeprefix('success ')} {_order(ranked[name], name)}" for name in known

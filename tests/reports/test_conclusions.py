@@ -132,6 +132,6 @@ def test_judges_that_differ_are_told():
     wrong = (table["editor"] == "a") & (table["source"] < 10)
     table["success_by_second"] = table["success_by_attributes"].mask(wrong, 0.0)
     assert said(table)[-1] == (
-        "The 2 verdicts on what an edit shows differ on 10 % of the edits and order the editors' means differently."
+        "The two verdicts on what an edit shows differ on 10 % of the edits and order the editors' means differently."
     )
     assert len(said(table.assign(success_by_second=table["success_by_attributes"]))) == 3
