@@ -182,6 +182,6 @@ def _intervals(grid: Grid, shares: np.ndarray, population: str, seed: int, draws
     found = estimate(grid.values[some], shares[some], population, seed, draws, paired=paired)
     for row, mean, low, high in zip(some, found.mean, found.low, found.high, strict=True):
         known = bool(np.isfinite(low) and np.isfinite(high))
-        ends = (float(low), float(high)) if known else (None, None)
-        intervals[row] = Interval(float(mean), *ends, int(cells[row]), int(images[row]))
+        first, last = (float(low), float(high)) if known else (None, None)
+        intervals[row] = Interval(float(mean), first, last, int(cells[row]), int(images[row]))
     return intervals

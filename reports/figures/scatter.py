@@ -56,7 +56,8 @@ def scatter_figure(run: Run) -> Figure:
 def _draw_prompts(run: Run, axes: Axes, setting: Setting, colour: str) -> list[float]:
     """Small points; returns the preservation and success of each."""
     means = prompt_means(run.rows.loc[setting.rows])
-    xs, ys = means["preservation"].tolist(), means["success"].tolist()
+    xs: list[float] = means["preservation"].tolist()
+    ys: list[float] = means["success"].tolist()
     axes.scatter(xs, ys, s=7, marker=KIND_MARKERS[setting.kind], color=colour, alpha=0.4, linewidths=0, zorder=2)
     return xs
 
