@@ -79,15 +79,15 @@ def measured_lines(domain: AvatarsDomain | FacesDomain) -> list[str]:
         measured = domain.card(network)["measured"]
         kept = {name: value for name, value in measured.items() if ": " not in name or name.endswith(": mean")}
         if len(kept) < 2:  # of a judge that has no mean
-            kept = {name.partition(": ")[2]: value for name, value in measured.items()}
+            kept = {name.partition(": ")[2] or name: value for name, value in measured.items()}
         parts = [f"{name} {_short(value)}" for name, value in kept.items()]
         lines += textwrap.wrap(f"{network}: " + ", ".join(parts), LINE_LETTERS)
     return lines
 
 
 def _short(value: float | str) -> str:
-    """A measurement without its interval."""
-    return f"{value:.3g}" if isinstance(value, float) else value.partition(" ")[0]
+    """A measurement without its interval; counts are whole numbers."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).partition(" ")[0]
 
 
 def draw_sheet(domain: AvatarsDomain | FacesDomain, out: Path) -> Path:

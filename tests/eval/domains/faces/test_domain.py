@@ -16,6 +16,7 @@ from eval.domains.faces.generator import to_float
 from eval.domains.faces.labelled import read
 from eval.domains.faces.networks import FACTORS, LABELS, TEXT_PART, split_logits
 from eval.weights.packages import find
+from reports.figures.pictures.domain_sheet import measured_lines
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,14 @@ def test_every_value_but_the_first_has_a_label():
     logits = split_logits(torch.arange(15.0)[None])
     assert list(logits) == list(FACTORS)
     assert logits["hair"].tolist() == [[0.0, 4.0, 5.0]] and logits["sex"].tolist() == [[0.0, 12.0]]
+
+
+def test_the_sheet_tells_what_every_card_measured(domain):
+    text = " ".join(measured_lines(domain))
+    for network in domain.shipped:
+        assert f"{network}: " in text
+    assert f"labelled-faces: adult {domain.card('labelled-faces')['measured']['age: adult']}," in text
+    assert ": 0." not in text  # a number without its name
 
 
 def test_the_sets_of_seeds_are_apart():
