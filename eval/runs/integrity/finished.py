@@ -41,7 +41,7 @@ def cells_of(folder: Path, chunks: Iterable[dict[str, Any]]) -> DataFrame:
     """The cells of some chunks, see ``Run.every_row``.
 
     Raises:
-        ValueError: a file cannot be read, or has another number of cells.
+        ValueError: a file cannot be read, has another number of cells, or columns of other types than the others.
     """
     import pandas
     import pyarrow
@@ -50,7 +50,15 @@ def cells_of(folder: Path, chunks: Iterable[dict[str, Any]]) -> DataFrame:
     if not chunks:
         return pandas.DataFrame({"editor": [], "kind": []})
     # One conversion for all of them: a few rows take pandas longer to make than their file takes to be read.
-    joined = pyarrow.concat_tables([chunk_table(folder, chunk) for chunk in chunks], promote_options="permissive")
+    tables = [chunk_table(folder, chunk) for chunk in chunks]
+    try:
+        joined = pyarrow.concat_tables(tables, promote_options="permissive")
+    except pyarrow.ArrowTypeError as error:
+        raise ValueError(
+            f"The chunks of {folder} do not fit together ({first_line(error)}); make their cells anew with "
+            "`deltabench run … --refresh all`."
+        ) from None
+    del tables
     rows: DataFrame = joined.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
     del joined
     if "effect_goal" not in rows:

@@ -79,7 +79,8 @@ def _table_fault(name: str, value: Any, form: Mapping[str, Any]) -> str:
             return f"its '{inside}{key[:-1]}' is missing"
     for key, each in value.items():
         known = next((form[name] for name in (key, f"{key}!", f"{key}=", ANY) if name in form), None)
-        if known is not None and each is not None and (fault := _fault(f"{inside}{shortened(key)}", each, known)):
+        nothing = each is None and not isinstance(known, list | Mapping)  # lists and tables are empty, never null
+        if known is not None and not nothing and (fault := _fault(f"{inside}{shortened(key)}", each, known)):
             return fault
     return ""
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from deltaedit.tools.files import file_sha256, is_zip
+from eval.errors import shortened
 from eval.runs.integrity.forms import form_fault
 
 CHECKSUM = "checksum"
@@ -31,8 +32,8 @@ class Damaged(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """An error's first line, without its full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The beginning of an error's first line, without its full stop."""
+    return shortened((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), 100)
 
 
 def sealed(value: Mapping[str, Any]) -> dict[str, Any]:

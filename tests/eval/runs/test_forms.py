@@ -47,6 +47,8 @@ SWEEP = {"editor": "a", "prompt": "b", "sweep": [{"strength": 1, "effect": None,
             {**CHUNK, "count": True},
             "its 'count' must be a whole number from 0 to 1,000,000,000, got True",
         ),
+        ("manifest.json", {"arguments": {"methods": None}}, "its 'arguments.methods' must be a list, got None"),
+        ("manifest.json", {"prompts": None, "determinism": None}, "its 'prompts' must be a table, got None"),
         ("chunks/a--b.json", {**CHUNK, "first": None}, "its 'first' is missing"),
         (
             "chunks/a--b.json",
