@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from eval.statistics.merging import groups_of, merged
+from eval.statistics.merging import draw_each, merged
 from eval.statistics.shares import clustered_share_interval, difference_interval, share_interval
 from eval.statistics.variance import cluster_variance, degrees_of_freedom, two_way_variance
 
@@ -71,7 +71,7 @@ def image_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    weights = multinomial_weights(groups_of(values.shape[1]), draws, rng)
+    (weights,) = draw_each(multinomial_weights, values.shape[1:2], draws, rng)
     return image_intervals(values, weights, confidence, shares)
 
 
@@ -91,18 +91,14 @@ def two_way_bootstrap(
         confidence: share of intervals that shall cover, in (0, 1).
         shares: bool [M], metrics in [0, 1] by definition; their intervals stay inside and are never empty. None: none.
     """
-    image_weights, prompt_weights = (multinomial_weights(groups_of(count), draws, rng) for count in values.shape[1:])
+    image_weights, prompt_weights = draw_each(multinomial_weights, values.shape[1:], draws, rng)
     return two_way_intervals(values, image_weights, prompt_weights, confidence, shares)
 
 
 @lru_cache(maxsize=16)
 def drawn_weights(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
     """Weights of each kind of cluster, kept: most of the time of one interval is drawing them. Read only."""
-    rng = np.random.default_rng([seed, 0])
-    weights = tuple(multinomial_weights(groups_of(count), draws, rng) for count in clusters)
-    for array in weights:
-        array.setflags(write=False)
-    return weights
+    return draw_each(multinomial_weights, clusters, draws, np.random.default_rng([seed, 0]))
 
 
 def image_intervals(

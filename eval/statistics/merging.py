@@ -7,11 +7,11 @@ random; a flip of whole groups is as exact a test as one of images. Standard err
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
-MOST = (
-    1000  # images (or prompts) that are drawn one by one: 999 degrees of freedom, where Student's t has become normal
-)
+MOST = 1000  # images (or prompts) that are drawn one by one: at 999 degrees of freedom Student's t is normal
 SEED = 0  # of who is put together with whom
 
 
@@ -38,3 +38,23 @@ def merged(sums: np.ndarray) -> np.ndarray:
     order = np.random.default_rng(SEED).permutation(len(sums))
     starts = np.linspace(0, len(sums), MOST, endpoint=False).astype(np.int64)
     return np.asarray(np.add.reduceat(sums[order], starts, axis=0))
+
+
+def draw_each(
+    draw: Callable[[int, int, np.random.Generator], np.ndarray],
+    clusters: Sequence[int],
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, ...]:
+    """What is drawn for each kind of cluster, one kind after the other: arrays [draws, G] that are read only.
+
+    Args:
+        draw: of so many groups, so often, by a generator.
+        clusters: how many of each kind.
+        draws: how often.
+        rng: random numbers.
+    """
+    arrays = tuple(draw(groups_of(count), draws, rng) for count in clusters)
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from eval.statistics.cells import LIKE_THESE, check_population
-from eval.statistics.merging import groups_of, merged
+from eval.statistics.merging import draw_each, merged
 
 DRAWS = 20_000  # smallest p is 5e-5: enough for Holm over 1,000 tests at 0.05
 BLOCK, COLUMNS = 1000, 2000  # patterns and metrics flipped at once
@@ -39,7 +39,7 @@ def sign_flip_p(differences: np.ndarray, population: str, rng: np.random.Generat
     """
     check_population(population)
     kinds = 2 if population == LIKE_THESE else 1
-    signs = [sign_patterns(groups_of(count), draws, rng) for count in differences.shape[1 : 1 + kinds]]
+    signs = draw_each(sign_patterns, differences.shape[1 : 1 + kinds], draws, rng)
     if population == LIKE_THESE:
         return np.array([_two_way_p(metric, *signs) for metric in differences])
     return _p_of_sums(signs[0], _image_sums(differences))
@@ -102,11 +102,7 @@ def sign_patterns(clusters: int, draws: int, rng: np.random.Generator) -> np.nda
 @lru_cache(maxsize=4)
 def _drawn_signs(clusters: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, ...]:
     """Patterns of each kind of cluster, kept. Read only."""
-    rng = np.random.default_rng([seed, 1])
-    patterns = tuple(sign_patterns(groups_of(count), draws, rng) for count in clusters)
-    for array in patterns:
-        array.setflags(write=False)
-    return patterns
+    return draw_each(sign_patterns, clusters, draws, np.random.default_rng([seed, 1]))
 
 
 def _image_sums(differences: np.ndarray) -> np.ndarray:
