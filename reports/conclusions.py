@@ -19,7 +19,7 @@ from eval.runs.reader import HEADLINE_ORDER, Run
 from eval.statistics import THESE_PROMPTS, compare_editors, minimum_detectable_effect, too_small, with_setting
 from eval.statistics.comparison import SIGNIFICANT
 from reports.equal_effect.prompts import is_control
-from reports.means import mean_of
+from reports.means import eligible, mean_of
 from reports.verdicts import VERDICTS, disagreement
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def with_person(cells: DataFrame, same_person: float | None) -> DataFrame:
 
 def sentences(evidence: Evidence) -> tuple[str, ...]:
     """Two to four sentences; a measure that nobody has a number of is left out."""
-    cells = evidence.cells[evidence.cells["eligible"].astype(bool)]
+    cells = eligible(evidence.cells)
     known = [name for name in MEASURES if name in cells and cells[name].notna().any()]
     if not known:
         return ("No edit was eligible: the reconstructions show what the texts ask for already.",)
@@ -185,7 +185,7 @@ def _judges(cells: DataFrame) -> str:
     share = disagreement(cells).mean
     if len(known) < 2 or not share:
         return ""
-    means = cells[cells["eligible"].astype(bool)].groupby("editor", sort=False)[known].mean()
+    means = eligible(cells).groupby("editor", sort=False)[known].mean()
     orders = {tuple(means[name].sort_values(ascending=False, kind="stable").index) for name in known}
     differently = " and order the editors' means differently" if len(orders) > 1 else ""
     which = "two" if len(known) == 2 else "three"

@@ -10,7 +10,7 @@ import numpy as np
 from eval.metrics.book import metric_of
 from eval.statistics import Interval
 from reports.equal_effect.prompts import is_control
-from reports.means import NOTHING, interval_of
+from reports.means import NOTHING, eligible, interval_of
 from reports.writers.layout import Value, number
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ VERDICTS = ("success_by_attributes", "success_by_second", "success_by_counterfac
 
 def disagreement(cells: DataFrame) -> Interval:
     """Share of the eligible cells that some verdicts call right and others wrong; no number with fewer than two."""
-    cells = cells[cells["eligible"].astype(bool)]
+    cells = eligible(cells)
     known = cells[[name for name in VERDICTS if name in cells]].astype(float)
     several = (known.notna().sum(axis=1) > 1).to_numpy()
     if not several.any():

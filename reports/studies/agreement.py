@@ -12,6 +12,7 @@ from eval.metrics.book import metric_of
 from eval.runs.reader import Run
 from eval.statistics import Interval
 from eval.statistics.agreement import Agreement, agreement
+from reports.means import eligible
 from reports.writers.layout import Block, Table, Value, interval_columns, interval_text
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def agreement_table(run: Run, labels: Sequence[Labelled]) -> Table:
         run: with the columns of the verdicts.
         labels: of people; of other edits than the run's they are left out.
     """
-    cells = run.rows[run.rows["eligible"].astype(bool)]
+    cells = eligible(run.rows)
     cells = cells.assign(**{PEOPLE: _people(cells, labels)})
     data: list[dict[str, Value]] = []
     blocks = []

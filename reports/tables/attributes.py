@@ -10,7 +10,7 @@ import numpy as np
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
 from eval.statistics import Interval
-from reports.means import NOTHING, interval_of, intervals_of, mean_of, means_of
+from reports.means import NOTHING, eligible, interval_of, intervals_of, mean_of, means_of
 from reports.tables.columns import BY_IMAGE, EDITOR, ELIGIBLE, KIND, MEAN, STRENGTH, Column, count, label, names
 from reports.writers.layout import Block, Table, Value, interval_columns, number
 
@@ -68,7 +68,7 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
     """All pairs of target and attribute, targets and attributes in the order of the domain's factors."""
     columns = [column for column in run.rows if column.startswith(("preservation.", "effect."))]
     cells = run.rows.loc[setting.rows, ["prompt", "source", "eligible", *columns]]
-    cells = cells[cells["eligible"].astype(bool)]
+    cells = eligible(cells)
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
     parts = {factor: cells[targets == factor] for factor in run.factors}
     asked = {target: part for target, part in parts.items() if len(part)}
@@ -78,7 +78,7 @@ def attribute_entries(run: Run, setting: Setting) -> list[Entry]:
 def off_axis_entries(run: Run, setting: Setting) -> list[Entry]:
     """Attribute Dependency by target: the mean over the other visible attributes, and the largest of them."""
     cells = run.rows.loc[setting.rows]
-    cells = cells[cells["eligible"].astype(bool)]
+    cells = eligible(cells)
     targets = cells["prompt"].map({prompt["name"]: prompt["attribute"] for prompt in run.prompts})
     entries = []
     for target in (factor for factor in run.factors if (targets == factor).any()):

@@ -10,6 +10,7 @@ import numpy as np
 
 from eval.metrics.book import metric_of
 from eval.runs.reader import Run, Setting
+from reports.means import eligible
 from reports.pool import Pool
 from reports.tables.columns import EDITOR, FRECHET, KIND, STRENGTH, Column, count, label, names
 from reports.writers.layout import Block, Table, Value, number
@@ -48,55 +49,64 @@ def real_values_table(run: Run, pool: Pool) -> Table | None:
     samples = {prompt["name"]: run.counterfactual(prompt["name"], "samples") for prompt in run.prompts}
     if pool.known or len(pool.cells) < 2 or all(features is None for features in samples.values()):
         return None
-    eligible = _eligible(run, run.settings[0])
+    lacking = _lacking(run, run.settings[0])
     rows = {
-        name: np.array([i for i, cell in enumerate(pool.cells) if cell[0] == name and cell in eligible], dtype=int)
+        name: np.array([i for i, cell in enumerate(pool.cells) if cell[0] == name and cell in lacking], dtype=int)
         for name in samples
     }
+    fixed = {name: _fixed(run, pool, rows[name], samples[name]) for name in samples}
     data: list[dict[str, Value]] = []
     for setting in run.settings:
-        found = [_entry(run, pool, setting, name, rows[name], samples[name]) for name in samples]
+        found = [_entry(pool, setting, name, rows[name], samples[name], fixed[name]) for name in samples]
         data += [*found, _mean(setting, found)]
     return Table(NAME, QUESTION, names(COLUMNS), tuple(data), (_block(run, data),), _notes())
 
 
-def _eligible(run: Run, setting: Setting) -> set[tuple[str, int]]:
+def _lacking(run: Run, setting: Setting) -> set[tuple[str, int]]:
     """The (prompt, source) whose image lacked the value: the same for every editor."""
-    cells = run.rows.loc[setting.rows]
-    cells = cells[cells["eligible"].astype(bool)]
+    cells = eligible(run.rows.loc[setting.rows])
     return set(zip(cells["prompt"], cells["source"].astype(int), strict=True))
 
 
-def _entry(
-    run: Run, pool: Pool, setting: Setting, prompt: str, rows: np.ndarray, samples: np.ndarray | None
-) -> dict[str, Value]:
-    """One row of the csv."""
+def _fixed(run: Run, pool: Pool, rows: np.ndarray, samples: np.ndarray | None) -> dict[str, Value]:
+    """What a prompt's rows of the csv share: all but the distance of the edits, or why there is none."""
     known = 0 if samples is None else len(samples)
-    labels: dict[str, Value] = {name: getattr(setting, name) for name in ("editor", "kind", "strength")}
-    entry = {**labels, "prompt": prompt, "n": min(len(rows), known // 2), "samples": known}
-    if known < FEWEST_SAMPLES:
+    entry: dict[str, Value] = {"n": min(len(rows), known // 2), "samples": known}
+    if samples is None or known < FEWEST_SAMPLES:
         return {**entry, "missing": f"{known} real pictures show it; it takes {FEWEST_SAMPLES}"}
     if len(rows) < FEWEST_EDITS:
         return {**entry, "missing": f"{len(rows)} eligible edits that all editors have; it takes {FEWEST_EDITS}"}
-    assert samples is not None
-    rows = rows[: known // 2]
-    sides = {
-        "distance": pool.edits(setting)[rows],
-        "unedited": run.sources("frechet")[[pool.persons[row] for row in rows]],
-    }
-    return {**entry, **_distances(pool, sides, samples.astype(np.float32)), "missing": ""}
+    sources = run.sources("frechet")[[pool.persons[row] for row in rows[: known // 2]]]
+    unedited, floor = _distance(pool, samples, len(sources), sources), _distance(pool, samples, len(sources))
+    return {**entry, "unedited": unedited, "floor": floor, "missing": ""}
 
 
-def _distances(pool: Pool, sides: dict[str, np.ndarray], samples: np.ndarray) -> dict[str, float]:
-    """Mean distances of N rows to N of the real pictures, and of these to N others; the same draws for every editor."""
-    rng, n = np.random.default_rng(0), len(sides["distance"])
-    found: dict[str, list[float]] = {name: [] for name in (*sides, "floor")}
+def _entry(
+    pool: Pool,
+    setting: Setting,
+    prompt: str,
+    rows: np.ndarray,
+    samples: np.ndarray | None,
+    fixed: dict[str, Value],
+) -> dict[str, Value]:
+    """One row of the csv."""
+    labels: dict[str, Value] = {name: getattr(setting, name) for name in ("editor", "kind", "strength")}
+    entry = {**labels, "prompt": prompt, **fixed}
+    if samples is None or fixed["missing"]:
+        return entry
+    edits = pool.edits(setting)[rows[: len(samples) // 2]]
+    return {**entry, "distance": _distance(pool, samples, len(edits), edits)}
+
+
+def _distance(pool: Pool, samples: np.ndarray, n: int, features: np.ndarray | None = None) -> float:
+    """Mean distance of N rows, or of N other real pictures, to N of the real pictures; always by the same draws."""
+    samples, rng = samples.astype(np.float32), np.random.default_rng(0)
+    found = []
     for _ in range(SPLITS):
         order = rng.permutation(len(samples))
         first, second = samples[order[:n]], samples[order[n : 2 * n]]
-        for name, features in (*sides.items(), ("floor", second)):
-            found[name].append(float(pool.distances.distance(features, first)))
-    return {name: float(np.mean(values)) for name, values in found.items()}
+        found.append(float(pool.distances.distance(second if features is None else features, first)))
+    return float(np.mean(found))
 
 
 def _mean(setting: Setting, found: list[dict[str, Value]]) -> dict[str, Value]:
