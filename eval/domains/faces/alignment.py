@@ -26,6 +26,20 @@ FEATHER = 0.12  # share of the square's side over which it fades into the photog
 LEFT_EYE, RIGHT_EYE, MOUTH, NOSE, JAW = slice(36, 42), slice(42, 48), [48, 54], 30, [0, 16]
 
 
+def eye_frame(landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """The frame of each face: upright, with the middle of the eyes at 0 and a distance of the eyes as 1.
+
+    Args:
+        landmarks: float [N, 68, 2], x and y in px.
+
+    Returns:
+        The middles of the eyes [N, 2], and matrices [N, 2, 2] that turn px from there into places of the frame.
+    """
+    left, right = landmarks[:, LEFT_EYE].mean(1), landmarks[:, RIGHT_EYE].mean(1)
+    across = (right - left) / (right - left).square().sum(1, keepdim=True)
+    return (left + right) / 2, torch.stack([across, torch.stack([-across[:, 1], across[:, 0]], 1)], 1)
+
+
 @dataclass(frozen=True)
 class Alignment:
     """The square of a face in a photograph.

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
-from eval.domains.faces.alignment import LEFT_EYE, RIGHT_EYE
+from eval.domains.faces.alignment import eye_frame
 from eval.domains.faces.networks import SIDE_PX
 
 Edge = tuple[slice, float] | None  # landmarks and margin; None: the side of the picture
@@ -71,10 +72,7 @@ def region_of(factor: str, landmarks: np.ndarray) -> np.ndarray:
     if np.isnan(landmarks).any():
         pixels = (np.stack([x, y]) + 0.5) / SIDE_PX
         return _union(pixels, FIXED[factor])
-    left, right = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
-    across = (right - left) / ((right - left) ** 2).sum()  # a distance of the eyes is 1
-    frame = np.array([across, [-across[1], across[0]]])
-    middle = (left + right) / 2
+    middle, frame = (each[0].numpy() for each in eye_frame(torch.from_numpy(landmarks)[None]))
     pixels = np.tensordot(frame, np.stack([x, y]) - middle[:, None, None], 1)  # u and v of each: [2, 256, 256]
     points = (landmarks - middle) @ frame.T
     return _union(pixels, [[_edge(points, side, box[side]) for side in range(4)] for box in BOXES[factor]])

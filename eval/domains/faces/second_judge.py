@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eval.domains.faces.alignment import LEFT_EYE, RIGHT_EYE
+from eval.domains.faces.alignment import eye_frame
 from eval.domains.faces.networks import split_logits
 
 EDGES_PX, CELL_PX, DIRECTIONS = 128, 8, 9  # side of the picture, of a cell, and how many directions a cell has
@@ -50,10 +50,8 @@ def edges(images: Tensor) -> Tensor:
 
 def in_frame(landmarks: Tensor) -> Tensor:
     """Landmarks float32 [N, 68, 2] from the middle of the eyes, in distances of the eyes, upright: [N, 136]."""
-    left, right = landmarks[:, LEFT_EYE].mean(1), landmarks[:, RIGHT_EYE].mean(1)
-    across = (right - left) / (right - left).square().sum(1, keepdim=True)
-    frame = torch.stack([across, torch.stack([-across[:, 1], across[:, 0]], 1)], 1)
-    return torch.einsum("nij,npj->npi", frame, landmarks - ((left + right) / 2)[:, None]).flatten(1)
+    middle, frame = eye_frame(landmarks)
+    return torch.einsum("nij,npj->npi", frame, landmarks - middle[:, None]).flatten(1)
 
 
 def features(images: Tensor, landmarks: Callable[[Tensor], Tensor]) -> Tensor:
