@@ -30,7 +30,9 @@ POPULATIONS = ("prompts-like-these", "these-prompts")  # of eval.statistics, whi
 @click.option("--seeds", default=None, type=click.IntRange(1, 1000), help="How many trainings of each arm; default 3.")
 @click.option("--steps", default=None, type=COUNT, help="Of each training; default that of the ablation.")
 @click.option("--prompts", default=None, help="Names with commas between them; default those of the ablation.")
-@click.option("--images", default=None, type=click.IntRange(2, COUNT.max), help="How many test images; default 50.")
+@click.option(
+    "--images", "--limit", default=None, type=click.IntRange(2, COUNT.max), help="How many test images; default 50."
+)
 @click.option(
     "--effect", default=None, type=Finite(0, min_open=True), help="In σ, at which arms are compared; default 1."
 )

@@ -104,3 +104,9 @@ def test_mistakes_are_one_sentence(mine, tmp_path, arguments, words, capsys):
         [],
         ["deltabench-runs"],
     )
+
+
+@pytest.mark.parametrize("name", ["--images", "--limit"])
+def test_limit_is_another_name_of_images(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ablate", "conditioning", name, "1"]) == 2
+    assert "1 is not in the range 2<=x" in capsys.readouterr().err
