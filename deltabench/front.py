@@ -22,7 +22,7 @@ def run(
     methods: str | Sequence[str | type],
     domain: str = "avatars",
     prompts: str | Sequence[str | Prompt] | None = None,
-    images: int = 200,
+    images: int | None = None,
     *,
     strengths: str = "default,calibrated",
     seed: int = 0,
@@ -47,7 +47,7 @@ def run(
         methods: editors as on a command line (``"deltaedit,styleclip-global[beta=0.15]"``), a list of names or classes.
         domain: a name (``deltabench domains`` lists them) or a TOML file.
         prompts: names with commas between them, a TOML file, or a list of names or prompts; None for all of the domain.
-        images: how many test images to edit.
+        images: how many test images to edit; None for 200, or all of fewer.
         strengths: ``default``, ``calibrated``, ``matched`` or numbers from 0 up, with commas between them.
         seed: for editors that draw random numbers.
         batch: images in a chunk; None for 200.

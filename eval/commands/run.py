@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     default=None,
     help="Names, a TOML file, or a set (see `deltabench prompts`); default all of the domain.",
 )
-@click.option("--images", default=200, show_default=True, type=COUNT, help="How many test images to edit.")
+@click.option("--images", type=COUNT, help="How many test images to edit; default 200, or all of fewer.")
 @click.option("--limit", default=None, type=COUNT, help="At most this many images: a quick look.")
 @click.option(
     "--protocol",
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 @click.option("--deterministic", is_flag=True, help="One thread, exact algorithms; then check that edits repeat.")
 @output_options
 def run(
-    images: int,
-    limit: int | None,
     protocol: str,
     strengths: str | None,
     dry_run: bool,
@@ -77,7 +75,7 @@ def run(
     output = Output(verbose, quiet, as_json)
     execution = execution_of(request)
     chosen = PROTOCOLS[protocol] if strengths is None else strengths
-    wanted = RunRequest(images=min(images, limit or images), strengths=chosen, **request)
+    wanted = RunRequest(strengths=chosen, **request)
     planned = plan_run(wanted, output.silent)
     if dry_run:
         _describe(planned)

@@ -40,7 +40,7 @@ class RunRequest:
         domain: name or TOML file.
         prompts: names with commas between them, a TOML file, another set that the domain has (``unseen``),
             a list of names or prompts; None for all.
-        images: how many test images.
+        images: how many test images; None for 200, or all of fewer.
         strengths: as ``eval.runs.plan.parse_strengths`` reads them.
         seed: for editors that draw random numbers.
         batch: images in a chunk; None for the default.
@@ -50,12 +50,13 @@ class RunRequest:
         cell_timeout_s: a call into an editor (prepare, fit, the edits of one chunk) that takes longer fails.
         device: where to compute, as ``eval.device.chosen_device`` takes it.
         precision: of edits and of their pictures.
+        limit: at most so many test images.
     """
 
     methods: str | Sequence[str | type]
     domain: str = "avatars"
     prompts: str | Sequence[str | Prompt] | None = None
-    images: int = 200
+    images: int | None = None
     strengths: str = "default,calibrated"
     seed: int = 0
     batch: int | None = None
@@ -65,6 +66,7 @@ class RunRequest:
     device: str | None = None
     precision: str = "float32"
     refresh: str = ""
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,17 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
     with collected(faults):
         prompts = chosen_prompts(domain, request.prompts)
         check_prompts(prompts, domain.factors if domain else {prompt.attribute: {prompt.value} for prompt in prompts})
+    images = 0
+    with collected(faults):
+        if domain is not None:
+            from eval.domains import test_count
+
+            images = test_count(domain, request.images, request.limit)
     refuse(faults)
     assert domain is not None  # or there was a fault
     labels = tuple(spec.label for spec in specs)
-    batch = min(request.batch or CHUNK, request.images)
-    arguments = Arguments(domain.name, labels, prompts, request.images, strengths, request.seed, batch)
+    batch = min(request.batch or CHUNK, images)
+    arguments = Arguments(domain.name, labels, prompts, images, strengths, request.seed, batch)
     folder = request.out or Path("deltabench-runs") / arguments.folder_name()  # the same arguments, the same folder
     arguments = grown(folder, arguments, request.batch is not None)
     return PlannedRun(domain, arguments, specs, folder, load, refreshed(request.refresh, specs))

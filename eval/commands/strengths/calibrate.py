@@ -28,7 +28,7 @@ OUT_OF_REACH = "–"
     "--images-dir", default=None, type=click.Path(path_type=Path), help="Photographs to edit, or a file of W+ codes."
 )
 @click.option("--prompts", default=None, help="Names with commas between them, or a TOML file; default all.")
-@click.option("--images", default=200, show_default=True, type=COUNT, help="Test images of the run.")
+@click.option("--images", type=COUNT, help="Test images of the run; default 200, or all of fewer.")
 @click.option("--limit", default=None, type=COUNT, help="At most this many test images.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="For editors that draw random numbers.")
 @click.option("--batch", default=None, type=COUNT, help="Images a chunk; default 200.")
@@ -37,7 +37,7 @@ OUT_OF_REACH = "–"
 @precision_option
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Run folder; default deltabench-runs/…")
 @workers_options
-def calibrate(images: int, limit: int | None, **request: Any) -> int:
+def calibrate(**request: Any) -> int:
     """Find, on the calibration images, each editor's strength for every prompt and target effect.
 
     `deltabench run --protocol matched` with the same options goes on from here; the same command again judges nothing
@@ -52,7 +52,7 @@ def calibrate(images: int, limit: int | None, **request: Any) -> int:
     from eval.runs.store import Store
 
     execution = execution_of(request)
-    wanted = RunRequest(images=min(images, limit or images), strengths=PROTOCOLS["matched"], **request)
+    wanted = RunRequest(strengths=PROTOCOLS["matched"], **request)
     planned = plan_run(wanted)
     arguments, folder = planned.arguments, planned.folder
     planned.check()

@@ -22,6 +22,7 @@ from eval.domains.avatars.renderer import render
 from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
 from eval.domains.base import Judges, Sources
 from eval.domains.measured import same_person_cosine
+from eval.errors import too_many_images
 from eval.folders import cache_folder
 from eval.prompts import Prompt, load_prompts
 
@@ -131,8 +132,19 @@ class AvatarsDomain:
             frechet_and_realism=realism.with_features,
         )
 
+    @property
+    def test_images(self) -> int:
+        """How many test portraits there are."""
+        return datasets.SPLITS["test"].count
+
     def test_sources(self, count: int) -> Sources:
-        """The first ``count`` test portraits (at most 1,000), inverted."""
+        """The first ``count`` test portraits, inverted.
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        if count > self.test_images:
+            raise too_many_images(self.name, self.test_images, count)
         return self._sources("test", count)
 
     def calibration_sources(self, count: int) -> Sources:

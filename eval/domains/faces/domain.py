@@ -39,6 +39,7 @@ from eval.domains.faces.photograph import CodeEncoder, Photograph, take
 from eval.domains.faces.regions import find_landmarks, region_of
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
+from eval.errors import too_many_images
 from eval.folders import cache_folder
 from eval.pixels import ReadPictures
 from eval.prompts import Prompt, load_prompts
@@ -189,8 +190,19 @@ class FacesDomain:
         """What scores."""
         return judges_of(self._weights, self._clip("judge-clip"), self.fingerprints, self.device)
 
+    @property
+    def test_images(self) -> int:
+        """How many test faces there are."""
+        return len(self._sources["test"])
+
     def test_sources(self, count: int) -> Sources:
-        """The first ``count`` test faces (at most 200); their codes are exact."""
+        """The first ``count`` test faces; their codes are exact.
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        if count > self.test_images:
+            raise too_many_images(self.name, self.test_images, count)
         return self._faces("test", count)
 
     def calibration_sources(self, count: int) -> Sources:

@@ -17,7 +17,7 @@ from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Judges, Sources
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description
-from eval.domains.photos.images import ImageSet, check_count, checked_sources, image_set, place
+from eval.domains.photos.images import ImageSet, check_count, checked_sources, half, image_set, place
 from eval.errors import collected, refuse
 from eval.pictures import check_pictures, pictures_in
 from eval.prompts import Prompt
@@ -205,6 +205,12 @@ class PhotosDomain:
     def photographs(self) -> Mapping[str, str]:
         """Name of each photograph -> sha256; empty where codes or seeds are edited."""
         return getattr(self.images, "sums", {})
+
+    @property
+    def test_images(self) -> int | None:
+        """How many test images there are; None of seeds, and of a file of codes, which is not read yet."""
+        at = self._images_at
+        return None if at is None or not at.is_dir() else len(pictures_in(at)[0][half("test")])
 
     def check_files(self, count: int) -> list[str]:
         """Read every weight and every image that a run of ``count`` test images needs, before any work.

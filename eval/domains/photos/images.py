@@ -19,7 +19,7 @@ from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Sources
 from eval.domains.photos.contents import contents_digest, contents_sums
-from eval.errors import UsageError
+from eval.errors import UsageError, too_many_images
 from eval.pictures import check_pictures, pictures_in, read_picture
 from eval.pixels import ReadPictures
 
@@ -159,7 +159,7 @@ class Codes:
 
     def count(self, split: str) -> int | None:
         """Half of the codes."""
-        return len(self._w_plus[_half(split)])
+        return len(self._w_plus[half(split)])
 
     def batches(self, split: str, count: int) -> Iterator[Tensor]:
         """Pictures of the first ``count`` codes of a half."""
@@ -177,7 +177,7 @@ class Codes:
         return list(self._notes)
 
     def _rows(self, split: str, count: int) -> list[int]:
-        return list(range(len(self._w_plus)))[_half(split)][:count]
+        return list(range(len(self._w_plus)))[half(split)][:count]
 
     def _latents(self, rows: list[int]) -> Latents:
         with torch.inference_mode():
@@ -213,11 +213,11 @@ class Photographs:
 
     def count(self, split: str) -> int | None:
         """Half of the photographs."""
-        return len(self._files[_half(split)])
+        return len(self._files[half(split)])
 
     def batches(self, split: str, count: int) -> Iterator[Tensor]:
         """The first ``count`` photographs of a half."""
-        files = self._files[_half(split)][:count]
+        files = self._files[half(split)][:count]
         for at in range(0, len(files), BATCH):
             yield self._read(files[at : at + BATCH])
 
@@ -227,7 +227,7 @@ class Photographs:
 
     def sources(self, split: str, count: int) -> Sources:
         """The first ``count`` photographs of a half, inverted."""
-        files = self._files[_half(split)][:count]
+        files = self._files[half(split)][:count]
         with torch.inference_mode():
             parts = [self._encoder(block.to(self._editing.device)) for block in self.batches(split, count)]
             latents = Latents.from_w_plus(self._editing.synthesis, torch.cat(parts))
@@ -236,7 +236,7 @@ class Photographs:
 
     def check(self, test: int, calibration: int) -> list[str]:
         """Every photograph that a run reads: whole, of the right shape, there once."""
-        used = [*self._files[_half("test")][:test], *self._files[_half("calibration")][:calibration]]
+        used = [*self._files[half("test")][:test], *self._files[half("calibration")][:calibration]]
         notes = check_pictures(sorted(used), self._editing.synthesis.resolution, self._fit)
         return [*([self._left_out] if self._left_out else []), *notes]
 
@@ -278,17 +278,15 @@ def check_count(images: ImageSet, count: int, name: str) -> None:
     """
     there = images.count("test")
     if there is not None and count > there:
-        raise UsageError(
-            f"The domain '{name}' has {there} test images, {count} were asked for (every second image is kept for "
-            f"calibration); run with --images {there}."
-        )
+        raise too_many_images(name, there, count)
 
 
 def _seeds(split: str, count: int) -> range:
     return range(FIRST_SEED[split], FIRST_SEED[split] + count)
 
 
-def _half(split: str) -> slice:
+def half(split: str) -> slice:
+    """Which of a set's images, in order, are ``test`` or ``calibration`` images."""
     return slice(0 if split == "test" else 1, None, 2)
 
 

@@ -2,10 +2,12 @@
 
 import shutil
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
 from eval import domains
+from eval.cli import main
 from eval.errors import UsageError
 from eval.folders import check_place
 from eval.prompts import Prompt
@@ -103,3 +105,37 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda place, mode: False)  # root may write everywhere
     with pytest.raises(UsageError, match=r"cannot be written \(.* is read-only\)"):
         check_place(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "limit", "images"),
+    [
+        (None, None, None, 200),
+        (1000, None, None, 200),
+        (30, None, None, 30),
+        (30, None, 20, 20),
+        (30, 30, None, 30),
+        (30, 500, 20, 20),
+        (30, None, 500, 30),
+        (None, 5000, None, 5000),
+    ],
+)
+def test_how_many_images_are_edited(there, asked, limit, images):
+    domain = SimpleNamespace(name="people", test_images=there)
+    assert domains.test_count(domain, asked, limit) == images
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_more_images_than_there_are_is_refused(limit):
+    with pytest.raises(UsageError, match=r"'people' has 30 test images, .* 31 were asked for: run with --images 30"):
+        domains.test_count(SimpleNamespace(name="people", test_images=30), 31, limit)
+
+
+@pytest.mark.parametrize(("name", "there"), [("avatars", 1000), ("faces", 200)])
+def test_domains_know_how_many_images_they_have(name, there, capsys):
+    assert main(["run", "--domain", name, "--methods", "identity", "--images", str(there + 1)]) == 2
+    assert f"run with --images {there}." in capsys.readouterr().err
+    assert main(["ablate", "conditioning", "--domain", name, "--images", str(there + 1)]) == 2
+    assert f"run with --images {there}." in capsys.readouterr().err
+    with pytest.raises(UsageError, match=f"has {there} test images"):
+        domains.load_domain(name).test_sources(there + 1)

@@ -104,7 +104,7 @@ def test_too_few_photographs_and_no_encoder(folder, editing):
 def test_more_test_images_than_there_are(folder, editing):
     images = image_set(folder, editing, "square")
     assert len(checked_sources(images, "calibration", 50, "people")) == 2
-    with pytest.raises(UsageError, match=r"'people' has 3 test images, 4 were asked for .* --images 3"):
+    with pytest.raises(UsageError, match=r"'people' has 3 test images, .* 4 were asked for: run with --images 3"):
         checked_sources(images, "test", 4, "people")
 
 
