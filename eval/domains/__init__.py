@@ -84,7 +84,8 @@ def load_domain(
     from eval.domains.photos import NAMES
 
     if name not in NAMES:
-        raise UsageError(f"The domain '{name}' has its own images; leave out --images-dir.")
+        also = "; `deltabench edit --domain faces --image FILE` edits a photograph" if name == "faces" else ""
+        raise UsageError(f"The domain '{name}' has its own images; leave out --images-dir{also}.")
     return _photographs(name, place, precision, images)
 
 

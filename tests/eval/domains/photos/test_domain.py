@@ -53,9 +53,12 @@ def test_without_its_files_one_sentence_says_so(domain_file, tmp_path, capsys, m
     assert main(["prompts", "--domain", "ffhq"]) == 0  # texts need no weights
 
 
-def test_avatars_takes_no_photographs(tmp_path, capsys):
-    assert main(["run", "--methods", "identity", "--images-dir", str(tmp_path)]) == 2
-    assert "'avatars' has its own images" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["avatars", "faces"])
+def test_domains_with_images_of_their_own_take_no_photographs(name, tmp_path, capsys):
+    assert main(["run", "--domain", name, "--methods", "identity", "--images-dir", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"'{name}' has its own images" in said
+    assert ("deltabench edit --domain faces --image" in said) == (name == "faces")
 
 
 def test_regions_are_the_boxes_of_the_description(domain_file):
