@@ -83,9 +83,11 @@ class Training:
 # Sampled codes have the same w in every row. A norm over the rows, as released, leaves only the signs of such codes.
 # An offset's square weighs less where codes spread wider: e4e's codes of FFHQ have a variance of 0.13 per number, those
 # of `avatars` 0.47, so 0.8 there is 0.8 · 0.13 / 0.47 = 0.2 here.
+# "short" is ours, too, for processors that take a second a picture: two minutes a text on `faces` (docs/editors.md).
 PRESETS = {
     "published": Training(50_000, 2, "ranger", 0.5, "constant", 5_000, 2_000, "float32", "rows", 0.8),
     "small": Training(400, 16, "adam", 0.5, "cosine", 2_048, 0, "bfloat16", "channels", 0.2),
+    "short": Training(60, 4, "adam", 0.5, "cosine", 200, 0, "float32", "channels", 3.0),
 }
 
 
@@ -116,8 +118,10 @@ class StyleClipMapper:
     )
     lambda_clip: float = parameter(1.0, number(0), "weight of the CLIP term", "lambda_clip")
     lambda_id: float = parameter(0.1, number(0), "weight of the identity term", "lambda_id")
-    preset: Literal["auto", "published", "small"] = parameter(
-        "auto", one_of(("auto", *PRESETS)), "auto: published for generators from 256 px up, small below"
+    preset: Literal["auto", "published", "small", "short"] = parameter(
+        "auto",
+        one_of(("auto", *PRESETS)),
+        "auto: published for generators from 256 px up, small below, short for `faces`",
     )
     steps: int | None = of_preset(Training, "steps")
     batch: int | None = of_preset(Training, "batch")
@@ -142,7 +146,8 @@ class StyleClipMapper:
             ValueError: a hyper-parameter that is not allowed, or an identity term in a domain without identity network.
         """
         check(self)
-        self.training = settled(self, PRESETS[preset_name(self.preset, domain.synthesis, "published", "small")])
+        large = "short" if domain.costly_pictures else "published"
+        self.training = settled(self, PRESETS[preset_name(self.preset, domain.synthesis, large, "small")])
         require(self.training.images >= self.training.batch, self.training, "images", "at least the batch")
         self._identity = needed_identity(domain, self.name, self.lambda_id)
         self._domain = domain

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from deltaedit.backbones.clip import Clip, imagenet_templates
 from deltaedit.backbones.latents import Latents
@@ -148,6 +149,8 @@ class FacesDomain:
             fingerprint=hashlib.sha256(joint.encode()).hexdigest(),
             device=self.device,
             precision=self.precision,
+            identity=partial(_person, clip),
+            costly_pictures=True,
             relevance_by_derivative=RELEVANCE_IMAGES,
             labelled=self.labelled,
             variants={
@@ -279,6 +282,11 @@ class FacesDomain:
             whole = kept
             keep_sealed(path, lambda file: np.savez(file, x=whole))
         return kept[:count]
+
+
+def _person(clip: Clip, images: Tensor) -> Tensor:
+    """Who is to be seen, by the editing CLIP's half that texts do not speak of: float32 [N, 128], unit norm."""
+    return F.normalize(clip.encode_images(images)[:, TEXT_PART:], dim=1)
 
 
 def load(weights: Path = WEIGHTS, device: torch.device | str = "cpu", precision: str = "float32") -> Domain:

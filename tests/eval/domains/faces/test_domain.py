@@ -1,6 +1,7 @@
 """The domain with the packages' files; skipped where they are not."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
 import eval.domains.faces.domain as module
+from baselines.styleclip_mapper import PRESETS, StyleClipMapper
+from baselines.stylemc import StyleMC
+from deltaedit.backbones.latents import Latents
+from deltaedit.tools.artefacts import Artefacts
 from eval.domains.faces.domain import GENERATOR_FILES, IDENTITY_FILES, TRUNK_FILE, FacesDomain
 from eval.domains.faces.generator import to_float
 from eval.domains.faces.labelled import read
@@ -196,3 +201,23 @@ def test_every_face_is_read_by_a_head_that_has_not_seen_it():
     others.fit((part - part.mean(0)) / part.std(0), y[fold != 3])
     expected = others.decision_function((x[fold == 3] - part.mean(0)) / part.std(0))
     np.testing.assert_allclose(scores[fold == 3], expected, atol=1e-4)
+
+
+@needs_files
+def test_editors_that_keep_the_person_work(domain, tmp_path):
+    editing = replace(domain.editing, artefacts=Artefacts(tmp_path))
+    latents = Latents.cat([editing.sample(1, 0), editing.sample(1, 1)])
+    images = editing.images(latents).clamp(-1, 1).requires_grad_()
+    features = editing.identity(images)
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(2))
+    (gradient,) = torch.autograd.grad(features[0] @ features[1], images)
+    assert gradient.abs().max() > 0
+
+    mapper = StyleClipMapper()
+    mapper.prepare(editing)
+    assert mapper.training == PRESETS["short"]  # the published training would take a day a text
+    glasses = next(prompt for prompt in domain.prompts if prompt.name == "glasses")
+    for editor in (StyleClipMapper(steps=1, batch=1, images=1), StyleMC(images=2, batch=1)):
+        editor.prepare(editing)
+        editor.fit(glasses)
+        assert not torch.equal(editor.edit(latents, glasses, 1.0).s, latents.s)
