@@ -36,5 +36,6 @@ def failure_lines(failures: Sequence[Failure], folder: object) -> list[str]:
         prompts = ", ".join(dict.fromkeys(chunk.prompt for chunk in failed))
         noun = "chunk" if len(failed) == 1 else "chunks"
         where = f"{folder}/chunks/{failed[0].id}.error.json"
-        lines.append(f"{editor} failed in {len(failed)} {noun} ({prompts}): {sentence}; the traceback is in {where}")
+        why = sentence.rstrip(".")
+        lines.append(f"{editor} failed in {len(failed)} {noun} ({prompts}): {why}; the traceback is in {where}")
     return lines
