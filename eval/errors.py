@@ -27,14 +27,6 @@ class EditorStopped(RuntimeError):
     """An editor that ended, hung or failed in a way of its own, in one sentence; the exit code is then 1."""
 
 
-def too_many_images(domain: str, there: int, asked: int) -> UsageError:
-    """The error that more test images are asked for than a domain has."""
-    return UsageError(
-        f"The domain '{domain}' has {there} test images, apart from those that calibrate strengths; {asked} were asked "
-        f"for: run with --images {there}."
-    )
-
-
 def unknown(what: str, got: str, allowed: Iterable[str], help_command: str = "") -> UsageError:
     """The error for a name that does not exist, with the nearest one that does.
 

@@ -71,7 +71,7 @@ class EditingDomain:
     known_features: Callable[[Latents, Callable[[], Tensor]], Tensor] | None = None  # has computed some of them before
     training_key: Mapping[str, object] = field(default_factory=dict)  # what more belongs in a trained mapper's key
     variants: Mapping[str, Callable[[], EditingDomain]] = field(default_factory=dict)  # for ablations: name -> it
-    costly_pictures: bool = False  # where `auto` is a preset, trainings by many pictures take the shortest
+    costly_pictures: bool = False  # a picture takes a second or so: `auto` is then the shortest training by pictures
     precision: str = "float32"  # of edits and of the pictures of edits, see ``deltaedit.tools.precision.computing``
 
     def images(self, latents: Latents) -> Tensor:

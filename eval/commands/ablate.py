@@ -112,7 +112,8 @@ def _overridden(
 
 
 def _execute(ablation: Ablation, domain: str, population: str, device: str | None, out: Path | None) -> int:
-    from eval.domains import load_domain, test_count
+    from eval.domains import load_domain
+    from eval.domains.counts import image_count
     from eval.folders import check_place
     from eval.runs.store import Store
     from eval.studies.ablation.plan import chosen
@@ -122,7 +123,7 @@ def _execute(ablation: Ablation, domain: str, population: str, device: str | Non
         check_place(out)
     loaded = load_domain(domain, device=device)
     chosen(loaded.prompts, ablation)  # refused before a network is read
-    test_count(loaded, ablation.images)
+    image_count(loaded, ablation.images)
     say_device(loaded)
     folder = out or Path("deltabench-runs") / ablation.folder_name(loaded.name)
     store = Store(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.device import check_precision, chosen_device
-from eval.errors import UsageError, too_many_images, unknown
+from eval.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +43,6 @@ def _church(device: torch.device, precision: str) -> Domain:
     """Churches, 256 px; needs public weight files that you have."""
     return _photographs("church", device, precision)
 
-
-USUAL_IMAGES = 200  # test images of a run that is asked for no number
 
 # A loader's docstring describes its domain.
 DOMAINS: dict[str, Callable[[torch.device, str], Domain]] = {
@@ -84,8 +82,10 @@ def load_domain(
     from eval.domains.photos import NAMES
 
     if name not in NAMES:
-        also = "; `deltabench edit --domain faces --image FILE` edits a photograph" if name == "faces" else ""
-        raise UsageError(f"The domain '{name}' has its own images; leave out --images-dir{also}.")
+        raise UsageError(
+            f"The domain '{name}' has its own images; leave out --images-dir (`deltabench edit --domain {name} --image "
+            "FILE` edits a picture)."
+        )
     return _photographs(name, place, precision, images)
 
 
@@ -104,26 +104,6 @@ def check_files(domain: Domain, count: int) -> list[str]:
     """
     check = getattr(domain, "check_files", None)
     return [] if check is None else list(check(count))
-
-
-def test_count(domain: Domain, asked: int | None, limit: int | None = None) -> int:
-    """How many test images a run edits.
-
-    Args:
-        domain: whose.
-        asked: by the user; None for ``USUAL_IMAGES``, or all of fewer.
-        limit: at most so many.
-
-    Raises:
-        UsageError: the user asks for more than there are; it says how many there are.
-    """
-    there: int | None = getattr(domain, "test_images", None)  # None: as many as are asked for
-    wanted = USUAL_IMAGES if asked is None else asked
-    if there is not None and there < wanted:
-        if asked is not None and (limit is None or there < limit):
-            raise too_many_images(domain.name, there, asked)
-        wanted = there
-    return wanted if limit is None else min(wanted, limit)
 
 
 def check_name(name: str) -> None:

@@ -167,6 +167,7 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
     strengths: tuple[Strength, ...] = ()
     specs: tuple[EditorSpec, ...] = ()
     domain: Domain | None = None
+    images = 0
     prompts: tuple[Prompt, ...] = ()
     with collected(faults):
         strengths = parse_strengths(request.strengths)
@@ -177,6 +178,7 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
             check_place(request.out)
     with activity(f"loading {request.domain}", quiet):
         from eval.domains import load_domain
+        from eval.domains.counts import image_count
         from eval.editors.registry import parse_methods
 
         with collected(faults):
@@ -189,15 +191,10 @@ def plan_run(request: RunRequest, quiet: bool = False) -> PlannedRun:
         load = partial(load_domain, request.domain, request.images_dir, request.device, request.precision)
         with collected(faults):
             domain = load()
+            images = image_count(domain, request.images, request.limit)
     with collected(faults):
         prompts = chosen_prompts(domain, request.prompts)
         check_prompts(prompts, domain.factors if domain else {prompt.attribute: {prompt.value} for prompt in prompts})
-    images = 0
-    with collected(faults):
-        if domain is not None:
-            from eval.domains import test_count
-
-            images = test_count(domain, request.images, request.limit)
     refuse(faults)
     assert domain is not None  # or there was a fault
     labels = tuple(spec.label for spec in specs)

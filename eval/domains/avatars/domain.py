@@ -21,8 +21,8 @@ from eval.domains.avatars.networks import WEIGHTS, AvatarEncoder, AvatarGenerato
 from eval.domains.avatars.renderer import render
 from eval.domains.avatars.weights_io import JUDGE_NETWORKS, Weights
 from eval.domains.base import Judges, Sources
+from eval.domains.counts import check_count
 from eval.domains.measured import same_person_cosine
-from eval.errors import too_many_images
 from eval.folders import cache_folder
 from eval.prompts import Prompt, load_prompts
 
@@ -143,8 +143,7 @@ class AvatarsDomain:
         Raises:
             UsageError: there are fewer.
         """
-        if count > self.test_images:
-            raise too_many_images(self.name, self.test_images, count)
+        check_count(self.name, self.test_images, count)
         return self._sources("test", count)
 
     def calibration_sources(self, count: int) -> Sources:

@@ -22,6 +22,7 @@ from deltaedit.tools.artefacts import Artefacts
 from deltaedit.tools.domain import EditingDomain, LabelledCodes, TrainingSet
 from deltaedit.tools.files import keep_sealed, read_kept
 from eval.domains.base import Judges, Sources
+from eval.domains.counts import check_count
 from eval.domains.faces.captions import known_words
 from eval.domains.faces.generator import FaceGenerator, to_float
 from eval.domains.faces.judges import IDENTITY_FILES, JUDGE_FILES, JUDGE_NETWORKS, LANDMARKS_FILE, TRUNK_FILE, judges_of
@@ -40,7 +41,6 @@ from eval.domains.faces.photograph import CodeEncoder, Photograph, take
 from eval.domains.faces.regions import find_landmarks, region_of
 from eval.domains.shipped_weights import ShippedWeights
 from eval.domains.vocabulary import tokenizer
-from eval.errors import too_many_images
 from eval.folders import cache_folder
 from eval.pixels import ReadPictures
 from eval.prompts import Prompt, load_prompts
@@ -204,8 +204,7 @@ class FacesDomain:
         Raises:
             UsageError: there are fewer.
         """
-        if count > self.test_images:
-            raise too_many_images(self.name, self.test_images, count)
+        check_count(self.name, self.test_images, count)
         return self._faces("test", count)
 
     def calibration_sources(self, count: int) -> Sources:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Judges, Sources
+from eval.domains.counts import check_count
 from eval.domains.photos.artefacts import published_only
 from eval.domains.photos.description import Description, read_description
-from eval.domains.photos.images import ImageSet, check_count, checked_sources, half, image_set, place
+from eval.domains.photos.images import ImageSet, checked_sources, half, image_set, place
 from eval.errors import collected, refuse
 from eval.pictures import check_pictures, pictures_in
 from eval.prompts import Prompt
@@ -235,7 +236,7 @@ class PhotosDomain:
         """See ``ImageSet.check``; without the networks that say their side, photographs are read all the same."""
         if without_networks and self._images_at is not None and self._images_at.is_dir():
             check_pictures(pictures_in(self._images_at)[0], ANY_SIDE_PX, self.description.fit)
-        check_count(self.images, count, self.name)
+        check_count(self.name, self.images.count("test"), count)
         calibration = max(self.description.measured_images, count, FEWEST_CALIBRATION)
         return self.images.check(count, calibration)
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from deltaedit.backbones.latents import Latents
 from deltaedit.tools.domain import EditingDomain
 from eval.domains.base import Sources
+from eval.domains.counts import check_count
 from eval.domains.photos.contents import contents_digest, contents_sums
-from eval.errors import UsageError, too_many_images
+from eval.errors import UsageError
 from eval.pictures import check_pictures, pictures_in, read_picture
 from eval.pixels import ReadPictures
 
@@ -266,19 +267,8 @@ def checked_sources(images: ImageSet, split: str, count: int, name: str) -> Sour
         UsageError: there are not so many test images.
     """
     if split == "test":
-        check_count(images, count, name)
+        check_count(name, images.count("test"), count)
     return images.sources(split, count)
-
-
-def check_count(images: ImageSet, count: int, name: str) -> None:
-    """Refuse to edit more test images than there are.
-
-    Raises:
-        UsageError: it says how many there are.
-    """
-    there = images.count("test")
-    if there is not None and count > there:
-        raise too_many_images(name, there, count)
 
 
 def _seeds(split: str, count: int) -> range:

@@ -8,6 +8,7 @@ import pytest
 
 from eval import domains
 from eval.cli import main
+from eval.domains.counts import image_count
 from eval.errors import UsageError
 from eval.folders import check_place
 from eval.prompts import Prompt
@@ -122,13 +123,13 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
 )
 def test_how_many_images_are_edited(there, asked, limit, images):
     domain = SimpleNamespace(name="people", test_images=there)
-    assert domains.test_count(domain, asked, limit) == images
+    assert image_count(domain, asked, limit) == images
 
 
 @pytest.mark.parametrize("limit", [None, 40])
 def test_more_images_than_there_are_is_refused(limit):
     with pytest.raises(UsageError, match=r"'people' has 30 test images, .* 31 were asked for: run with --images 30"):
-        domains.test_count(SimpleNamespace(name="people", test_images=30), 31, limit)
+        image_count(SimpleNamespace(name="people", test_images=30), 31, limit)
 
 
 @pytest.mark.parametrize(("name", "there"), [("avatars", 1000), ("faces", 200)])
